@@ -1,0 +1,87 @@
+/*
+ * meter -- who a meter is, what it counts, what it may say.
+ *
+ * Values are in our units: energy int64 Wh, money int64 minor units of the site's currency,
+ * time int64 microseconds UTC.
+ */
+#ifndef MODEL_METER_H
+#define MODEL_METER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct calendar;
+struct err;
+
+enum reg {
+	REG_TOTAL_WH,   /* forward active energy, all tariffs */
+	REG_T1_WH,      /* sharp */
+	REG_T2_WH,      /* peak */
+	REG_T3_WH,      /* flat */
+	REG_T4_WH,      /* valley */
+	REG_CREDIT,     /* remaining money less overdraft: may be negative; minor units */
+	REG_PURCHASES,  /* how often credit was loaded since the account was opened */
+	REG_BOUGHT,     /* cumulative credit loaded, minor units */
+	REG_STATUS,     /* running status word 3 (DL/T 645-2007, 04000503) */
+	REG_TRIPS,      /* relay opened, times */
+	REG_CLOSES,     /* relay closed, times */
+	REG_COVERS,     /* meter cover opened, times */
+	REG_TERMINALS,  /* terminal cover opened, times */
+	REG_POWER_DOWNS,/* supply lost, times */
+	REG_PRICE,      /* price now in force, micro major units per kWh */
+	REG_COUNT,
+};
+
+const char *reg_name(enum reg r); /* "total_wh": also the name in the database */
+
+enum relay { RELAY_UNKNOWN, RELAY_OPEN, RELAY_PERMITTED, RELAY_CLOSED };
+/* PERMITTED: the relay is open and waits for the customer's button or card. */
+
+const char *relay_name(enum relay r);
+enum relay relay_parse(const char *name); /* RELAY_UNKNOWN for any other word */
+
+/* Status word 3: b4 actual relay (1 open), b6 relay command (1 trip).  dlt645.md 2.6. */
+#define STATUS_RELAY_OPEN    0x0010u
+#define STATUS_RELAY_TRIP    0x0040u
+#define STATUS_PRETRIP_ALARM 0x0080u
+#define STATUS_POWER_KEEP    0x1000u
+#define STATUS_AUTH_VALID    0x2000u
+#define STATUS_LOCAL_CLOSED  0x4000u /* local account not opened */
+enum relay meter_status_relay(uint32_t status);
+/* A trip that was commanded and has not happened: delayed, or the relay is welded. */
+bool meter_status_trip_pending(uint32_t status);
+
+struct meter_key {
+	uint8_t level;       /* PA: 02 usual */
+	uint8_t password[3]; /* P0 P1 P2, as they travel */
+};
+
+struct meter {
+	int64_t id, account_id;
+	char address[13];               /* 12 digits */
+	const char *protocol, *profile; /* interned names */
+	char customer[13];              /* customer number in the meter, 12 digits */
+	struct meter_key key;
+	const struct calendar *zone;    /* the meter's clock runs in it; borrowed */
+	int64_t clock_skew_us;          /* meter's clock less ours, read once a session */
+	bool skew_known;
+	uint8_t silences;               /* unanswered in a row */
+	int64_t quiet_until_us;         /* not asked before (monotonic) */
+};
+
+/* Twelve decimal digits.  ERR_INPUT says what is wrong. */
+int meter_address_check(const char *text, struct err *e);
+
+struct reading {
+	int64_t meter_id, at_us; /* when the meter says, or when we heard it */
+	enum reg reg;
+	int64_t value;
+};
+
+/* What moved between two values of a register that wraps at wraps_at.  A register that went
+ * down is a wrap only above 90 % of its range and when the result is at most `most`; otherwise
+ * ERR_INPUT: it may have been reset or swapped, and a person must look (domain.md 5.5.1). */
+int register_delta(
+    int64_t before, int64_t after, int64_t wraps_at, int64_t most, int64_t *delta, struct err *e);
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * task -- what to ask of a meter, in no protocol's words, and what was learnt.
+ *
+ * One task is a whole conversation: the protocol behind it may need several exchanges
+ * (authentication, follow-up reads, reading back).  Only a read-back in `struct answer` is a
+ * fact; `said` is what the meter claimed about itself, a hint.
+ */
+#ifndef MODEL_TASK_H
+#define MODEL_TASK_H
+
+#include "model/meter.h"
+
+enum task_kind {
+	TASK_READ,        /* regs */
+	TASK_RELAY,       /* move the relay, then read it back */
+	TASK_RELAY_LOOK,  /* only read it back */
+	TASK_CREDIT_LOOK, /* purchase count, and the record of `purchase` if the meter keeps it */
+	TASK_CREDIT_SEND, /* hand over credit: never proves anything by itself */
+	TASK_FREEZE,      /* the n-th last daily freeze record */
+	TASK_CLOCK,       /* read the meter's clock */
+	TASK_ALARM_LEVELS,/* write the meter's two warning amounts */
+};
+
+#define TASK_REGS 12
+
+struct task {
+	enum task_kind kind;
+	enum reg regs[TASK_REGS];
+	int nregs;
+	enum relay relay;     /* RELAY: open, permitted or closed */
+	int64_t valid_us;     /* RELAY: how long the order stays good once it is sent */
+	bool open_account;    /* CREDIT_SEND: first credit, opens the account in the meter */
+	int64_t amount_minor; /* CREDIT_SEND */
+	uint32_t purchase;    /* CREDIT_*: the purchase count; 0 when looking for none */
+	int record;           /* FREEZE: 1 newest .. 62 */
+	int64_t levels[2];    /* ALARM_LEVELS, minor units */
+	uint32_t operator_code; /* RELAY: the meter logs it, so that we know our own trips */
+};
+
+/* The meter's own record of one purchase: the evidence that decides (reliability.md B.1). */
+struct purchase_record {
+	bool found;
+	int64_t at_us; /* meter's clock */
+	uint32_t count; /* as stored: modulo 10 000 */
+	int64_t amount_minor, before_minor, after_minor, bought_minor;
+};
+
+enum said {
+	SAID_NOTHING,   /* silence */
+	SAID_YES,
+	SAID_NO,        /* refused, see answer.refusal */
+	SAID_REPEAT,    /* "this purchase is already in" */
+};
+
+/* Why a meter said no, as far as it decides what may be done next. */
+enum refusal {
+	REFUSAL_NONE,
+	REFUSAL_OTHER,
+	REFUSAL_NO_DATA,    /* it does not have what was asked */
+	REFUSAL_PASSWORD,   /* never ask again by ourselves: three wrong ones lock it for a day */
+	REFUSAL_AUTH,       /* identity authentication missing, failed or run out */
+	REFUSAL_MAC,        /* its security chip did not accept our signature */
+	REFUSAL_CUSTOMER,   /* not this customer's number */
+	REFUSAL_COUNT,      /* purchase count does not follow */
+	REFUSAL_LIMIT,      /* would hold more credit than allowed */
+};
+const char *refusal_name(enum refusal r);
+
+struct answer {
+	enum said said;
+	enum refusal refusal;
+	struct reading readings[TASK_REGS];
+	int n;
+	bool has_status;
+	uint32_t status;              /* word 3, read back */
+	bool has_count;
+	uint32_t count;               /* purchase count in the meter */
+	int64_t credit_minor;         /* balance in the meter, with has_count */
+	struct purchase_record record;
+	int64_t clock_us;             /* CLOCK */
+	int64_t frozen_us;            /* FREEZE: the record's own time */
+	int64_t frozen_wh[5];         /* total, T1..T4; -1 where the meter has none */
+};
+
+const char *task_kind_name(enum task_kind k);
+bool task_kind_parse(const char *name, enum task_kind *k);
+/* Whether what was read back shows that a relay task is done. */
+bool task_relay_done(const struct task *t, uint32_t status);
+
+#endif
