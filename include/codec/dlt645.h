@@ -44,7 +44,7 @@ struct dlt645 {
 	char address[13]; /* as printed on the meter: digits, or "AAAAAAAAAAAA", "999999999999" */
 	uint8_t control;
 	uint8_t data[DLT645_MAX_DATA]; /* plain: 33h already taken off */
-	size_t len;
+	size_t len;                    /* of data */
 };
 
 /* Looks for one frame at the front of `in`.
@@ -60,25 +60,34 @@ int dlt645_parse(struct dlt645 *f, struct span frame, struct err *e);
 /* Appends the frame; no preamble.  Builds whatever it is told: for meters and tests. */
 void dlt645_build(struct buf *out, const struct dlt645 *f);
 
-/* What a head-end may send; dlt645_build() after refusing what must never leave us
- * (dlt645.md 1.2, 1.3, section 7.6): wildcard addresses for anything but 08, 11, 12, 13, 16,
- * functions 1A 1B 1E 1F 17 60 61 and 15, invalid dates, and DATA longer than `most`. */
+/* What a head-end may send; dlt645_build() after refusing, with ERR_INPUT, what must never
+ * leave us (dlt645.md 1.2, 1.3, section 7.6): functions other than those above; a wildcard
+ * address where nobody or everybody would obey (99.. for 08 and 16, AA.. for 11 and 12 are
+ * fine); a length the function does not have; dates that do not exist, in 08, 11, 16, 1C and
+ * in writes to the clock; and DATA longer than `most`. */
 struct dlt645_policy {
-	bool commissioning; /* one meter on the line and a person at it: 13 15 17 19 1A 1B too */
+	bool commissioning; /* one meter on the line and a person at it: 13 15 17 19 1A 1B too,
+			     * and AA.. or 99.. for any of them */
 	size_t most;        /* longest DATA of the profile; 0 stands for 200 */
 };
 int dlt645_encode(
     struct buf *out, const struct dlt645 *f, const struct dlt645_policy *p, struct err *e);
 
-uint32_t dlt645_di(struct span data);       /* first four plain bytes, DI3..DI0; 0 if shorter */
+uint32_t dlt645_di(struct span data); /* first four plain bytes, DI3..DI0; 0 if shorter */
 void dlt645_put_di(struct dlt645 *f, uint32_t di); /* appends to f->data, DI0 first */
 
-/* The error byte of D1..DD and the error word of C3, in words ("password, other"). */
+/* The error byte of D1..DD and of a short C3, the error word of C3, and the word one vendor
+ * sends in DC, in words ("other, password").  -1 when `f` is no abnormal reply or its DATA has
+ * another length. */
 struct dlt645_error {
 	bool security; /* two-byte word of C3 */
+	bool control;  /* two-byte word of DC */
 	uint16_t bits;
 };
+#define DLT645_ERROR_BITS 16
 int dlt645_error_get(struct dlt645_error *x, const struct dlt645 *f, struct err *e);
+/* One bit in words; NULL when it is clear. */
+const char *dlt645_error_word(const struct dlt645_error *x, int bit);
 void dlt645_error_text(const struct dlt645_error *x, char *out, size_t room);
 
 #endif

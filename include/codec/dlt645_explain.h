@@ -11,7 +11,9 @@
 #include "base/buf.h"
 
 /* One line of JSON with its line end for every frame in the bytes, at least one.  Returns
- * whether all of it was good. */
+ * whether every line is an "ok":true.  Noise is no line of its own: what stood in front of a
+ * frame is its "skipped", what follows the last one its "trailing".  Passwords, MACs and keys
+ * are "**" wherever they would show; of a frame that is not ok only the error is told. */
 bool dlt645_explain(struct span bytes, struct buf *json);
 /* The same from hex text; what is not hex gives {"ok":false,...}. */
 bool dlt645_explain_hex(const char *hex, struct buf *json);

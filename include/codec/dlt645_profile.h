@@ -22,19 +22,19 @@ enum profile_auth { AUTH_PASSWORD, AUTH_ESAM };
 struct dlt645_profile {
 	const char *name;
 	const char *help;
-	bool local;                     /* keeps the balance in the meter */
+	bool local; /* keeps the balance in the meter */
 	enum profile_recharge recharge;
 	enum profile_auth auth;
 	enum capability capability;
-	uint8_t close_code;             /* N1: 1B permit or 1C direct */
-	uint8_t level;                  /* PA of plain commands */
-	uint8_t preamble;               /* FE before each request */
-	size_t most_data;               /* longest DATA it takes */
-	int64_t reply_us;               /* patience for the first byte */
-	int64_t security_reply_us;      /* where its security chip is asked */
-	uint8_t control_reply_lens[3];  /* lengths of a good 9C, FF-terminated */
-	uint8_t error_lens[3];          /* lengths of C3, FF-terminated */
-	bool combined_clock;            /* 0400010C is there; else 04000101 and 04000102 */
+	uint8_t close_code;            /* N1: 1B permit or 1C direct */
+	uint8_t level;                 /* PA of plain commands */
+	uint8_t preamble;              /* FE before each request */
+	size_t most_data;              /* longest DATA it takes */
+	int64_t reply_us;              /* patience for the first byte */
+	int64_t security_reply_us;     /* where its security chip is asked */
+	uint8_t control_reply_lens[3]; /* lengths of a good 9C, FF-terminated */
+	uint8_t error_lens[3];         /* lengths of C3, FF-terminated */
+	bool combined_clock;           /* 0400010C is there; else 04000101 and 04000102 */
 };
 
 const struct dlt645_profile *dlt645_profile(const char *name); /* NULL when unknown */

@@ -22,16 +22,19 @@ enum envelope_kind {
 };
 const char *envelope_name(enum envelope_kind k); /* "dlt645-2007", "gdw376.1", "acrel", ... */
 
-/* Decides; `final` when no more bytes will come soon (a pause, or the buffer is full). */
+/* Decides; `final` when no more bytes will come soon (a pause, or the buffer is full).  Only FE
+ * and NUL decide nothing, however long the pause. */
 enum envelope_kind envelope_guess(struct span first_bytes, bool final);
 
 /* The next thing in the stream of a 645 meter or of a DTU.
- *	SCAN_NAME   *found is the DTU's registration (text as sent, or hex turned into bytes' hex)
- *	SCAN_PING   keep-alive filler such as "ping", "heartbeat", a lone NUL or FE
+ *	SCAN_NAME   *found is the DTU's registration: text as sent, or upper-case hex of what is
+ *	            not text (then valid until the next call)
+ *	SCAN_PING   keep-alive filler such as "ping", "heartbeat", NUL, line ends, a lone FE
  *	SCAN_FRAME, SCAN_MORE, SCAN_NOISE as dlt645_scan()
  * `identity` is the name the connection already gave ("" before): its repetition in front of a
- * frame is a ping, not noise. */
-enum scan envelope_scan(enum envelope_kind k, const char *identity, struct span in,
-    struct span *found, size_t *used);
+ * frame is a ping, not noise.  Before, a text that reaches the end of `in` is taken for whole,
+ * so the first call waits until envelope_guess() has decided. */
+enum scan envelope_scan(
+    enum envelope_kind k, const char *identity, struct span in, struct span *found, size_t *used);
 
 #endif

@@ -65,8 +65,12 @@ struct meter {
 	const struct calendar *zone;    /* the meter's clock runs in it; borrowed */
 	int64_t clock_skew_us;          /* meter's clock less ours, read once a session */
 	bool skew_known;
+	/* identity authentication of a meter with a security chip; good for a few minutes */
+	uint8_t rand2[4], serial[8];
+	int64_t auth_until_us;          /* 0: none */
 	uint8_t silences;               /* unanswered in a row */
 	int64_t quiet_until_us;         /* not asked before (monotonic) */
+	int64_t poll_us;                /* next scheduled read (monotonic) */
 };
 
 /* Twelve decimal digits.  ERR_INPUT says what is wrong. */

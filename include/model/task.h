@@ -18,7 +18,6 @@ enum task_kind {
 	TASK_CREDIT_SEND, /* hand over credit: never proves anything by itself */
 	TASK_FREEZE,      /* the n-th last daily freeze record */
 	TASK_CLOCK,       /* read the meter's clock */
-	TASK_ALARM_LEVELS,/* write the meter's two warning amounts */
 };
 
 #define TASK_REGS 12
@@ -33,7 +32,6 @@ struct task {
 	int64_t amount_minor; /* CREDIT_SEND */
 	uint32_t purchase;    /* CREDIT_*: the purchase count; 0 when looking for none */
 	int record;           /* FREEZE: 1 newest .. 62 */
-	int64_t levels[2];    /* ALARM_LEVELS, minor units */
 	uint32_t operator_code; /* RELAY: the meter logs it, so that we know our own trips */
 };
 

@@ -1,0 +1,49 @@
+/*
+ * ledger -- balanced sets of postings; nothing else may build one.
+ *
+ * Debit is positive, credit negative (payments.md 8.3).  The chart:
+ *
+ *	clearing:<source>	asset	  paid to a provider, or in the till; not yet settled
+ *	prepaid			liability paid by an account and not yet used or delivered; by account
+ *	loaded			liability credit that is in a local meter; by account
+ *	arrears			asset	  owed by an account from before; by account
+ *	energy, fees, tax	income	  what consumption earned
+ *	suspense		liability paid by nobody we know
+ *	rounding		income	  what is left when an account is closed
+ */
+#ifndef MODEL_LEDGER_H
+#define MODEL_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+
+enum ledger_code {
+	LEDGER_CLEARING,
+	LEDGER_PREPAID,
+	LEDGER_LOADED,
+	LEDGER_ARREARS,
+	LEDGER_ENERGY,
+	LEDGER_FEES,
+	LEDGER_TAX,
+	LEDGER_SUSPENSE,
+	LEDGER_ROUNDING,
+	LEDGER_CODES,
+};
+const char *ledger_code_name(enum ledger_code c);
+
+struct payment {
+	char source[32];     /* the hook's path part, or "cash" */
+	char event_id[65];   /* webhook-id */
+	char payment_no[65]; /* the source's own number: with source, the identity of the money */
+	char account_no[33]; /* either may be empty, not both */
+	char meter_no[13];
+	int64_t amount_minor; /* 1 .. 2^53 - 1 */
+	char currency[4];
+	int64_t paid_us;
+	char method[17];
+	char terminal[33], payer[65], order_no[65], note[129]; /* optional */
+};
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * settings -- every setting of powergated in one table: the daemon, `conf check`, the sample
+ * file and the manual are all made from it.
+ */
+#ifndef PROG_SETTINGS_H
+#define PROG_SETTINGS_H
+
+#include "base/conf.h"
+#include "model/supply.h"
+#include "service/dispatch.h"
+#include "service/gateway.h"
+#include "service/hooks.h"
+#include "service/notify.h"
+#include "service/pay.h"
+#include "service/reader.h"
+#include "service/session.h"
+
+struct daemon_conf {
+	char *node;
+	char *log_level;
+	char *state_dir;
+	int64_t review_voices;
+	bool need_clock_sync;
+};
+
+struct database_conf {
+	char *conninfo;
+	char *password_file;
+};
+
+struct api_conf {
+	char *socket;
+};
+
+struct signer_conf {
+	char *socket;
+	int64_t patience;
+};
+
+struct supply_conf {
+	char *trip_hours; /* "08:00-18:00" */
+	bool trip_rest_days;
+	int64_t final_notice, reading_age, after_close, trip_life;
+	int64_t restore_over, rearm;
+};
+
+struct settings {
+	struct daemon_conf daemon;
+	struct database_conf database;
+	struct gateway_conf meters;
+	struct session_conf session;
+	struct dispatch_conf commands;
+	struct reader_conf reading;
+	struct signer_conf signer;
+	struct hooks_conf hooks;
+	struct api_conf api;
+	struct supply_conf supply;
+	struct notify_conf notify;
+};
+
+extern struct settings settings;
+#define SETTINGS_SECTIONS 12 /* with the end mark */
+const struct conf_section *settings_sections(void);
+void settings_bind(struct conf_section *out, struct settings *into);
+/* What the table cannot say: "HH:MM-HH:MM", sources with names of their own. */
+int settings_check(const struct settings *s, struct err *e);
+/* Whether a file would do, secrets included, without changing anything. */
+int settings_try(const char *path, struct err *e);
+/* The connection string with limits, and the password from its file. */
+int settings_conninfo(const struct settings *s, char *out, size_t room, struct err *e);
+struct policy settings_policy(const struct settings *s);
+
+#endif

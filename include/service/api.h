@@ -1,0 +1,31 @@
+/*
+ * api -- the one door for people and programs: a table of routes, each a SQL function that
+ * answers JSON, on a unix socket.
+ *
+ * Peer credentials lead to a principal and its role; who is none is refused.  Every write is
+ * audited by the function it calls.  powergatectl, and whatever comes later, pass here.
+ */
+#ifndef SERVICE_API_H
+#define SERVICE_API_H
+
+#include "service/dispatch.h"
+#include "service/gateway.h"
+#include "service/pay.h"
+
+struct api;
+struct billing;
+struct loop;
+
+struct api_parts {
+	struct db *db;
+	struct gateway *gateway;
+	struct dispatch *dispatch;
+	struct billing *billing;
+	struct pay *pay;
+	const int64_t *review_voices;
+};
+
+struct api *api_new(struct loop *l, const char *path, const struct api_parts *parts, struct err *e);
+void api_free(struct api *a);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * dispatch -- from the queue to the meter and back: claim, ask, read back, move.
+ *
+ * Whoever knows that there may be work says dispatch_look(); saying it too often costs nothing.
+ * All sessions that were named while a claim was under way are claimed for in the next one, so
+ * the number of statements does not follow the fleet.
+ */
+#ifndef SERVICE_DISPATCH_H
+#define SERVICE_DISPATCH_H
+
+#include "service/gateway.h"
+#include "service/intake.h"
+
+#include <stdbool.h>
+
+struct dispatch;
+
+struct dispatch_conf {
+	char *kill_file;      /* while it exists, no trip leaves */
+	int64_t relay_valid_us; /* how long a relay order stays good in the meter */
+	int64_t sweep_us;
+};
+
+struct dispatch_events {
+	bool (*trips_allowed)(void *arg); /* asked before each claim: kill switch, clock */
+	void (*on_moved)(void *arg);      /* a command moved: accounts and notices may wait */
+	void *arg;
+};
+
+struct dispatch *dispatch_new(struct loop *l, struct db *db, struct intake *intake,
+    const char *node, const struct dispatch_conf *conf, const struct dispatch_events *events);
+void dispatch_set_gateway(struct dispatch *d, struct gateway *g);
+void dispatch_free(struct dispatch *d);
+void dispatch_look(struct dispatch *d, int64_t endpoint_id);
+void dispatch_look_session(struct dispatch *d, struct session *s);
+/* Whether a claim for this session is still to come or under way: do not poll it now. */
+bool dispatch_wants(const struct dispatch *d, int64_t endpoint_id);
+int dispatch_busy(const struct dispatch *d); /* commands in hand */
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * hooks -- the HTTP side for machines: payment webhooks and /healthz.
+ */
+#ifndef SERVICE_HOOKS_H
+#define SERVICE_HOOKS_H
+
+#include "base/conf.h"
+
+struct db;
+struct hooks;
+struct loop;
+struct pay;
+
+struct hooks_conf {
+	char *listen;
+	bool keep_alive;
+	int64_t most_connections;
+	int64_t patience;
+	struct conf_list sources; /* struct pay_source */
+};
+
+struct hooks *hooks_new(struct loop *l, struct db *db, struct pay *p, const struct hooks_conf *conf);
+int hooks_listen(struct hooks *h, struct err *e); /* the port, or -1 */
+void hooks_free(struct hooks *h);
+
+#endif

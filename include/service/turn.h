@@ -1,0 +1,44 @@
+/*
+ * turn -- one claimed command on one held session, until it is moved.
+ *
+ * Between dispatch.c, which begins and ends turns, turn.c, which talks through reads and relay
+ * orders, and credit.c, which talks through the delivery of credit.
+ */
+#ifndef SERVICE_TURN_H
+#define SERVICE_TURN_H
+
+#include "base/loop.h"
+#include "service/session.h"
+#include "store/store_command.h"
+
+struct dispatch;
+struct intake;
+
+struct turn {
+	struct turn *next;
+	struct dispatch *dispatch;
+	struct loop *loop;
+	struct db *db;
+	struct intake *intake;
+	const char *node;
+	struct session *session;
+	struct meter *meter;
+	struct claimed c;
+	struct steps steps;
+	struct db_column frames; /* of the read-back under way: the evidence */
+	struct answer seen;
+	int sends;
+	bool waits_for_db; /* between two statements: a lost session does not end it */
+	struct timer later;
+};
+
+void turn_begin(struct turn *t);   /* READ, RELAY, COMMISSION */
+void credit_begin(struct turn *t); /* CREDIT */
+
+/* Both for session_ask(): note every frame in the history. */
+void turn_frame(char dir, struct span frame, int64_t at_us, void *arg);
+/* Ends it: moves the command and lets the session go.  Later: when it may be tried again. */
+void turn_move(struct turn *t, enum command_event ev, enum refusal refusal, const char *why);
+int64_t turn_backoff_us(struct turn *t);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * fleet_control -- the hand on the fleet: a unix socket, one command a line, one JSON line back.
+ *
+ *	list                              {"meters":["000000000017",...]}
+ *	state ADDRESS                     the whole state of a meter
+ *	stats                             {"meters":..,"connected":..}
+ *	set ADDRESS|all NAME VALUE        any setting of sim/vmeter.h
+ *	fault ADDRESS|all NAME [AMOUNT]   NAME "off" clears; AMOUNT as in sim/fault.h
+ *	button|reboot|drop|clone ADDRESS
+ *	cover ADDRESS [meter|terminal] [open|close]
+ *	power ADDRESS off|on
+ *	signer ok|slow MS|silent|wrong|error
+ *	quit
+ *
+ * {"ok":true} where there is nothing to say, {"error":"words"} otherwise.
+ */
+#ifndef SIM_FLEET_CONTROL_H
+#define SIM_FLEET_CONTROL_H
+
+struct err;
+struct fleet;
+struct fleet_control;
+struct loop;
+struct test_signer;
+
+struct fleet_control *fleet_control_new(struct loop *loop, const char *path, struct fleet *fleet,
+    struct test_signer *signer, struct err *e); /* signer may be NULL */
+void fleet_control_free(struct fleet_control *c);
+
+#endif

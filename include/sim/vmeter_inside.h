@@ -1,0 +1,187 @@
+/*
+ * vmeter_inside -- what the files that make up a meter share; nobody else includes it.
+ *
+ *	vmeter.c           life, energy, money, midnight
+ *	vmeter_relay.c     the relay, warnings, credit
+ *	vmeter_setup.c     settings and state as text
+ *	vmeter_frames.c    who is asked what: the frame and its answer
+ *	vmeter_reads.c     the table of what can be read
+ *	vmeter_writes.c    writes and relay orders
+ *	vmeter_security.c  function 03
+ */
+#ifndef SIM_VMETER_INSIDE_H
+#define SIM_VMETER_INSIDE_H
+
+#include "base/loop.h"
+#include "codec/dlt645.h"
+#include "model/calendar.h"
+#include "sim/esam.h"
+#include "sim/vmeter.h"
+
+#include <string.h>
+
+/* Energy is kept in watt-microseconds.  A grain is a watt-microsecond at a price of one micro
+ * major unit per kWh: watts times microseconds times price needs no division, and a minor unit
+ * (a hundredth) is a whole number of grains. */
+#define WUS_PER_WH       INT64_C(3600000000)
+#define GRAINS_PER_MINOR (INT64_C(36000000000000000)) /* 10^4 micro * 10^3 Wh * 3.6*10^9 */
+
+#define BANDS          4
+#define FREEZES        62
+#define MONTHS         12
+#define RECORDS        10
+#define REGISTERS      (1 + BANDS) /* total, sharp, peak, flat, valley */
+#define REBOOT_US      (5 * SECOND_US)
+#define LOCK_US        DAY_US
+#define PASSWORD_TRIES 3
+
+enum vmeter_profile { VMETER_REMOTE, VMETER_WALLET_ESAM };
+enum vmeter_class { CLASS_PASSWORD, CLASS_98, CLASS_99 };
+
+struct freeze {
+	int64_t clock_us;
+	uint32_t regs[REGISTERS]; /* as displayed: 0.01 kWh */
+};
+
+struct relay_record {
+	int64_t clock_us;
+	uint32_t operator_code, reg;
+};
+
+struct purchase {
+	int64_t clock_us;
+	uint32_t count; /* whole; modulo 10 000 only when it is read */
+	int64_t amount_minor, before_minor, after_minor, bought_minor;
+};
+
+struct span_record {            /* something that began and ended */
+	int64_t from_us, to_us; /* meter's clock; 0: not yet */
+};
+
+struct programming {
+	int64_t clock_us;
+	uint32_t operator_code, di;
+};
+
+/* The newest of n is at [0]; `total` counts for ever. */
+#define LAST(type)                \
+	struct {                  \
+		uint32_t total;   \
+		type at[RECORDS]; \
+	}
+
+#define LAST_PUSH(l, ...)                                                        \
+	do {                                                                     \
+		memmove(&(l).at[1], &(l).at[0], sizeof(l).at - sizeof(l).at[0]); \
+		(l).at[0] = (__VA_ARGS__);                                       \
+		(l).total++;                                                     \
+	} while (0)
+
+struct vmeter {
+	const struct vmeter_world *world;
+	char address[13], customer[13];
+	uint64_t dice;
+	struct faults faults;
+	enum vmeter_profile profile;
+
+	/* energy, and where it has got to */
+	int64_t at_us;
+	int64_t watts;
+	int64_t wus[REGISTERS];
+	int64_t month_start_wus;
+	int64_t midnight_us, band_until_us; /* when the clock gets there, our time */
+	int band;                           /* 1..4 */
+	struct freeze *freezes;             /* ring, [0] newest */
+	int nfreezes, history_days;
+	struct freeze instant[3];
+	struct freeze settled[MONTHS];
+	uint32_t month_use[MONTHS]; /* 0.01 kWh */
+
+	/* money */
+	int64_t price_micro[BANDS], step_wh, step_price_micro;
+	int64_t credit_minor, grains; /* the exact credit is credit_minor less grains */
+	int64_t bought_minor, warn_minor[2], overdraft_minor, hoarding_minor, reclose_minor;
+	uint32_t purchases;
+	LAST(struct purchase) recharges;
+	bool opened, warned[2], warn2_trips;
+
+	/* relay */
+	bool open, commanded, alarm, keep, permit;
+	bool by_self;           /* open because the credit ran out: credit alone closes it again */
+	uint32_t operator_code; /* of the order that is under way or permits closing */
+	int64_t trip_due_us, trip_delay_min;
+	LAST(struct relay_record) trips;
+	LAST(struct relay_record) closes;
+
+	/* clock: base at base_at, then drifting */
+	int64_t clock_base_us, clock_base_at_us, drift_ppm;
+	int time_set_day; /* 08 is obeyed once a day */
+
+	/* what happened to it */
+	LAST(struct span_record) covers;
+	LAST(struct span_record) terminals;
+	LAST(struct span_record) outages;
+	LAST(struct programming) programmings;
+	bool off;
+	int64_t rebooting_until_us;
+	uint32_t boots;
+
+	/* talking */
+	uint8_t password[3];
+	int wrong_passwords;
+	int64_t locked_until_us;
+	struct esam chip;
+	struct buf rest; /* of a long answer: what 12 still fetches */
+	uint32_t rest_di;
+	uint8_t rest_seq;
+	size_t part; /* most value bytes in one answer */
+	struct buf last_answer;
+	uint32_t frames_in, frames_out;
+	bool begun;
+};
+
+static inline bool
+vmeter_local(const struct vmeter *v)
+{
+	return v->profile == VMETER_WALLET_ESAM;
+}
+
+void vmeter_tell(struct vmeter *v, int64_t t_us, const char *event, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* vmeter.c */
+int64_t vmeter_clock(const struct vmeter *v, int64_t t_us);
+void vmeter_clock_set(struct vmeter *v, int64_t clock_us);
+uint32_t vmeter_reg(const struct vmeter *v, int which); /* 0.01 kWh, wraps as displayed */
+uint32_t vmeter_month_use(const struct vmeter *v);      /* 0.01 kWh */
+int64_t vmeter_price(const struct vmeter *v);           /* now in force */
+void vmeter_freeze_now(struct vmeter *v, struct freeze *f);
+struct band_switch {
+	uint8_t hour, minute, band;
+};
+extern const struct band_switch vmeter_day[];
+extern const int vmeter_day_switches;
+
+/* vmeter_relay.c */
+uint32_t vmeter_status(const struct vmeter *v); /* word 3 */
+const char *vmeter_relay_word(const struct vmeter *v);
+void vmeter_judge(struct vmeter *v); /* warns, trips and closes by itself */
+void vmeter_trip_due(struct vmeter *v);
+bool vmeter_order(struct vmeter *v, uint8_t n1, uint32_t operator_code); /* false: refused */
+void vmeter_credit(struct vmeter *v, int64_t amount_minor, uint32_t count);
+
+/* vmeter_frames.c and its neighbours.  The parts answer into *reply; false is silence. */
+bool vmeter_refuse(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply, unsigned bits);
+bool vmeter_password(struct vmeter *v, const uint8_t *level_and_password);
+bool vmeter_read(struct vmeter *v, uint32_t di, struct buf *out); /* false: no such data */
+bool vmeter_write(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply);
+bool vmeter_control(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply);
+bool vmeter_security(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply);
+
+/* ss mm hh DD MM YY as it travels.  -1 when it is no date. */
+int vmeter_time_get(const struct vmeter *v, const uint8_t *six, int64_t *clock_us);
+uint32_t le32_get(const uint8_t *p);
+void customer_text(const uint8_t six[6], char out[13]); /* lowest pair first -> digits */
+void customer_bytes(const char *digits, uint8_t six[6]);
+
+#endif

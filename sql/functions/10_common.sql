@@ -1,0 +1,72 @@
+-- Helpers of the other functions; not callable from outside.
+
+CREATE OR REPLACE FUNCTION powergate.mark_dirty(ids bigint[], now_us bigint) RETURNS void LANGUAGE sql AS $$
+    UPDATE account_state s SET version = version + 1, dirty_us = COALESCE(dirty_us, now_us)
+    WHERE account_id = ANY (ids);
+$$;
+
+CREATE OR REPLACE FUNCTION powergate.money_text(minor bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN minor < 0 THEN '-' ELSE '' END || (abs(minor) / 100)::text || '.' || lpad((abs(minor) % 100)::text, 2, '0');
+$$;
+
+-- A work item, once a cause while it is open; the staff hear of a new one.
+CREATE OR REPLACE FUNCTION powergate.work_add(k text, c text, what text, to_do text, account bigint, meter bigint,
+    payment bigint, delivery bigint, now_us bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE new_id bigint;
+BEGIN
+    INSERT INTO work (key, cause, account_id, meter_id, payment_id, delivery_id, text, todo, opened_us)
+    VALUES (k, c, account, meter, payment, delivery, what, to_do, now_us)
+    ON CONFLICT (key) WHERE state <> 'resolved' DO NOTHING RETURNING id INTO new_id;
+    IF new_id IS NOT NULL THEN
+        INSERT INTO notice (key, kind, account_id, recipient, body, due_us, expires_us)
+        VALUES ('work:' || new_id, 'work', account, 'staff',
+            jsonb_build_object('work', new_id, 'cause', c, 'text', what, 'todo', to_do),
+            now_us, now_us + 86400000000);
+    END IF;
+    RETURN new_id;
+END $$;
+
+CREATE OR REPLACE FUNCTION powergate.event_add(what text, meter bigint, account bigint, words text, now_us bigint)
+RETURNS void LANGUAGE sql AS $$
+    INSERT INTO event (at_us, kind, meter_id, account_id, text) VALUES (now_us, what, meter, account, words);
+$$;
+
+CREATE OR REPLACE FUNCTION powergate.customer_notice(k text, what text, account bigint, payment bigint,
+    words jsonb, now_us bigint, life_us bigint) RETURNS bigint LANGUAGE sql AS $$
+    INSERT INTO notice (key, kind, account_id, payment_id, recipient, body, due_us, expires_us)
+    SELECT k, what, account, payment, 'customer',
+        words || jsonb_build_object('account', a.number, 'customer', a.customer, 'contact', a.contact),
+        now_us, now_us + life_us
+    FROM account a WHERE a.id = account
+    ON CONFLICT (key) DO NOTHING RETURNING id;
+$$;
+
+-- One journal with its lines in one statement; 0 when the key is there already.
+CREATE OR REPLACE FUNCTION powergate.journal_post(k text, what text, words text, who text, reversed bigint,
+    codes text[], owners text[], accounts bigint[], amounts bigint[], money text, now_us bigint)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE new_id bigint;
+BEGIN
+    IF EXISTS (SELECT FROM journal WHERE key = k) THEN
+        RETURN 0;
+    END IF;
+    WITH j AS (
+        INSERT INTO journal (key, kind, at_us, reverses, memo, actor)
+        VALUES (k, what, now_us, reversed, words, who) RETURNING id
+    ), p AS (
+        INSERT INTO posting (journal_id, line, ledger, owner, account_id, amount_minor, currency)
+        SELECT j.id, l.n, l.code, l.owner, l.account, l.amount, money
+        FROM j, unnest(codes, owners, accounts, amounts) WITH ORDINALITY AS l(code, owner, account, amount, n)
+    ) SELECT id INTO new_id FROM j;
+    UPDATE account_state s SET
+        prepaid_minor = s.prepaid_minor - d.prepaid, loaded_minor = s.loaded_minor - d.loaded,
+        arrears_minor = s.arrears_minor + d.arrears
+    FROM (SELECT l.account,
+            COALESCE(sum(l.amount) FILTER (WHERE l.code = 'prepaid'), 0)::bigint AS prepaid,
+            COALESCE(sum(l.amount) FILTER (WHERE l.code = 'loaded'), 0)::bigint AS loaded,
+            COALESCE(sum(l.amount) FILTER (WHERE l.code = 'arrears'), 0)::bigint AS arrears
+          FROM unnest(codes, accounts, amounts) AS l(code, account, amount)
+          WHERE l.account IS NOT NULL GROUP BY l.account) d
+    WHERE s.account_id = d.account;
+    RETURN new_id;
+END $$;

@@ -1,0 +1,99 @@
+-- Readings in batches, freezes by day.
+
+-- Keyed by time, meter and register: the same batch twice is the same batch.  What moved marks
+-- its account; p_relay names the relay's state where reg is 'status'.
+CREATE OR REPLACE FUNCTION door.reading_ingest(p_meter bigint[], p_at bigint[], p_heard bigint[], p_reg text[],
+    p_value bigint[], p_relay text[], p_now bigint) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE n int; r record; touched bigint[];
+BEGIN
+    INSERT INTO reading (at_us, meter_id, reg, value, heard_us)
+    SELECT at, meter, reg, value, heard
+    FROM unnest(p_at, p_meter, p_reg, p_value, p_heard) AS t(at, meter, reg, value, heard)
+    ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS n = ROW_COUNT;
+    WITH newest AS (
+        SELECT DISTINCT ON (meter, reg) meter, reg, value, at
+        FROM unnest(p_meter, p_reg, p_value, p_at) AS t(meter, reg, value, at)
+        ORDER BY meter, reg, at DESC),
+    wide AS (
+        SELECT meter,
+            max(value) FILTER (WHERE reg = 'total_wh') AS total, max(at) FILTER (WHERE reg = 'total_wh') AS total_at,
+            max(value) FILTER (WHERE reg = 'credit') AS credit, max(at) FILTER (WHERE reg = 'credit') AS credit_at,
+            max(value) FILTER (WHERE reg = 'purchases') AS purchases,
+            max(value) FILTER (WHERE reg = 'bought') AS bought
+        FROM newest GROUP BY meter),
+    moved AS (
+        UPDATE meter_state s SET
+            total_wh = CASE WHEN w.total_at > COALESCE(s.total_us, 0) THEN w.total ELSE s.total_wh END,
+            total_us = CASE WHEN w.total_at > COALESCE(s.total_us, 0) THEN w.total_at ELSE s.total_us END,
+            -- the first reading begins the account's energy, it is not charged
+            billed_wh = COALESCE(s.billed_wh, w.total), billed_us = COALESCE(s.billed_us, w.total_at),
+            credit_minor = CASE WHEN w.credit_at > COALESCE(s.credit_us, 0) THEN w.credit ELSE s.credit_minor END,
+            credit_us = CASE WHEN w.credit_at > COALESCE(s.credit_us, 0) THEN w.credit_at ELSE s.credit_us END,
+            purchases = COALESCE(w.purchases, s.purchases), bought_minor = COALESCE(w.bought, s.bought_minor)
+        FROM wide w WHERE s.meter_id = w.meter RETURNING s.meter_id, w.total IS NOT NULL OR w.credit IS NOT NULL AS moved)
+    SELECT array_agg(DISTINCT m.account_id) INTO touched
+    FROM moved v JOIN meter m ON m.id = v.meter_id WHERE v.moved AND m.account_id IS NOT NULL;
+    PERFORM powergate.mark_dirty(touched, p_now);
+    FOR r IN SELECT meter, value, relay, at FROM unnest(p_meter, p_reg, p_value, p_relay, p_at)
+        AS t(meter, reg, value, relay, at) WHERE reg = 'status' AND relay IS NOT NULL ORDER BY at LOOP
+        PERFORM powergate.relay_noted(r.meter, r.value, r.relay, r.at);
+    END LOOP;
+    RETURN n;
+END $$;
+
+-- Days without a record, newest first, of meters this node can ask now; as far back as asked
+-- (a meter keeps 62), so that an adopted meter brings its history along.
+CREATE OR REPLACE FUNCTION door.freeze_gaps(p_node text, p_day_starts bigint[], p_days int[], p_since bigint,
+    p_window bigint, p_limit int)
+RETURNS TABLE (meter_id bigint, endpoint_id bigint, day int, nth int) LANGUAGE sql AS $$
+    SELECT m.id, m.endpoint_id, d.day, d.nth::int
+    FROM unnest(p_day_starts, p_days) WITH ORDINALITY AS d(start, day, nth)
+    JOIN meter m ON m.state = 'active'
+    JOIN endpoint e ON e.id = m.endpoint_id AND e.node = p_node AND e.closed_us IS NULL AND e.state = 'claimed'
+    WHERE NOT EXISTS (SELECT FROM freeze f WHERE f.meter_id = m.id AND f.day = d.day)
+      AND NOT EXISTS (SELECT FROM freeze_absent a WHERE a.meter_id = m.id AND a.day = d.day)
+      -- today's is spread: each meter has its own place in the window after midnight
+      AND (d.nth > 1 OR p_since >= (hashint8(m.id)::bigint & 65535) * p_window / 65536)
+    ORDER BY d.nth, m.id LIMIT p_limit;
+$$;
+
+-- The meter's own record.  A remote balance is the ledger's at that instant; a local one is the
+-- first balance read after midnight, rolled back over what was loaded and charged in between.
+CREATE OR REPLACE FUNCTION door.freeze_store(p_meter bigint, p_day int, p_at bigint, p_wh bigint[], p_now bigint)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE a account; balance bigint; how text; first_us bigint; credit bigint; loaded bigint; used_wh bigint; price bigint;
+BEGIN
+    SELECT t.* INTO a FROM meter m JOIN account t ON t.id = m.account_id WHERE m.id = p_meter;
+    IF a.fee_mode = 'remote' THEN
+        SELECT -COALESCE(sum(p.amount_minor), 0) INTO balance FROM posting p JOIN journal j ON j.id = p.journal_id
+        WHERE p.account_id = a.id AND p.ledger = 'prepaid' AND j.at_us <= p_at;
+        how := 'ledger';
+    ELSIF a.fee_mode = 'local' THEN
+        SELECT at_us, value INTO first_us, credit FROM reading
+        WHERE meter_id = p_meter AND reg = 'credit' AND at_us >= p_at ORDER BY at_us LIMIT 1;
+        IF first_us IS NOT NULL THEN
+            SELECT COALESCE(sum(amount_minor), 0) INTO loaded FROM credit_delivery
+            WHERE meter_id = p_meter AND state = 'APPLIED' AND applied_us > p_at AND applied_us <= first_us;
+            SELECT value - p_wh[1] INTO used_wh FROM reading
+            WHERE meter_id = p_meter AND reg = 'total_wh' AND at_us <= first_us AND at_us >= p_at ORDER BY at_us DESC LIMIT 1;
+            SELECT value INTO price FROM reading
+            WHERE meter_id = p_meter AND reg = 'price' AND at_us <= first_us ORDER BY at_us DESC LIMIT 1;
+            -- without a price the energy since midnight cannot be valued: no balance rather than a guess
+            IF COALESCE(used_wh, 0) = 0 THEN
+                balance := credit - loaded;
+            ELSIF price IS NOT NULL THEN
+                balance := credit - loaded + used_wh * price / 10000000; -- Wh x micro/kWh = nano; 10^7 nano = 1 minor
+            END IF;
+            how := CASE WHEN balance IS NOT NULL THEN 'reconstructed' END;
+        END IF;
+    END IF;
+    INSERT INTO freeze (meter_id, day, at_us, total_wh, t1_wh, t2_wh, t3_wh, t4_wh, balance_minor, quality, balance_quality, read_us)
+    VALUES (p_meter, p_day, p_at, p_wh[1], p_wh[2], p_wh[3], p_wh[4], p_wh[5], balance, 'meter', how, p_now)
+    ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END $$;
+
+CREATE OR REPLACE FUNCTION door.freeze_absent(p_meter bigint, p_day int, p_now bigint) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO freeze_absent VALUES (p_meter, p_day, p_now) ON CONFLICT DO NOTHING;
+$$;

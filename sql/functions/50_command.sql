@@ -1,0 +1,227 @@
+-- The queue: add, claim, move.
+
+CREATE OR REPLACE FUNCTION powergate.history(p_command bigint, p_step text, p_text text, p_now bigint)
+RETURNS void LANGUAGE sql AS $$
+    INSERT INTO command_history (command_id, at_us, step, text) VALUES (p_command, p_now, p_step, p_text);
+$$;
+
+-- A new wish for a relay supersedes the older ones; commands exist only to close the gap.
+CREATE OR REPLACE FUNCTION powergate.relay_want(p_meter bigint, p_relay text, p_reason text, p_why text, p_payment bigint,
+    p_by text, p_now bigint, p_expires bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE g bigint; c bigint; ordered bigint;
+BEGIN
+    UPDATE meter_state SET relay_wanted = p_relay, wanted_why = p_why, wanted_us = p_now, generation = generation + 1
+    WHERE meter_id = p_meter RETURNING generation INTO g;
+    FOR c IN UPDATE command SET state = 'cancelled', ended_us = p_now, outcome = 'superseded: ' || p_why
+        WHERE meter_id = p_meter AND kind = 'relay' AND state IN ('waiting', 'unsure') RETURNING id LOOP
+        PERFORM powergate.history(c, 'cancelled', 'superseded: ' || p_why, p_now);
+    END LOOP;
+    SELECT paid_us INTO ordered FROM payment WHERE id = p_payment;
+    INSERT INTO command (key, meter_id, kind, priority, order_us, rank, task, cause, created_by, generation, reason,
+        payment_id, due_us, expires_us, created_us)
+    VALUES ('relay:' || p_meter || ':' || g, p_meter, 'relay',
+        CASE WHEN p_relay = 'open' AND p_reason = 'SAFETY' THEN 0 WHEN p_relay = 'open' THEN 2 ELSE 1 END,
+        COALESCE(ordered, p_now), 1, jsonb_build_object('relay', p_relay), p_why, p_by, g, p_reason,
+        p_payment, p_now, CASE WHEN p_relay = 'open' THEN p_expires END, p_now)
+    RETURNING id INTO c;
+    PERFORM powergate.event_add('wish', p_meter, (SELECT account_id FROM meter WHERE id = p_meter),
+        format('relay wanted %s: %s', p_relay, p_why), p_now);
+    RETURN c;
+END $$;
+
+CREATE OR REPLACE FUNCTION door.command_add(p_key text, p_meter bigint, p_kind text, p_priority int, p_task jsonb,
+    p_cause text, p_by text, p_expires bigint, p_now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE c bigint;
+BEGIN
+    INSERT INTO command (key, meter_id, kind, priority, order_us, task, cause, created_by, due_us, expires_us, created_us)
+    VALUES (p_key, p_meter, p_kind, p_priority, p_now, p_task, p_cause, p_by, p_now, p_expires, p_now)
+    ON CONFLICT (key) DO NOTHING RETURNING id INTO c;
+    IF c IS NULL THEN
+        SELECT id INTO c FROM command WHERE key = p_key;
+    END IF;
+    RETURN c;
+END $$;
+
+-- May this one leave now?  'cancel: why', 'expire: why', 'wait: why', or NULL: it may.
+CREATE OR REPLACE FUNCTION powergate.command_hindrance(c command, p_site bigint, p_live boolean, p_held_until bigint,
+    p_doubt_until bigint, p_trips_ok boolean, p_now bigint) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE h headend; s meter_state; trip boolean; fleet bigint; n bigint; a record;
+BEGIN
+    IF c.kind NOT IN ('relay', 'credit') THEN
+        RETURN CASE WHEN c.expires_us < p_now THEN 'expire: nobody waits for it any more' END;
+    END IF;
+    SELECT * INTO h FROM headend;
+    IF c.kind = 'credit' THEN
+        RETURN CASE WHEN h.held THEN 'wait: the head-end is held: ' || h.why
+                    WHEN NOT p_live THEN 'wait: the site is in observe mode'
+                    WHEN p_held_until > p_now THEN 'wait: the connection is flapping' END;
+    END IF;
+    SELECT * INTO s FROM meter_state WHERE meter_id = c.meter_id;
+    IF c.generation <> s.generation THEN
+        RETURN 'cancel: superseded by a newer wish';
+    END IF;
+    trip := c.task ->> 'relay' = 'open';
+    IF NOT p_live THEN
+        RETURN 'wait: the site is in observe mode';
+    ELSIF NOT trip OR c.state = 'unsure' THEN
+        RETURN NULL;        -- a restore is never held up; reading back moves nothing
+    END IF;
+    IF c.expires_us < p_now THEN
+        RETURN 'expire: a trip must not come late; it is decided anew';
+    ELSIF h.trips_stopped OR NOT p_trips_ok THEN
+        RETURN 'wait: trips are stopped: ' || COALESCE(NULLIF(h.why, ''), 'kill switch file');
+    ELSIF h.held THEN
+        RETURN 'wait: the head-end is held: ' || h.why;
+    ELSIF p_held_until > p_now THEN
+        RETURN 'wait: the connection is flapping';
+    ELSIF p_doubt_until > p_now THEN
+        RETURN 'wait: the connection was just taken over';
+    END IF;
+    IF c.reason = 'ARREARS' THEN
+        SELECT t.prepaid_minor, x.trip_minor,
+            EXISTS (SELECT FROM credit_delivery d WHERE d.account_id = x.id AND d.state NOT IN ('APPLIED', 'CANCELLED') AND d.kind = 'recharge') AS paid
+        INTO a FROM meter m JOIN account x ON x.id = m.account_id JOIN account_state t ON t.account_id = x.id WHERE m.id = c.meter_id;
+        IF a.paid THEN
+            RETURN 'cancel: a paid recharge is not settled yet';
+        ELSIF a.prepaid_minor > a.trip_minor THEN
+            RETURN 'cancel: the account has been paid';
+        END IF;
+    END IF;
+    IF c.reason <> 'SAFETY' THEN
+        SELECT count(*) INTO fleet FROM meter WHERE state = 'active';
+        SELECT count(*) INTO n FROM trip_log WHERE at_us > p_now - 60000000;
+        IF n >= greatest(20, fleet / 500) THEN RETURN 'wait: trip budget of this minute is spent'; END IF;
+        SELECT count(*) INTO n FROM trip_log WHERE at_us > p_now - 3600000000;
+        IF n >= greatest(20, fleet / 100) THEN RETURN 'wait: trip budget of this hour is spent'; END IF;
+        SELECT count(*) INTO fleet FROM meter WHERE state = 'active' AND site_id = p_site;
+        SELECT count(*) INTO n FROM trip_log WHERE at_us > p_now - 3600000000 AND site_id = p_site;
+        IF n >= greatest(10, fleet / 50) THEN RETURN 'wait: trip budget of this site is spent'; END IF;
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- The next command of each free session: waiting -> sent is written before the bytes leave, so
+-- what a crash leaves behind is always unsure and never forgotten.  A session that has been
+-- replaced has another epoch and claims nothing.
+CREATE OR REPLACE FUNCTION door.command_claim(p_endpoints bigint[], p_epochs bigint[], p_quiet bigint[], p_node text,
+    p_trips_ok boolean, p_now bigint)
+RETURNS TABLE (id bigint, endpoint_id bigint, epoch bigint, meter_id bigint, kind text, state text, attempts int,
+    task jsonb, generation bigint, delivery_id bigint, d_state text, d_kind text, d_amount bigint, d_purchase bigint,
+    d_customer text, d_base_bought bigint, refusal int)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE e record; c command; why text; d credit_delivery; was text; trip_locked boolean := false;
+BEGIN
+    FOR e IN SELECT t.id, t.epoch, t.held_until_us, t.doubt_until_us FROM unnest(p_endpoints, p_epochs) AS p(id, epoch)
+        JOIN endpoint t ON t.id = p.id AND t.epoch = p.epoch AND t.node = p_node AND t.state = 'claimed' LOOP
+      FOR i IN 1..20 LOOP
+        SELECT q.* INTO c FROM meter m JOIN command q ON q.meter_id = m.id JOIN meter_state s ON s.meter_id = m.id
+        WHERE m.endpoint_id = e.id AND m.state = 'active' AND q.state IN ('waiting', 'unsure') AND q.due_us <= p_now
+          AND m.id <> ALL (p_quiet)
+          AND (q.kind <> 'credit' OR (s.base_count IS NOT NULL AND NOT EXISTS (
+               SELECT FROM credit_delivery o WHERE o.meter_id = m.id AND o.id <> q.delivery_id
+               AND o.state IN ('INTENT', 'VERIFYING', 'REVIEW')) AND (s.account_open OR EXISTS (
+               SELECT FROM credit_delivery o WHERE o.id = q.delivery_id AND o.kind = 'open'))))
+        ORDER BY q.priority, q.order_us, q.rank, q.id LIMIT 1 FOR UPDATE OF q SKIP LOCKED;
+        EXIT WHEN NOT FOUND;
+        IF c.kind = 'relay' AND c.task ->> 'relay' = 'open' AND NOT trip_locked THEN
+            PERFORM pg_advisory_xact_lock(645);  -- the budget is counted by one claim at a time
+            trip_locked := true;
+        END IF;
+        SELECT powergate.command_hindrance(c, m.site_id, t.mode = 'live', e.held_until_us, e.doubt_until_us, p_trips_ok, p_now) INTO why
+        FROM meter m JOIN site t ON t.id = m.site_id WHERE m.id = c.meter_id;
+        IF why LIKE 'wait:%' THEN
+            UPDATE command q SET due_us = p_now + 5000000, outcome = why WHERE q.id = c.id;
+            IF c.outcome IS DISTINCT FROM why THEN PERFORM powergate.history(c.id, 'waits', substr(why, 7), p_now); END IF;
+            IF why LIKE '%budget%' THEN
+                PERFORM powergate.work_add('budget', 'TRIP_BUDGET', substr(why, 7), 'look at powergatectl command list; trips go on by themselves',
+                    NULL, c.meter_id, NULL, NULL, p_now);
+            END IF;
+            CONTINUE;
+        ELSIF why IS NOT NULL THEN
+            UPDATE command q SET state = CASE WHEN why LIKE 'expire:%' THEN 'expired' ELSE 'cancelled' END,
+                ended_us = p_now, outcome = why WHERE q.id = c.id;
+            PERFORM powergate.history(c.id, split_part(why, ':', 1), why, p_now);
+            PERFORM powergate.mark_dirty(ARRAY[m.account_id], p_now) FROM meter m WHERE m.id = c.meter_id AND m.account_id IS NOT NULL;
+            CONTINUE;
+        END IF;
+        was := c.state;
+        UPDATE command q SET state = CASE WHEN was = 'waiting' THEN 'sent' ELSE was END, attempts = q.attempts + 1,
+            node = p_node, epoch = e.epoch, outcome = NULL,
+            due_us = CASE WHEN was = 'unsure' THEN p_now + 120000000 ELSE q.due_us END
+        WHERE q.id = c.id RETURNING q.* INTO c;
+        PERFORM powergate.history(c.id, CASE WHEN was = 'waiting' THEN 'dispatched' ELSE 'asked back' END, '', p_now);
+        IF was = 'waiting' AND c.kind = 'relay' AND c.task ->> 'relay' = 'open' THEN
+            INSERT INTO trip_log SELECT p_now, c.id, m.site_id FROM meter m WHERE m.id = c.meter_id ON CONFLICT DO NOTHING;
+        END IF;
+        d := NULL;
+        IF c.delivery_id IS NOT NULL THEN
+            SELECT * INTO d FROM credit_delivery WHERE credit_delivery.id = c.delivery_id;
+        END IF;
+        RETURN QUERY SELECT c.id, e.id, e.epoch, c.meter_id, c.kind, was, c.attempts, c.task, c.generation, c.delivery_id,
+            d.state, d.kind, d.amount_minor, d.purchase,
+            COALESCE(d.customer, (SELECT m.customer FROM meter m WHERE m.id = c.meter_id)), d.base_bought, c.refusal;
+        EXIT;
+      END LOOP;
+    END LOOP;
+END $$;
+
+-- One arrow.  Only the holder of the epoch may move it; moving twice moves once.  Returns the
+-- state it is in now, NULL when there was no such arrow or the epoch is another's.
+CREATE OR REPLACE FUNCTION door.command_move(p_id bigint, p_epoch bigint, p_event text, p_due bigint, p_outcome text,
+    p_refusal int, p_status bigint, p_relay text, p_now bigint, p_at bigint[], p_step text[], p_text text[], p_frame bytea[])
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE c command; t text; account bigint;
+BEGIN
+    SELECT q.* INTO c FROM command q JOIN meter m ON m.id = q.meter_id JOIN endpoint e ON e.id = m.endpoint_id
+    WHERE q.id = p_id AND q.epoch = p_epoch AND e.epoch = p_epoch FOR UPDATE OF q;
+    IF NOT FOUND THEN RETURN NULL; END IF;
+    INSERT INTO command_history (command_id, at_us, step, text, frame)
+    SELECT p_id, at, step, words, frame FROM unnest(p_at, p_step, p_text, p_frame) AS x(at, step, words, frame);
+    SELECT account_id INTO account FROM meter WHERE id = c.meter_id;
+    IF p_status IS NOT NULL THEN
+        PERFORM powergate.relay_noted(c.meter_id, p_status, p_relay, p_now);
+    END IF;
+    SELECT to_state INTO t FROM arrow WHERE machine = 'command' AND from_state = c.state AND on_event = p_event;
+    IF t IS NULL THEN       -- still unsure: asked back again later
+        UPDATE command SET due_us = COALESCE(p_due, due_us) WHERE id = p_id AND state = 'unsure';
+        RETURN NULL;
+    END IF;
+    UPDATE command SET state = t, due_us = COALESCE(p_due, due_us), outcome = p_outcome,
+        refusal = COALESCE(p_refusal, refusal),
+        ended_us = CASE WHEN t IN ('done', 'refused', 'expired', 'cancelled') THEN p_now END WHERE id = p_id;
+    PERFORM powergate.history(p_id, t, COALESCE(p_outcome, ''), p_now);
+    IF t = 'refused' THEN
+        PERFORM powergate.work_add('refused:' || p_id, 'REFUSED', format('the meter refuses %s: %s', c.kind, p_outcome),
+            'see powergatectl command show ' || p_id || '; mend the cause, then ask again', account, c.meter_id, NULL, c.delivery_id, p_now);
+    ELSIF t = 'done' AND c.kind = 'relay' AND account IS NOT NULL THEN
+        PERFORM powergate.customer_notice('relay:' || p_id,
+            CASE WHEN c.task ->> 'relay' = 'open' THEN 'tripped' WHEN p_relay = 'permitted' THEN 'permitted' ELSE 'restored' END,
+            account, c.payment_id, jsonb_build_object('why', c.cause), p_now, 86400000000);
+        PERFORM powergate.mark_dirty(ARRAY[account], p_now);
+    ELSIF t IN ('expired', 'cancelled', 'refused') AND account IS NOT NULL THEN
+        PERFORM powergate.mark_dirty(ARRAY[account], p_now);
+    END IF;
+    RETURN t;
+END $$;
+
+CREATE OR REPLACE FUNCTION door.command_note(p_ids bigint[], p_at bigint[], p_step text[], p_text text[], p_frame bytea[])
+RETURNS void LANGUAGE sql AS $$
+    INSERT INTO command_history (command_id, at_us, step, text, frame)
+    SELECT * FROM unnest(p_ids, p_at, p_step, p_text, p_frame);
+$$;
+
+-- Which sessions of this node have something to do now?  Commands this node sent and knows
+-- nothing of (the answer to its claim was lost with a connection) become unsure first.
+CREATE OR REPLACE FUNCTION door.command_due(p_node text, p_working bigint[], p_now bigint)
+RETURNS TABLE (endpoint_id bigint) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    WITH lost AS (
+        UPDATE command SET state = 'unsure', due_us = p_now
+        WHERE state = 'sent' AND node = p_node AND id <> ALL (p_working) RETURNING id)
+    INSERT INTO command_history (command_id, at_us, step, text) SELECT id, p_now, 'unsure', 'the daemon lost sight of it' FROM lost;
+    RETURN QUERY SELECT DISTINCT m.endpoint_id FROM command c JOIN meter m ON m.id = c.meter_id
+    JOIN endpoint e ON e.id = m.endpoint_id AND e.node = p_node AND e.closed_us IS NULL
+    WHERE c.state IN ('waiting', 'unsure') AND c.due_us <= p_now;
+END $$;

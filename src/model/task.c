@@ -1,0 +1,66 @@
+#include "model/task.h"
+
+#include <string.h>
+
+static const char *const kind_names[] = {
+    [TASK_READ] = "read",
+    [TASK_RELAY] = "relay",
+    [TASK_RELAY_LOOK] = "relay_look",
+    [TASK_CREDIT_LOOK] = "credit_look",
+    [TASK_CREDIT_SEND] = "credit_send",
+    [TASK_FREEZE] = "freeze",
+    [TASK_CLOCK] = "clock",
+};
+
+const char *
+task_kind_name(enum task_kind k)
+{
+	return kind_names[k];
+}
+
+bool
+task_kind_parse(const char *name, enum task_kind *k)
+{
+	for (size_t i = 0; i < sizeof kind_names / sizeof *kind_names; i++)
+		if (strcmp(name, kind_names[i]) == 0) {
+			*k = (enum task_kind)i;
+			return true;
+		}
+	return false;
+}
+
+const char *
+refusal_name(enum refusal r)
+{
+	static const char *const names[] = {
+	    [REFUSAL_NONE] = "not refused",
+	    [REFUSAL_OTHER] = "other error",
+	    [REFUSAL_NO_DATA] = "no such data",
+	    [REFUSAL_PASSWORD] = "password wrong or not authorised",
+	    [REFUSAL_AUTH] = "identity authentication failed or run out",
+	    [REFUSAL_MAC] = "security chip does not accept the MAC",
+	    [REFUSAL_CUSTOMER] = "customer number does not match",
+	    [REFUSAL_COUNT] = "purchase count does not follow",
+	    [REFUSAL_LIMIT] = "would exceed the hoarding limit",
+	};
+
+	return names[r];
+}
+
+bool
+task_relay_done(const struct task *t, uint32_t status)
+{
+	enum relay seen = meter_status_relay(status);
+
+	switch (t->relay) {
+	case RELAY_OPEN:
+		return seen == RELAY_OPEN;
+	case RELAY_CLOSED:
+		return seen == RELAY_CLOSED;
+	case RELAY_PERMITTED: /* the customer may have pressed the button already */
+		return seen == RELAY_PERMITTED ||
+		       (seen == RELAY_CLOSED && !meter_status_trip_pending(status));
+	default:
+		return false;
+	}
+}

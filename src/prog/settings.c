@@ -1,0 +1,287 @@
+#include "prog/settings.h"
+
+#include "base/err.h"
+#include "base/loop.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct settings settings;
+
+/* A member in microseconds has a setting without the unit in its name: people write "8s". */
+#define CONF_TIME(type_, field_, name_, preset_, least_, most_, reload_, help_)               \
+	{                                                                                     \
+		.name = (name_), .type = CONF_DURATION, .offset = offsetof(type_, field_),    \
+		.preset = (preset_), .least = (least_), .most = (most_), .reload = (reload_), \
+		.help = (help_)                                                               \
+	}
+
+static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+
+static const struct conf_field daemon_fields[] = {
+    CONF_FIELD(struct daemon_conf, node, CONF_TEXT, "a", false,
+	"Name of this process among several that share a database; each needs its own."),
+    {.name = "log_level",
+       .type = CONF_TEXT,
+       .offset = offsetof(struct daemon_conf, log_level),
+       .preset = "info",
+       .reload = true,
+       .words = levels,
+       .help = "Lines above this level are not written."},
+    CONF_FIELD(struct daemon_conf, state_dir, CONF_TEXT, "/var/lib/powergate", false,
+	"Where the witness file lies, by which a restored database is recognised."),
+    CONF_RANGE(struct daemon_conf, review_voices, CONF_INT, "2", 1, 2, true,
+	"How many different people must agree before a delivery under review is decided."),
+    CONF_FIELD(struct daemon_conf, need_clock_sync, CONF_BOOL, "true", false,
+	"No trip leaves while the system clock is not synchronised."),
+    {0},
+};
+
+static const struct conf_field database_fields[] = {
+    CONF_FIELD(struct database_conf, conninfo, CONF_TEXT, "dbname=powergate user=powergate_app",
+	false,
+	"PostgreSQL connection; a local socket or hostaddr=, since name resolution would block."),
+    CONF_FIELD(struct database_conf, password_file, CONF_TEXT, "", false,
+	"File with the password, readable by nobody else; empty when none is needed."),
+    {0},
+};
+
+static const struct conf_field meters_fields[] = {
+    CONF_FIELD(struct gateway_conf, listen, CONF_TEXT, "127.0.0.1:9100", false,
+	"Address and port where meters and converters connect."),
+    CONF_RANGE(struct gateway_conf, most_sessions, CONF_INT, "15000", 1, 5000000, false,
+	"Connections kept at once; more wait in the kernel's queue."),
+    CONF_TIME(struct gateway_conf, sweep_us, "sweep", "10s", SECOND_US / 10, HOUR_US, true,
+	"How often silent sessions are looked for."),
+    {0},
+};
+
+static const struct conf_field session_fields[] = {
+    CONF_TIME(struct session_conf, reply_us, "reply_timeout", "0s", 0, 5 * MINUTE_US, true,
+	"How long a meter may think before it counts as silent; 0s leaves it to each profile."),
+    CONF_TIME(struct session_conf, greeting_us, "greeting_timeout", "30s", SECOND_US, HOUR_US, true,
+	"Who has not said who it is by then is sent away."),
+    CONF_TIME(struct session_conf, silence_us, "silence", "5m", SECOND_US, DAY_US, true,
+	"A session is dead after three of its own heartbeats without a word, but not before this."),
+    CONF_RANGE(struct session_conf, quiet_after, CONF_INT, "3", 1, 100, true,
+	"After so many silences in a row a meter is asked only now and then."),
+    CONF_TIME(struct session_conf, quiet_us, "quiet_interval", "1m", SECOND_US, DAY_US, true,
+	"How often a silent meter is asked."),
+    {0},
+};
+
+static const struct conf_field commands_fields[] = {
+    CONF_FIELD(struct dispatch_conf, kill_file, CONF_TEXT, "/etc/powergate/no-trips", true,
+	"While this file exists, no trip leaves, whatever the database says."),
+    CONF_TIME(struct dispatch_conf, relay_valid_us, "relay_valid", "5m", 10 * SECOND_US, HOUR_US,
+	true, "How long a relay order stays good in the meter, on the meter's clock."),
+    CONF_TIME(struct dispatch_conf, sweep_us, "sweep", "1s", SECOND_US / 10, MINUTE_US, true,
+	"How often commands that have become due are looked for."),
+    {0},
+};
+
+static const struct conf_field reading_fields[] = {
+    CONF_TIME(struct reader_conf, poll_us, "poll_interval", "15m", SECOND_US / 2, DAY_US, true,
+	"How often the registers of each meter are read."),
+    CONF_TIME(struct reader_conf, freeze_window_us, "freeze_window", "30m", 0, 12 * HOUR_US, true,
+	"After midnight the freezes of a fleet are read over this time."),
+    CONF_RANGE(struct reader_conf, freeze_days, CONF_INT, "7", 1, 62, true,
+	"How many days back missing freezes are looked for; meters keep 62."),
+    CONF_FIELD(struct reader_conf, zone, CONF_TEXT, "Asia/Shanghai", false,
+	"Time zone in which days begin for the freeze."),
+    {0},
+};
+
+static const struct conf_field signer_fields[] = {
+    CONF_FIELD(struct signer_conf, socket, CONF_TEXT, "", false,
+	"Unix socket of the encryption machine; empty when no meter needs one."),
+    CONF_RANGE(struct signer_conf, patience, CONF_DURATION, "5s", SECOND_US / 10, MINUTE_US, false,
+	"How long it may take to sign."),
+    {0},
+};
+
+static const struct conf_field source_fields[] = {
+    CONF_FIELD(struct pay_source, name, CONF_TEXT, NULL, true,
+	"Last part of the path: POST /hooks/v1/NAME."),
+    CONF_FIELD(struct pay_source, secret_file, CONF_TEXT, NULL, true,
+	"File with its secrets, one whsec_ a line: the old and the new one while they change."),
+    {0},
+};
+
+static const struct conf_field hooks_fields[] = {
+    CONF_FIELD(struct hooks_conf, listen, CONF_TEXT, "127.0.0.1:9180", false,
+	"Address and port for payment webhooks, /healthz; keep it on loopback behind a proxy."),
+    CONF_FIELD(struct hooks_conf, keep_alive, CONF_BOOL, "false", false,
+	"Keep connections open between requests; only with a proxy in front."),
+    CONF_RANGE(struct hooks_conf, most_connections, CONF_INT, "512", 1, 100000, false,
+	"Connections at once; more wait in the kernel's queue."),
+    CONF_RANGE(struct hooks_conf, patience, CONF_DURATION, "10s", SECOND_US / 10, 5 * MINUTE_US,
+	false, "A request that takes longer from its first byte to its last is cut off."),
+    {.name = "sources",
+										  .type = CONF_LIST,
+										  .offset = offsetof(struct hooks_conf, sources),
+										  .preset = "",
+										  .reload = true,
+										  .each = source_fields,
+										  .each_size = sizeof(struct pay_source),
+										  .help = "Who may send payments."},
+    {0},
+};
+
+static const struct conf_field api_fields[] = {
+    CONF_FIELD(struct api_conf, socket, CONF_TEXT, "/run/powergate/powergate.sock", false,
+	"Unix socket for powergatectl; peer credentials decide who may do what."),
+    {0},
+};
+
+static const struct conf_field supply_fields[] = {
+    CONF_FIELD(struct supply_conf, trip_hours, CONF_TEXT, "08:00-18:00", true,
+	"Hours of the day, in the site's zone, in which people may be cut off; 00:00-00:00 is "
+	"any."),
+    CONF_FIELD(struct supply_conf, trip_rest_days, CONF_BOOL, "false", true,
+	"Cut off on Saturdays and Sundays too."),
+    CONF_RANGE(struct supply_conf, final_notice, CONF_DURATION, "30m", 0, 30 * DAY_US, true,
+	"Time between the delivery of the final notice and the trip."),
+    CONF_RANGE(struct supply_conf, reading_age, CONF_DURATION, "2h", SECOND_US, 7 * DAY_US, true,
+	"Nobody is cut off on a reading older than this."),
+    CONF_RANGE(struct supply_conf, after_close, CONF_DURATION, "5m", 0, DAY_US, true,
+	"No automatic trip sooner after the relay was seen to close."),
+    CONF_RANGE(struct supply_conf, trip_life, CONF_DURATION, "30m", SECOND_US, DAY_US, true,
+	"A trip that could not be sent by then expires and is decided anew."),
+    CONF_RANGE(struct supply_conf, restore_over, CONF_INT, "1", 0, 1000000, true,
+	"Minor units above the trip threshold at which power comes back."),
+    CONF_RANGE(struct supply_conf, rearm, CONF_INT, "200", 0, 1000000, true,
+	"Minor units, or a tenth of the level if that is more, above a level that arm it again."),
+    {0},
+};
+
+static const struct conf_field notify_fields[] = {
+    CONF_FIELD(struct notify_conf, url, CONF_TEXT, "", false,
+	"Where notices go as signed webhooks; while empty nobody is told and nobody is cut off."),
+    CONF_FIELD(struct notify_conf, secret_file, CONF_TEXT, "", false,
+	"File with the secret that signs them."),
+    CONF_TIME(struct notify_conf, patience_us, "timeout", "15s", SECOND_US / 10, MINUTE_US, true,
+	"How long the receiver may take."),
+    CONF_TIME(struct notify_conf, sweep_us, "sweep", "2s", SECOND_US / 10, MINUTE_US, true,
+	"How often the outbox is looked at; what is written here goes out at once."),
+    {0},
+};
+
+static const struct {
+	const char *name;
+	size_t offset;
+	const struct conf_field *fields;
+	const char *help;
+} sections[SETTINGS_SECTIONS - 1] = {
+    {"daemon",   offsetof(struct settings, daemon),   daemon_fields,   "The process itself."             },
+    {"database", offsetof(struct settings, database), database_fields, "PostgreSQL."                     },
+    {"meters",   offsetof(struct settings, meters),   meters_fields,   "The TCP listener for meters."    },
+    {"session",  offsetof(struct settings, session),  session_fields,  "Conversations with meters."      },
+    {"commands", offsetof(struct settings, commands), commands_fields, "Orders to meters."               },
+    {"reading",  offsetof(struct settings, reading),  reading_fields,  "Scheduled reads."                },
+    {"signer",   offsetof(struct settings, signer),   signer_fields,   "The utility's encryption machine."},
+    {"hooks",    offsetof(struct settings, hooks),    hooks_fields,    "Payments in."                    },
+    {"api",      offsetof(struct settings, api),      api_fields,      "The operator's door."            },
+    {"supply",   offsetof(struct settings, supply),   supply_fields,   "Warning, cutting off, restoring."},
+    {"notify",   offsetof(struct settings, notify),   notify_fields,   "Notices out."                    },
+};
+
+void
+settings_bind(struct conf_section *out, struct settings *into)
+{
+	for (int i = 0; i < SETTINGS_SECTIONS - 1; i++)
+		out[i] = (struct conf_section){sections[i].name, (char *)into + sections[i].offset,
+		    sections[i].fields, sections[i].help};
+	out[SETTINGS_SECTIONS - 1] = (struct conf_section){0};
+}
+
+const struct conf_section *
+settings_sections(void)
+{
+	static struct conf_section bound[SETTINGS_SECTIONS];
+
+	if (bound[0].name == NULL)
+		settings_bind(bound, &settings);
+	return bound;
+}
+
+static int
+parse_hours(const char *text, int *from, int *until)
+{
+	int h1, m1, h2, m2, end = 0;
+
+	if (sscanf(text, "%2d:%2d-%2d:%2d%n", &h1, &m1, &h2, &m2, &end) != 4 || text[end] != '\0' ||
+	    h1 < 0 || h1 > 23 || h2 < 0 || h2 > 24 || m1 < 0 || m1 > 59 || m2 < 0 || m2 > 59)
+		return -1;
+	*from = h1 * 60 + m1;
+	*until = h2 * 60 + m2;
+	return *from <= *until && *until <= 24 * 60 ? 0 : -1;
+}
+
+int
+settings_check(const struct settings *s, struct err *e)
+{
+	const struct pay_source *source = s->hooks.sources.entries;
+	int from, until;
+
+	if (parse_hours(s->supply.trip_hours, &from, &until) < 0)
+		return err_set(e, ERR_INPUT,
+		    "supply.trip_hours: \"%s\" is not HH:MM-HH:MM within one day",
+		    s->supply.trip_hours);
+	for (size_t i = 0; i < s->hooks.sources.n; i++) {
+		if (source[i].name[0] == '\0' ||
+		    strspn(source[i].name, "abcdefghijklmnopqrstuvwxyz0123456789_-") !=
+			strlen(source[i].name) ||
+		    strlen(source[i].name) > 31 || strcmp(source[i].name, "cash") == 0)
+			return err_set(e, ERR_INPUT,
+			    "hooks.sources: \"%s\" is no name (a-z 0-9 _ -, 31 at most, not cash)",
+			    source[i].name);
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(source[i].name, source[k].name) == 0)
+				return err_set(e, ERR_INPUT, "hooks.sources: \"%s\" is there twice",
+				    source[i].name);
+	}
+	return 0;
+}
+
+int
+settings_conninfo(const struct settings *s, char *out, size_t room, struct err *e)
+{
+	char password[256] = "", quoted[520], *q = quoted;
+
+	if (s->database.password_file[0] != '\0' &&
+	    conf_secret_file(s->database.password_file, password, sizeof password, e) < 0)
+		return -1;
+	for (const char *p = password; *p != '\0'; p++) { /* libpq: quote and backslash escaped */
+		if (*p == '\'' || *p == '\\')
+			*q++ = '\\';
+		*q++ = *p;
+	}
+	*q = '\0';
+	/* A dead server is found when something was sent (user timeout) and when we only wait
+	 * (keepalives): both are needed (reliability.md B6). */
+	snprintf(out, room,
+	    "application_name=powergated connect_timeout=5 tcp_user_timeout=3000 keepalives_idle=2 "
+	    "keepalives_interval=1 keepalives_count=3 options='-c statement_timeout=30000 "
+	    "-c lock_timeout=5000 -c client_min_messages=warning -c jit=off' %s%s%s%s",
+	    s->database.conninfo, password[0] != '\0' ? " password='" : "", quoted,
+	    password[0] != '\0' ? "'" : "");
+	return 0;
+}
+
+struct policy
+settings_policy(const struct settings *s)
+{
+	struct policy p = {
+	    .restore_over_minor = s->supply.restore_over,
+	    .notice_us = s->supply.final_notice,
+	    .reading_age_us = s->supply.reading_age,
+	    .after_close_us = s->supply.after_close,
+	    .trip_life_us = s->supply.trip_life,
+	    .trip_rest_days = s->supply.trip_rest_days,
+	    .rearm_minor = s->supply.rearm,
+	};
+
+	parse_hours(s->supply.trip_hours, &p.trip_from_minute, &p.trip_until_minute);
+	return p;
+}

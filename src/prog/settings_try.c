@@ -1,0 +1,23 @@
+/* In a file of its own: it needs the services that load secrets, `conf check` does not. */
+#include "base/err.h"
+#include "prog/settings.h"
+
+int
+settings_try(const char *path, struct err *e)
+{
+	struct settings scratch = {0};
+	struct conf_section sections[SETTINGS_SECTIONS];
+	struct pay_source *source;
+	int result = 0;
+
+	settings_bind(sections, &scratch);
+	if (conf_load(path, sections, e) < 0)
+		return -1;
+	if (settings_check(&scratch, e) < 0)
+		result = -1;
+	source = scratch.hooks.sources.entries;
+	for (size_t i = 0; result == 0 && i < scratch.hooks.sources.n; i++)
+		result = pay_load_source(&source[i], e);
+	conf_clear(sections);
+	return result;
+}

@@ -1,0 +1,395 @@
+#include "service/api.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "service/billing.h"
+#include "service/http.h"
+#include "service/pay_parts.h"
+#include "store/db.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_QUERY 8
+
+enum role { ROLE_VIEWER, ROLE_OPERATOR, ROLE_CASHIER, ROLE_ADMIN };
+
+struct api {
+	struct loop *loop;
+	struct api_parts parts;
+	struct http *http;
+	struct logctx log;
+};
+
+struct call;
+typedef void call_fn(struct call *c);
+
+struct api_route {
+	const char *method, *path;
+	enum role role; /* viewer may only read; admin may everything */
+	const char *query; /* GET: parameters it knows, blank between */
+	struct db_stmt stmt;
+	call_fn *special;  /* what is not just a SQL function */
+};
+
+struct call {
+	struct api *api;
+	const struct api_route *route;
+	struct http_request *r;
+	uid_t uid;
+	char who[64];
+	cJSON *args;
+};
+
+#define READ(path_, name_, query_)                                                                 \
+	{"GET", "/v1/" path_, ROLE_VIEWER, query_,                                                 \
+	    {"api_" name_, DB_COMMANDS, true, 5 * SECOND_US,                                       \
+		"SELECT door.api_" name_ "($1::jsonb, $2, $3::bigint)"},                           \
+	    NULL}
+#define WRITE(path_, name_, role_)                                                                 \
+	{"POST", "/v1/" path_, role_, NULL,                                                        \
+	    {"api_" name_, DB_COMMANDS, false, 5 * SECOND_US,                                      \
+		"SELECT door.api_" name_ "($1::jsonb, $2, $3::bigint)"},                           \
+	    NULL}
+#define SPECIAL(method_, path_, role_, fn_) {method_, "/v1/" path_, role_, "", {0}, fn_}
+
+static void list_sessions(struct call *c);
+static void pay_cash(struct call *c);
+static void resolve_work(struct call *c);
+
+static const struct api_route routes[] = {
+    READ("site/list", "site_list", ""),
+    WRITE("site/add", "site_add", ROLE_ADMIN),
+    WRITE("site/mode", "site_mode", ROLE_ADMIN),
+    READ("tariff/list", "tariff_list", ""),
+    WRITE("tariff/add", "tariff_add", ROLE_ADMIN),
+    READ("account/list", "account_list", "after limit"),
+    READ("account/show", "account_show", "account"),
+    READ("account/deliveries", "account_deliveries", "account"),
+    WRITE("account/add", "account_add", ROLE_ADMIN),
+    READ("meter/list", "meter_list", "after limit"),
+    READ("meter/show", "meter_show", "meter"),
+    READ("meter/why", "why", "meter"),
+    WRITE("meter/add", "meter_add", ROLE_ADMIN),
+    WRITE("meter/relay", "relay", ROLE_OPERATOR),
+    WRITE("meter/read", "read", ROLE_OPERATOR),
+    WRITE("meter/commission", "commission", ROLE_OPERATOR),
+    READ("command/list", "command_list", "meter state limit"),
+    READ("command/show", "command_show", "command"),
+    WRITE("command/cancel", "command_cancel", ROLE_OPERATOR),
+    READ("endpoint/list", "endpoint_list", "state online limit"),
+    WRITE("endpoint/claim", "endpoint_claim", ROLE_OPERATOR),
+    WRITE("endpoint/quarantine", "endpoint_quarantine", ROLE_OPERATOR),
+    SPECIAL("GET", "session/list", ROLE_VIEWER, list_sessions),
+    READ("payment/show", "payment_show", "payment payment_no"),
+    READ("payment/list", "payment_list", "account state limit"),
+    WRITE("payment/assign", "payment_assign", ROLE_ADMIN),
+    SPECIAL("POST", "payment/cash", ROLE_CASHIER, pay_cash),
+    READ("ledger/list", "ledger", "account limit"),
+    READ("ledger/check", "ledger_check", ""),
+    READ("freeze/list", "freeze_list", "meter day limit"),
+    READ("event/list", "event_list", "meter account limit"),
+    READ("work/list", "work_list", "all limit"),
+    READ("work/show", "work_show", "work"),
+    WRITE("work/take", "work_take", ROLE_OPERATOR),
+    SPECIAL("POST", "work/resolve", ROLE_OPERATOR, resolve_work),
+    READ("headend/status", "status", ""),
+    WRITE("headend/trips", "trips", ROLE_OPERATOR),
+    WRITE("headend/hold", "hold", ROLE_ADMIN),
+};
+#define NROUTES (sizeof routes / sizeof *routes)
+
+static const struct db_stmt principal = {"principal_of", DB_COMMANDS, true, 5 * SECOND_US,
+    "SELECT name, role FROM door.principal_of($1::bigint)"};
+static const struct db_stmt resolve = {"api_work_resolve", DB_COMMANDS, false, 5 * SECOND_US,
+    "SELECT door.api_work_resolve($1::jsonb, $2, $3::bigint, $4::int, $5::bigint)"};
+
+/* --- answering ---------------------------------------------------------------------------- */
+
+static void
+call_end(struct call *c)
+{
+	cJSON_Delete(c->args);
+	free(c);
+}
+
+static void
+answer_error(struct call *c, int status, const char *why)
+{
+	struct buf b = {0};
+
+	buf_put_text(&b, "{\"error\":");
+	json_quote(&b, why);
+	buf_put_u8(&b, '}');
+	http_reply_json(c->r, status, buf_text(&b));
+	buf_clear(&b);
+	call_end(c);
+}
+
+/* What a function asks of the running daemon: look at an endpoint, or have it log in again. */
+static void
+follow(struct call *c, const cJSON *answer)
+{
+	const cJSON *look = cJSON_GetObjectItemCaseSensitive(answer, "look");
+	const cJSON *refresh = cJSON_GetObjectItemCaseSensitive(answer, "refresh");
+
+	if (cJSON_IsNumber(look))
+		dispatch_look(c->api->parts.dispatch, (int64_t)look->valuedouble);
+	if (cJSON_IsNumber(refresh))
+		gateway_refresh(c->api->parts.gateway, (int64_t)refresh->valuedouble);
+	if (strcmp(c->route->method, "POST") == 0) {
+		billing_tariffs_changed(c->api->parts.billing);
+		billing_look(c->api->parts.billing);
+	}
+}
+
+static void
+on_answer(const struct db_rows *rows, const struct err *e, void *arg)
+{
+	struct call *c = arg;
+	const cJSON *status;
+	cJSON *answer;
+
+	if (rows == NULL) {
+		bool later = e->class == ERR_RETRY || e->class == ERR_UNCERTAIN;
+
+		answer_error(c, later ? 503 : 400, e->text);
+		return;
+	}
+	answer = cJSON_Parse(db_cell_text(rows, 0, 0));
+	status = cJSON_GetObjectItemCaseSensitive(answer, "status");
+	if (cJSON_GetObjectItemCaseSensitive(answer, "error") == NULL)
+		follow(c, answer);
+	http_reply_json(c->r,
+	    cJSON_IsNumber(status) && cJSON_GetObjectItemCaseSensitive(answer, "error") != NULL
+		? (int)status->valuedouble
+		: 200,
+	    db_cell_text(rows, 0, 0));
+	cJSON_Delete(answer);
+	call_end(c);
+}
+
+/* --- special routes ----------------------------------------------------------------------- */
+
+static void
+list_sessions(struct call *c)
+{
+	struct gateway *g = c->api->parts.gateway;
+	struct buf b = {0};
+	int n = 0;
+
+	buf_put_text(&b, "{\"rows\":[");
+	for (struct session *s = gateway_first(g); s != NULL && n < 1000; s = session_next(s)) {
+		const struct endpoint *ep = session_endpoint(s);
+		int64_t heard = loop_mono_us(c->api->loop) - session_heard_us(s);
+
+		buf_printf(&b, "%s{\"endpoint\":", n++ > 0 ? "," : "");
+		json_quote(&b, session_identity(s));
+		buf_put_text(&b, ",\"peer\":");
+		json_quote(&b, session_peer(s));
+		buf_printf(&b, ",\"meters\":%d,\"heard_s\":%lld,\"state\":\"%s\"}",
+		    ep != NULL ? ep->n : 0, (long long)(heard / SECOND_US),
+		    ep == NULL		 ? "greeting"
+		    : !ep->claimed	 ? "quarantined"
+		    : session_free(s)	 ? "free"
+					 : "busy");
+	}
+	buf_printf(&b, "],\"sessions\":%d}", gateway_count(g));
+	http_reply_json(c->r, 200, buf_text(&b));
+	buf_clear(&b);
+	call_end(c);
+}
+
+static void
+resolve_work(struct call *c)
+{
+	char *args = cJSON_PrintUnformatted(c->args);
+
+	db_ask(c->api->parts.db, &resolve, on_answer, c, db_text(args), db_text(c->who),
+	    db_int(c->uid), db_int(*c->api->parts.review_voices), db_int(loop_now_us(c->api->loop)));
+	cJSON_free(args);
+}
+
+static bool
+copy_arg(struct call *c, const char *name, char *out, size_t room)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(c->args, name);
+
+	out[0] = '\0';
+	if (v == NULL)
+		return true;
+	if (!cJSON_IsString(v) || strlen(v->valuestring) >= room)
+		return false;
+	snprintf(out, room, "%s", v->valuestring);
+	return true;
+}
+
+static void
+on_cash(const struct pay_answer *a, void *arg)
+{
+	struct call *c = arg;
+
+	pay_answer_http(a, c->r);
+	call_end(c);
+}
+
+/* A recharge at the desk: the same way into the ledger as any other payment. */
+static void
+pay_cash(struct call *c)
+{
+	struct payment m = {.source = "cash", .method = "cash"};
+	char amount[24], *end;
+	struct span body = http_body(c->r);
+
+	if (!copy_arg(c, "payment_no", m.payment_no, sizeof m.payment_no) ||
+	    !copy_arg(c, "account", m.account_no, sizeof m.account_no) ||
+	    !copy_arg(c, "meter", m.meter_no, sizeof m.meter_no) ||
+	    !copy_arg(c, "currency", m.currency, sizeof m.currency) ||
+	    !copy_arg(c, "terminal", m.terminal, sizeof m.terminal) ||
+	    !copy_arg(c, "note", m.note, sizeof m.note) ||
+	    !copy_arg(c, "amount_minor", amount, sizeof amount)) {
+		answer_error(c, 400, "a value is too long or no text");
+		return;
+	}
+	m.amount_minor = strtoll(amount, &end, 10);
+	if (amount[0] == '\0' || *end != '\0' || m.amount_minor < 1 ||
+	    m.amount_minor > INT64_C(9007199254740991)) {
+		answer_error(c, 400, "amount_minor is a whole number above 0");
+		return;
+	}
+	if (m.payment_no[0] == '\0' || (m.account_no[0] == '\0') == (m.meter_no[0] == '\0')) {
+		answer_error(c, 400, "payment_no and one of account and meter are needed");
+		return;
+	}
+	if (m.currency[0] == '\0')
+		snprintf(m.currency, sizeof m.currency, "CNY");
+	snprintf(m.event_id, sizeof m.event_id, "%s", m.payment_no);
+	m.paid_us = loop_now_us(c->api->loop);
+	pay_settle(c->api->parts.pay, &m, body, c->who, m.paid_us, on_cash, c);
+}
+
+/* --- the door ----------------------------------------------------------------------------- */
+
+static bool
+parse_role(const char *name, enum role *role)
+{
+	static const char *const names[] = {"viewer", "operator", "cashier", "admin"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(name, names[i]) == 0) {
+			*role = (enum role)i;
+			return true;
+		}
+	return false;
+}
+
+static void
+on_principal(const struct db_rows *rows, const struct err *e, void *arg)
+{
+	struct call *c = arg;
+	enum role role;
+	char *args;
+
+	if (rows == NULL) {
+		answer_error(c, 503, e->text);
+		return;
+	}
+	if (db_rows_count(rows) == 0 || !parse_role(db_cell_text(rows, 0, 1), &role)) {
+		answer_error(c, 403, "you are no principal here: powergatectl init adds the first");
+		return;
+	}
+	if (c->route->role != ROLE_VIEWER && role != ROLE_ADMIN && role != c->route->role) {
+		answer_error(c, 403, "your role may not do this");
+		return;
+	}
+	db_cell_copy(rows, 0, 0, c->who, sizeof c->who);
+	if (c->route->special != NULL) {
+		c->route->special(c);
+		return;
+	}
+	args = cJSON_PrintUnformatted(c->args);
+	db_ask(c->api->parts.db, &c->route->stmt, on_answer, c, db_text(args), db_text(c->who),
+	    db_int(loop_now_us(c->api->loop)));
+	cJSON_free(args);
+}
+
+static cJSON *
+query_args(const struct api_route *route, const struct http_request *r)
+{
+	cJSON *args = cJSON_CreateObject();
+	char names[100], *name, *rest = names;
+
+	snprintf(names, sizeof names, "%s", route->query);
+	while ((name = strsep(&rest, " ")) != NULL) {
+		const char *value = *name != '\0' ? http_query(r, name) : NULL;
+
+		if (value != NULL)
+			cJSON_AddStringToObject(args, name, value);
+	}
+	return args;
+}
+
+static void
+on_request(struct http_request *r, void *arg)
+{
+	struct call *c = mem_new(sizeof *c);
+	struct err e;
+
+	c->api = arg;
+	c->r = r;
+	for (size_t i = 0; i < NROUTES; i++)
+		if (strcmp(routes[i].path, http_path(r)) == 0)
+			c->route = &routes[i];
+	if (c->route == NULL) { /* http.c knows the same paths */
+		answer_error(c, 404, "no such route");
+		return;
+	}
+	if (!http_peer_uid(r, &c->uid)) {
+		answer_error(c, 403, "who are you?");
+		return;
+	}
+	if (strcmp(c->route->method, "GET") == 0) {
+		c->args = query_args(c->route, r);
+	} else if ((c->args = json_strict(http_body(r), &e)) == NULL || !cJSON_IsObject(c->args)) {
+		answer_error(c, 400, c->args == NULL ? e.text : "an object is needed");
+		return;
+	}
+	db_ask(c->api->parts.db, &principal, on_principal, c, db_int(c->uid));
+}
+
+struct api *
+api_new(struct loop *l, const char *path, const struct api_parts *parts, struct err *e)
+{
+	static const struct http_limits limits = {
+	    .most_body = 65536,
+	    .most_headers = 8192,
+	    .patience_us = 10 * SECOND_US,
+	    .most_connections = 64,
+	};
+	static struct http_route table[NROUTES];
+	struct api *a = mem_new(sizeof *a);
+
+	for (size_t i = 0; i < NROUTES; i++)
+		table[i] = (struct http_route){routes[i].method, routes[i].path, on_request};
+	a->loop = l;
+	a->parts = *parts;
+	a->log.module = "api";
+	a->http = http_new(l, &limits, table, NROUTES, a);
+	if (http_listen_unix(a->http, path, 0660, e) < 0) {
+		api_free(a);
+		return NULL;
+	}
+	return a;
+}
+
+void
+api_free(struct api *a)
+{
+	if (a == NULL)
+		return;
+	http_free(a->http);
+	free(a);
+}

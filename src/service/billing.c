@@ -1,0 +1,248 @@
+#include "service/billing.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/map.h"
+#include "model/calendar.h"
+#include "store/store_account.h"
+
+#include <stdlib.h>
+
+#define BATCH    200
+#define SWEEP_US SECOND_US
+#define EXPONENT 2 /* minor units a major one: yuan and fen */
+
+struct billing {
+	struct loop *loop;
+	struct db *db;
+	const struct policy *policy;
+	billing_work_fn *fn;
+	void *arg;
+	struct map *tariffs;
+	bool tariffs_known, busy, again;
+	struct decided batch;
+	struct timer sweep, poke;
+	struct logctx log;
+};
+
+static void billing_poke(void *arg);
+
+/* --- tariffs ------------------------------------------------------------------------------ */
+
+static void
+tariffs_drop(struct billing *b)
+{
+	size_t cursor = 0;
+	struct tariff *t;
+
+	while ((t = map_next(b->tariffs, &cursor)) != NULL) {
+		free(t->steps);
+		free(t);
+	}
+	map_free(b->tariffs);
+	b->tariffs = map_new();
+}
+
+static void
+on_step(int64_t tariff_id, struct tariff_step step, void *arg)
+{
+	struct billing *b = arg;
+	struct tariff *t = map_get(b->tariffs, tariff_id);
+
+	if (t == NULL) {
+		t = mem_new(sizeof *t);
+		t->id = tariff_id;
+		map_put(b->tariffs, tariff_id, t);
+	}
+	t->steps = mem_more(t->steps, (t->n + 1) * sizeof *t->steps);
+	t->steps[t->n++] = step;
+}
+
+static void
+on_steps_done(int n, const struct err *e, void *arg)
+{
+	struct billing *b = arg;
+
+	(void)n;
+	b->busy = false;
+	b->tariffs_known = e->class == ERR_NONE;
+	billing_look(b);
+}
+
+/* --- one account -------------------------------------------------------------------------- */
+
+/* What the meter may have counted at most since it was billed, with a fifth to spare. */
+static int64_t
+plausible_wh(const struct dirty *a)
+{
+	__int128 us = a->total_us - a->billed_us;
+	__int128 wh = (__int128)a->most_watts * us / (3600 * (__int128)SECOND_US);
+
+	return (int64_t)(wh + wh / 5) + 1000;
+}
+
+/* Prices what was used since the last charge.  An interval over a month's end is counted in
+ * the month it ends in; the midnight freeze keeps such intervals short. */
+static struct charged
+charge(struct billing *b, const struct dirty *a)
+{
+	struct charged c = {.carry_nano = a->carry_nano};
+	int64_t delta, nano;
+	struct err e;
+
+	if (a->view.local || a->view.meter_id == 0 || a->total_wh < 0 || a->total_us <= a->billed_us)
+		return c;
+	if (register_delta(a->billed_wh, a->total_wh, a->wraps_wh, plausible_wh(a), &delta, &e) < 0) {
+		slog(b, LOG_LEVEL_WARN, "account=%lld %s", (long long)a->view.account_id, e.text);
+		c.unrated = "the register went back or jumped: meter swapped or reset?";
+		return c;
+	}
+	c.period = calendar_month(a->view.zone, a->total_us);
+	c.period_wh = c.period == a->period ? a->period_wh : 0;
+	if (tariff_nano(map_get(b->tariffs, a->tariff_id), c.period_wh, delta, &nano, &e) < 0) {
+		slog(b, LOG_LEVEL_WARN, "account=%lld %s", (long long)a->view.account_id, e.text);
+		c.unrated = "no price for this energy";
+		return c;
+	}
+	c.minor = tariff_post(&c.carry_nano, nano, EXPONENT);
+	c.wh = delta;
+	c.period_wh += delta;
+	c.billed_wh = a->total_wh;
+	c.billed_us = a->total_us;
+	c.moved = true;
+	return c;
+}
+
+static void
+on_dirty(const struct dirty *account, void *arg)
+{
+	struct billing *b = arg;
+	struct dirty a = *account;
+	struct charged c = charge(b, &a);
+	struct decision d;
+
+	a.view.unrated = c.unrated != NULL;
+	a.view.balance_minor -= c.minor;
+	/* A local customer's money is in the meter; what has not arrived there yet counts too. */
+	if (a.view.local)
+		a.view.balance_minor += a.has_local ? a.local_minor : 0;
+	if (a.view.local && !a.has_local)
+		a.view.nlevels = 0; /* never read: nothing to warn of */
+	d = supply_decide(b->policy, &a.view, loop_now_us(b->loop));
+	decided_add(
+	    &b->batch, &a, &c, &d, b->policy->trip_life_us, loop_now_us(b->loop));
+}
+
+static void
+on_decided(int64_t account_id, int64_t endpoint_id, void *arg)
+{
+	struct billing *b = arg;
+
+	(void)account_id;
+	if (endpoint_id != 0)
+		b->fn(endpoint_id, b->arg);
+}
+
+static void
+on_decided_done(int n, const struct err *e, void *arg)
+{
+	struct billing *b = arg;
+
+	(void)n;
+	b->busy = false;
+	if (e->class != ERR_NONE)
+		slog(b, LOG_LEVEL_ERROR, "%s", e->text);
+	else if (b->again)
+		billing_look(b);
+}
+
+static void
+on_dirty_done(int n, const struct err *e, void *arg)
+{
+	struct billing *b = arg;
+
+	if (e->class != ERR_NONE)
+		slog(b, LOG_LEVEL_ERROR, "%s", e->text);
+	if (n == 0) {
+		b->busy = false;
+		if (b->again)
+			billing_look(b);
+		return;
+	}
+	b->again = b->again || n == BATCH;
+	store_accounts_decided(
+	    b->db, &b->batch, loop_now_us(b->loop), on_decided, on_decided_done, b);
+}
+
+static void
+billing_poke(void *arg)
+{
+	struct billing *b = arg;
+
+	if (b->busy) {
+		b->again = true;
+		return;
+	}
+	b->busy = true;
+	b->again = false;
+	if (!b->tariffs_known) {
+		tariffs_drop(b);
+		store_tariff_steps(b->db, on_step, on_steps_done, b);
+		return;
+	}
+	store_accounts_dirty(
+	    b->db, BATCH, loop_now_us(b->loop), on_dirty, on_dirty_done, b);
+}
+
+static void
+on_sweep(void *arg)
+{
+	struct billing *b = arg;
+
+	timer_start(&b->sweep, b->loop, SWEEP_US, on_sweep, b);
+	if (db_backlog(b->db, DB_MONEY) < 8)
+		billing_poke(b);
+}
+
+struct billing *
+billing_new(struct loop *l, struct db *db, const struct policy *p, billing_work_fn *fn, void *arg)
+{
+	struct billing *b = mem_new(sizeof *b);
+
+	b->loop = l;
+	b->db = db;
+	b->policy = p;
+	b->fn = fn;
+	b->arg = arg;
+	b->tariffs = map_new();
+	b->log.module = "billing";
+	timer_start(&b->sweep, l, SWEEP_US, on_sweep, b);
+	return b;
+}
+
+void
+billing_free(struct billing *b)
+{
+	if (b == NULL)
+		return;
+	timer_stop(&b->sweep);
+	timer_stop(&b->poke);
+	tariffs_drop(b);
+	map_free(b->tariffs);
+	buf_clear(&b->batch.rows);
+	free(b);
+}
+
+void
+billing_look(struct billing *b)
+{
+	loop_defer(&b->poke, b->loop, billing_poke, b);
+}
+
+void
+billing_tariffs_changed(struct billing *b)
+{
+	b->tariffs_known = false;
+	billing_look(b);
+}

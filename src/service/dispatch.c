@@ -1,0 +1,283 @@
+#include "service/dispatch.h"
+
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/map.h"
+#include "service/turn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_A_CLAIM 500
+
+struct dispatch {
+	struct loop *loop;
+	struct db *db;
+	struct gateway *gateway;
+	struct intake *intake;
+	const char *node;
+	const struct dispatch_conf *conf;
+	struct dispatch_events events;
+	struct map *wanted;   /* endpoints to claim for: value is the dispatch itself */
+	int64_t *queue;       /* the same, in order */
+	size_t n, room;
+	bool claiming;
+	struct turn *turns;
+	int busy;
+	struct timer poke, sweep;
+	struct logctx log;
+};
+
+static void
+want(struct dispatch *d, int64_t endpoint_id)
+{
+	if (map_get(d->wanted, endpoint_id) != NULL)
+		return;
+	map_put(d->wanted, endpoint_id, d);
+	if (d->n == d->room) {
+		d->room = d->room > 0 ? d->room * 2 : 64;
+		d->queue = mem_more(d->queue, d->room * sizeof *d->queue);
+	}
+	d->queue[d->n++] = endpoint_id;
+}
+
+/* --- turns -------------------------------------------------------------------------------- */
+
+static void
+turn_free(struct turn *t)
+{
+	struct turn **p = &t->dispatch->turns;
+
+	while (*p != t)
+		p = &(*p)->next;
+	*p = t->next;
+	t->dispatch->busy--;
+	steps_clear(&t->steps);
+	db_column_free(&t->frames);
+	free(t);
+}
+
+static void
+on_moved(bool moved, const struct err *e, void *arg)
+{
+	struct turn *t = arg;
+	struct dispatch *d = t->dispatch;
+	struct session *s = gateway_find(d->gateway, t->c.endpoint_id);
+
+	if (e->class != ERR_NONE)
+		slog(d, LOG_LEVEL_ERROR, "command %lld: %s", (long long)t->c.id, e->text);
+	else if (!moved)
+		slog(d, LOG_LEVEL_DEBUG, "command %lld stays as it is", (long long)t->c.id);
+	if (s != NULL && s == t->session) {
+		session_release(s);
+		dispatch_look(d, t->c.endpoint_id);
+	}
+	turn_free(t);
+	d->events.on_moved(d->events.arg);
+}
+
+void
+turn_move(struct turn *t, enum command_event ev, enum refusal refusal, const char *why)
+{
+	int64_t now = loop_now_us(t->loop);
+	struct move m = {
+	    .event = ev,
+	    .outcome = why,
+	    .refusal = refusal,
+	    .has_status = t->seen.has_status,
+	    .status = t->seen.status,
+	};
+
+	/* What is unsure is read back soon; what is tried again waits longer each time. */
+	if (ev == COMMAND_DENIED)
+		m.due_us = now;
+	else if (ev == COMMAND_UNANSWERED || ev == COMMAND_UNSENT || ev == COMMAND_DISPROVED)
+		m.due_us = now + turn_backoff_us(t);
+	slog(t->dispatch, LOG_LEVEL_INFO, "meter=%s command %lld %s%s%s", t->meter->address,
+	    (long long)t->c.id, command_event_name(ev), why != NULL ? ": " : "",
+	    why != NULL ? why : "");
+	store_command_move(t->db, &t->c, &m, &t->steps, now, on_moved, t);
+}
+
+static void
+begin_later(void *arg)
+{
+	turn_begin(arg);
+}
+
+static void
+on_claimed(const struct claimed *c, void *arg)
+{
+	struct dispatch *d = arg;
+	struct session *s = gateway_find(d->gateway, c->endpoint_id);
+	struct meter *m =
+	    s != NULL ? endpoint_meter_of(session_endpoint(s), c->meter_id) : NULL;
+	struct turn *t;
+
+	if (m == NULL || session_endpoint(s)->epoch != c->epoch || !session_free(s)) {
+		/* its session went meanwhile: that has made it unsure, or the sweep will */
+		slog(d, LOG_LEVEL_INFO, "command %lld lost its session", (long long)c->id);
+		return;
+	}
+	t = mem_new(sizeof *t);
+	t->dispatch = d;
+	t->loop = d->loop;
+	t->db = d->db;
+	t->intake = d->intake;
+	t->node = d->node;
+	t->session = s;
+	t->meter = m;
+	t->c = *c;
+	t->c.task.valid_us = d->conf->relay_valid_us;
+	t->next = d->turns;
+	d->turns = t;
+	d->busy++;
+	session_hold(s);
+	timer_start(&t->later, d->loop, 0, begin_later, t);
+}
+
+/* --- claiming ----------------------------------------------------------------------------- */
+
+static void dispatch_claim(void *arg);
+
+static void
+on_claims_done(const struct err *e, void *arg)
+{
+	struct dispatch *d = arg;
+
+	d->claiming = false;
+	if (e->class != ERR_NONE)
+		slog(d, LOG_LEVEL_WARN, "claim: %s", e->text);
+	if (d->n > 0)
+		loop_defer(&d->poke, d->loop, dispatch_claim, d);
+}
+
+/* Sessions that are busy now say on_free later and come back then. */
+static void
+dispatch_claim(void *arg)
+{
+	struct dispatch *d = arg;
+	struct db_column endpoints = {0}, epochs = {0}, quiet = {0};
+	int64_t mono = loop_mono_us(d->loop);
+	size_t i;
+
+	if (d->claiming)
+		return;
+	for (i = 0; i < d->n && endpoints.n < MOST_A_CLAIM; i++) {
+		struct session *s = gateway_find(d->gateway, d->queue[i]);
+		const struct endpoint *ep;
+
+		map_take(d->wanted, d->queue[i]);
+		if (s == NULL || !session_free(s) || !session_endpoint(s)->claimed)
+			continue;
+		ep = session_endpoint(s);
+		db_column_int(&endpoints, ep->id);
+		db_column_int(&epochs, ep->epoch);
+		for (int k = 0; k < ep->n; k++)
+			if (ep->meters[k].quiet_until_us > mono)
+				db_column_int(&quiet, ep->meters[k].id);
+	}
+	memmove(d->queue, d->queue + i, (d->n - i) * sizeof *d->queue);
+	d->n -= i;
+	if (endpoints.n > 0) {
+		d->claiming = true;
+		store_command_claim(d->db, &endpoints, &epochs, &quiet, d->node,
+		    d->events.trips_allowed(d->events.arg), loop_now_us(d->loop), on_claimed,
+		    on_claims_done, d);
+	}
+	db_column_free(&endpoints);
+	db_column_free(&epochs);
+	db_column_free(&quiet);
+}
+
+void
+dispatch_look(struct dispatch *d, int64_t endpoint_id)
+{
+	struct session *s = gateway_find(d->gateway, endpoint_id);
+
+	if (s != NULL)
+		dispatch_look_session(d, s);
+}
+
+void
+dispatch_look_session(struct dispatch *d, struct session *s)
+{
+	want(d, session_endpoint(s)->id);
+	loop_defer(&d->poke, d->loop, dispatch_claim, d);
+}
+
+bool
+dispatch_wants(const struct dispatch *d, int64_t endpoint_id)
+{
+	return d->claiming || map_get(d->wanted, endpoint_id) != NULL;
+}
+
+static void
+on_due(int64_t endpoint_id, void *arg)
+{
+	dispatch_look(arg, endpoint_id);
+}
+
+static void
+on_sweep(void *arg)
+{
+	struct dispatch *d = arg;
+	struct db_column working = {0};
+
+	timer_start(&d->sweep, d->loop, d->conf->sweep_us, on_sweep, d);
+	if (db_backlog(d->db, DB_COMMANDS) > 0)
+		return; /* it is behind; what it carries comes first */
+	for (const struct turn *t = d->turns; t != NULL; t = t->next)
+		db_column_int(&working, t->c.id);
+	if (!d->claiming)
+		store_command_due(
+		    d->db, d->node, &working, loop_now_us(d->loop), on_due, d);
+	db_column_free(&working);
+}
+
+struct dispatch *
+dispatch_new(struct loop *l, struct db *db, struct intake *intake, const char *node,
+    const struct dispatch_conf *conf, const struct dispatch_events *events)
+{
+	struct dispatch *d = mem_new(sizeof *d);
+
+	d->loop = l;
+	d->db = db;
+	d->intake = intake;
+	d->node = node;
+	d->conf = conf;
+	d->events = *events;
+	d->wanted = map_new();
+	d->log.module = "dispatch";
+	timer_start(&d->sweep, l, conf->sweep_us, on_sweep, d);
+	return d;
+}
+
+void
+dispatch_set_gateway(struct dispatch *d, struct gateway *g)
+{
+	d->gateway = g;
+}
+
+void
+dispatch_free(struct dispatch *d)
+{
+	if (d == NULL)
+		return;
+	while (d->turns != NULL) {
+		timer_stop(&d->turns->later);
+		turn_free(d->turns);
+	}
+	timer_stop(&d->poke);
+	timer_stop(&d->sweep);
+	map_free(d->wanted);
+	free(d->queue);
+	free(d);
+}
+
+int
+dispatch_busy(const struct dispatch *d)
+{
+	return d->busy;
+}

@@ -1,0 +1,249 @@
+/*
+ * libcurl's multi interface on our loop, by its own rules: it tells which sockets to watch and
+ * when to be woken, we tell it what happened, and afterwards ask for what has finished.  A
+ * descriptor may be closed and given again before libcurl says it is done with it, so watches
+ * are also dropped when it closes a socket.
+ */
+#include "service/fetch.h"
+
+#include "base/loop.h"
+
+#include <curl/curl.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MOST_BODY 65536
+
+struct watch {
+	struct watch *next;
+	struct fetcher *f;
+	curl_socket_t fd;
+	struct event *event;
+};
+
+struct fetching {
+	struct fetching *next;
+	struct fetcher *f;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct buf body, answer;
+	fetch_fn *fn;
+	void *arg;
+	char why[CURL_ERROR_SIZE];
+};
+
+struct fetcher {
+	struct loop *loop;
+	CURLM *multi;
+	struct watch *watches;
+	struct fetching *all;
+	struct timer timer;
+};
+
+static void
+collect(struct fetcher *f)
+{
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(f->multi, &left)) != NULL) {
+		struct fetching *g;
+		struct fetching **p = &f->all;
+		CURLcode code = m->data.result;
+		struct err e = {0};
+		long status = 0;
+
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&g);
+		curl_easy_getinfo(g->easy, CURLINFO_RESPONSE_CODE, &status);
+		if (code != CURLE_OK) {
+			status = 0;
+			err_set(&e,
+			    code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST
+				? ERR_RETRY
+				: ERR_UNCERTAIN,
+			    "%s", g->why[0] != '\0' ? g->why : curl_easy_strerror(code));
+		}
+		while (*p != g)
+			p = &(*p)->next;
+		*p = g->next;
+		curl_multi_remove_handle(f->multi, g->easy);
+		g->fn((int)status, buf_span(&g->answer), &e, g->arg);
+		curl_easy_cleanup(g->easy);
+		curl_slist_free_all(g->headers);
+		buf_clear(&g->body);
+		buf_clear(&g->answer);
+		free(g);
+	}
+}
+
+static void
+act(struct fetcher *f, curl_socket_t fd, int what)
+{
+	int running;
+
+	curl_multi_socket_action(f->multi, fd, what, &running);
+	collect(f);
+}
+
+static void
+on_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct watch *w = arg;
+
+	act(w->f, (curl_socket_t)fd,
+	    ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0));
+}
+
+static void
+unwatch(struct fetcher *f, curl_socket_t fd)
+{
+	for (struct watch **p = &f->watches; *p != NULL; p = &(*p)->next)
+		if ((*p)->fd == fd) {
+			struct watch *w = *p;
+
+			*p = w->next;
+			event_free(w->event);
+			free(w);
+			return;
+		}
+}
+
+static int
+on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
+{
+	struct fetcher *f = arg;
+	struct watch *w;
+	short kinds = EV_PERSIST;
+
+	(void)easy, (void)socket_arg;
+	unwatch(f, fd);
+	if (what == CURL_POLL_REMOVE)
+		return 0;
+	if (what & CURL_POLL_IN)
+		kinds |= EV_READ;
+	if (what & CURL_POLL_OUT)
+		kinds |= EV_WRITE;
+	w = mem_new(sizeof *w);
+	w->f = f;
+	w->fd = fd;
+	w->event = event_new(loop_base(f->loop), fd, kinds, on_event, w);
+	w->next = f->watches;
+	f->watches = w;
+	event_add(w->event, NULL);
+	return 0;
+}
+
+static int
+on_close(void *arg, curl_socket_t fd)
+{
+	unwatch(arg, fd);
+	return close(fd);
+}
+
+static void
+on_timer(void *arg)
+{
+	act(arg, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static int
+on_timer_wish(CURLM *multi, long ms, void *arg)
+{
+	struct fetcher *f = arg;
+
+	(void)multi;
+	if (ms < 0)
+		timer_stop(&f->timer);
+	else
+		timer_start(&f->timer, f->loop, (int64_t)ms * 1000, on_timer, f);
+	return 0;
+}
+
+static size_t
+on_body(char *bytes, size_t size, size_t n, void *arg)
+{
+	struct fetching *g = arg;
+
+	if (g->answer.len + size * n > MOST_BODY)
+		return 0; /* ends the transfer */
+	buf_put(&g->answer, bytes, size * n);
+	return size * n;
+}
+
+struct fetcher *
+fetcher_new(struct loop *l)
+{
+	struct fetcher *f = mem_new(sizeof *f);
+
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	f->loop = l;
+	f->multi = curl_multi_init();
+	curl_multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f);
+	curl_multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, on_timer_wish);
+	curl_multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
+	return f;
+}
+
+void
+fetcher_free(struct fetcher *f)
+{
+	struct fetching *g;
+
+	if (f == NULL)
+		return;
+	timer_stop(&f->timer);
+	while ((g = f->all) != NULL) {
+		f->all = g->next;
+		curl_multi_remove_handle(f->multi, g->easy);
+		curl_easy_cleanup(g->easy);
+		curl_slist_free_all(g->headers);
+		buf_clear(&g->body);
+		buf_clear(&g->answer);
+		free(g);
+	}
+	curl_multi_cleanup(f->multi);
+	while (f->watches != NULL)
+		unwatch(f, f->watches->fd);
+	timer_stop(&f->timer);
+	free(f);
+}
+
+void
+fetch(struct fetcher *f, const char *method, const char *url, const char *const *headers,
+    struct span body, int64_t patience_us, fetch_fn *fn, void *arg)
+{
+	struct fetching *g = mem_new(sizeof *g);
+
+	g->f = f;
+	g->fn = fn;
+	g->arg = arg;
+	buf_put(&g->body, body.bytes, body.len);
+	for (; headers != NULL && *headers != NULL; headers++)
+		g->headers = curl_slist_append(g->headers, *headers);
+	g->headers = curl_slist_append(g->headers, "Expect:");
+	g->easy = curl_easy_init();
+	if (g->easy == NULL)
+		abort();
+	curl_easy_setopt(g->easy, CURLOPT_PRIVATE, g);
+	curl_easy_setopt(g->easy, CURLOPT_URL, url);
+	curl_easy_setopt(g->easy, CURLOPT_CUSTOMREQUEST, method);
+	curl_easy_setopt(g->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)g->body.len);
+	curl_easy_setopt(g->easy, CURLOPT_POSTFIELDS, g->body.len > 0 ? (char *)g->body.bytes : "");
+	curl_easy_setopt(g->easy, CURLOPT_HTTPHEADER, g->headers);
+	curl_easy_setopt(g->easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(g->easy, CURLOPT_WRITEDATA, g);
+	curl_easy_setopt(g->easy, CURLOPT_ERRORBUFFER, g->why);
+	curl_easy_setopt(g->easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(g->easy, CURLOPT_TIMEOUT_MS, (long)(patience_us / 1000));
+	curl_easy_setopt(g->easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(g->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(g->easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	curl_easy_setopt(g->easy, CURLOPT_CLOSESOCKETDATA, f);
+	g->next = f->all;
+	f->all = g;
+	curl_multi_add_handle(f->multi, g->easy);
+}

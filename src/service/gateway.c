@@ -1,0 +1,340 @@
+#include "service/gateway.h"
+
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/map.h"
+#include "service/link.h"
+#include "service/listener.h"
+#include "store/db.h"
+#include "store/store_meter.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CHALLENGE_US (5 * SECOND_US)
+
+struct gateway {
+	struct loop *loop;
+	struct db *db;
+	struct signer *signer;
+	const char *node;
+	const struct gateway_conf *conf;
+	const struct session_conf *session_conf;
+	const struct gateway_events *events;
+	void *arg;
+	struct listener *listener;
+	struct session *first; /* every session, the newest first */
+	struct map *by_endpoint;
+	int count;
+	struct timer sweep, drain;
+	int64_t seen_us; /* what was heard since then is yet to be written down */
+	int drain_each;
+	struct logctx log;
+};
+
+/* A login under way: the database may answer after the session has gone. */
+struct login {
+	struct gateway *g;
+	struct session *s; /* NULL once it is gone */
+	struct login *next, **prev;
+};
+
+static struct login *logins;
+
+static void
+login_free(struct login *in)
+{
+	*in->prev = in->next;
+	if (in->next != NULL)
+		in->next->prev = in->prev;
+	free(in);
+}
+
+static bool
+is_current(const struct gateway *g, const struct session *s)
+{
+	const struct endpoint *ep = session_endpoint(s);
+
+	return ep != NULL && map_get(g->by_endpoint, ep->id) == s;
+}
+
+/* --- takeover ----------------------------------------------------------------------------- */
+
+/* The old connection has answered: there are two of that name. */
+static void
+on_challenged(struct session *s, const struct answer *a, const struct err *e, void *arg)
+{
+	struct gateway *g = arg;
+	const struct endpoint *ep = session_endpoint(s);
+	struct session *now = map_get(g->by_endpoint, ep->id);
+
+	(void)a;
+	if (e->class == ERR_NONE || e->class == ERR_REFUSED) {
+		slog(g, LOG_LEVEL_WARN, "%s answers on two connections: both are quarantined",
+		    ep->identity);
+		store_quarantine(
+		    g->db, ep->id, "two devices answer to this name", loop_now_us(g->loop));
+		if (now != NULL)
+			session_close(now, "two devices answer to this name");
+	} else if (now != NULL) {
+		store_session_trusted(g->db, ep->id, session_endpoint(now)->epoch);
+	}
+	session_close(s, "replaced by a newer connection");
+}
+
+static void
+challenge(struct gateway *g, struct session *old)
+{
+	struct endpoint *ep = session_endpoint(old);
+	const struct task ask = {.kind = TASK_RELAY_LOOK};
+
+	session_mute(old);
+	if (ep->n == 0) { /* quarantined anyway: nothing may be asked */
+		session_close(old, "replaced by a newer connection");
+		return;
+	}
+	session_challenge(old, &ep->meters[0], &ask, CHALLENGE_US, on_challenged, g);
+}
+
+/* --- logging in --------------------------------------------------------------------------- */
+
+static void
+on_opened(const struct session_opened *o, const struct err *e, void *arg)
+{
+	struct login *in = arg;
+	struct gateway *g = in->g;
+	struct session *s = in->s, *old;
+
+	login_free(in);
+	if (s == NULL || o->mine == NULL) {
+		if (o->mine != NULL)
+			store_session_close(g->db, o->mine->id, o->mine->epoch,
+			    "gone while logging in", loop_now_us(g->loop));
+		endpoint_free(o->mine);
+		if (s != NULL)
+			session_close(s, e->text);
+		return;
+	}
+	old = map_get(g->by_endpoint, o->mine->id);
+	map_put(g->by_endpoint, o->mine->id, s);
+	session_ready(s, o->mine);
+	if (old != NULL && old != s)
+		challenge(g, old);
+	else if (o->took_over)
+		store_session_trusted(
+		    g->db, o->mine->id, o->mine->epoch); /* its end was not ours to see */
+	if (o->mine->claimed && is_current(g, s))
+		g->events->on_ready(s, g->arg);
+}
+
+static void
+on_named(struct session *s, const char *identity, bool is_dtu, void *arg)
+{
+	struct gateway *g = arg;
+	struct login *in = mem_new(sizeof *in);
+
+	in->g = g;
+	in->s = s;
+	in->prev = &logins;
+	in->next = logins;
+	if (logins != NULL)
+		logins->prev = &in->next;
+	logins = in;
+	store_session_open(
+	    g->db, identity, is_dtu, g->node, session_peer(s), loop_now_us(g->loop), on_opened, in);
+}
+
+static void
+on_heard(struct session *s, struct meter *m, const struct meter_event *ev, int n, void *arg)
+{
+	struct gateway *g = arg;
+
+	if (is_current(g, s))
+		g->events->on_heard(s, m, ev, n, g->arg);
+}
+
+static void
+on_free(struct session *s, void *arg)
+{
+	struct gateway *g = arg;
+
+	if (is_current(g, s) && session_endpoint(s)->claimed)
+		g->events->on_free(s, g->arg);
+}
+
+static void
+on_closed(struct session *s, const char *why, void *arg)
+{
+	struct gateway *g = arg;
+	struct session *p = g->first;
+
+	if (p == s) {
+		g->first = session_next(s);
+	} else {
+		while (session_next(p) != s)
+			p = session_next(p);
+		session_set_next(p, session_next(s));
+	}
+	g->count--;
+	for (struct login *in = logins; in != NULL; in = in->next)
+		if (in->s == s)
+			in->s = NULL;
+	if (is_current(g, s)) {
+		const struct endpoint *ep = session_endpoint(s);
+
+		map_take(g->by_endpoint, ep->id);
+		store_session_close(g->db, ep->id, ep->epoch, why, loop_now_us(g->loop));
+		g->events->on_gone(s, g->arg);
+	}
+	if (g->listener != NULL && g->count < g->conf->most_sessions && !timer_running(&g->drain))
+		listener_pause(g->listener, false);
+}
+
+static const struct session_events session_events = {on_named, on_heard, on_free, on_closed};
+
+void
+gateway_admit(struct gateway *g, struct link *link)
+{
+	struct session *s =
+	    session_new(g->loop, link, g->signer, g->session_conf, &session_events, g);
+
+	session_set_next(s, g->first);
+	g->first = s;
+	if (++g->count >= g->conf->most_sessions && g->listener != NULL) {
+		slog(g, LOG_LEVEL_WARN, "%d sessions: no more are taken", g->count);
+		listener_pause(g->listener, true);
+	}
+}
+
+static void
+on_accept(int fd, const char *peer, void *arg)
+{
+	struct gateway *g = arg;
+	struct link *link = link_socket_new(g->loop, fd, peer);
+
+	if (link == NULL)
+		close(fd);
+	else
+		gateway_admit(g, link);
+}
+
+/* --- housekeeping ------------------------------------------------------------------------- */
+
+/* Ends what is silent for too long, and writes down who was heard, in one statement. */
+static void
+on_sweep(void *arg)
+{
+	struct gateway *g = arg;
+	int64_t mono = loop_mono_us(g->loop), wall = loop_now_us(g->loop);
+	struct db_column ids = {0}, at = {0};
+	struct session *s, *next;
+
+	for (s = g->first; s != NULL; s = next) {
+		next = session_next(s);
+		if (session_dead(s, mono)) {
+			session_close(s, "silent for three heartbeats");
+			continue;
+		}
+		if (is_current(g, s) && session_heard_us(s) > g->seen_us) {
+			db_column_int(&ids, session_endpoint(s)->id);
+			db_column_int(&at, wall - (mono - session_heard_us(s)));
+		}
+	}
+	g->seen_us = mono;
+	if (ids.n > 0 && db_backlog(g->db, DB_BULK) < 64)
+		store_session_seen(g->db, &ids, &at);
+	db_column_free(&ids);
+	db_column_free(&at);
+	timer_start(&g->sweep, g->loop, g->conf->sweep_us, on_sweep, g);
+}
+
+struct gateway *
+gateway_new(struct loop *l, struct db *db, struct signer *signer, const char *node,
+    const struct gateway_conf *conf, const struct session_conf *session,
+    const struct gateway_events *events, void *arg)
+{
+	struct gateway *g = mem_new(sizeof *g);
+
+	g->loop = l;
+	g->db = db;
+	g->signer = signer;
+	g->node = node;
+	g->conf = conf;
+	g->session_conf = session;
+	g->events = events;
+	g->arg = arg;
+	g->by_endpoint = map_new();
+	g->log.module = "gateway";
+	timer_start(&g->sweep, l, conf->sweep_us, on_sweep, g);
+	return g;
+}
+
+void
+gateway_free(struct gateway *g)
+{
+	if (g == NULL)
+		return;
+	while (g->first != NULL)
+		session_close(g->first, "the daemon ends");
+	timer_stop(&g->sweep);
+	timer_stop(&g->drain);
+	listener_free(g->listener);
+	map_free(g->by_endpoint);
+	free(g);
+}
+
+int
+gateway_listen(struct gateway *g, struct err *e)
+{
+	g->listener = listener_new(g->loop, g->conf->listen, on_accept, g, e);
+	return g->listener != NULL ? listener_port(g->listener) : -1;
+}
+
+struct session *
+gateway_find(const struct gateway *g, int64_t endpoint_id)
+{
+	return map_get(g->by_endpoint, endpoint_id);
+}
+
+struct session *
+gateway_first(const struct gateway *g)
+{
+	return g->first;
+}
+
+int
+gateway_count(const struct gateway *g)
+{
+	return g->count;
+}
+
+void
+gateway_refresh(struct gateway *g, int64_t endpoint_id)
+{
+	struct session *s = map_get(g->by_endpoint, endpoint_id);
+
+	if (s != NULL)
+		session_close(s, "its meters have changed: log in again");
+}
+
+static void
+on_drain(void *arg)
+{
+	struct gateway *g = arg;
+
+	for (int i = 0; i < g->drain_each && g->first != NULL; i++)
+		session_close(g->first, "the daemon is draining");
+	if (g->first != NULL)
+		timer_start(&g->drain, g->loop, SECOND_US / 10, on_drain, g);
+}
+
+void
+gateway_drain(struct gateway *g, int64_t over_us)
+{
+	listener_free(g->listener);
+	g->listener = NULL;
+	g->drain_each = (int)(g->count * (SECOND_US / 10) / (over_us > 0 ? over_us : 1)) + 1;
+	timer_start(&g->drain, g->loop, 0, on_drain, g);
+}

@@ -1,0 +1,74 @@
+#include "service/hooks.h"
+
+#include "base/loop.h"
+#include "service/http.h"
+#include "service/pay.h"
+#include "store/db.h"
+
+#include <stdlib.h>
+
+struct hooks {
+	struct db *db;
+	struct pay *pay;
+	const struct hooks_conf *conf;
+	struct http *http;
+};
+
+static void
+on_hook(struct http_request *r, void *arg)
+{
+	struct hooks *h = arg;
+
+	pay_hook(h->pay, h->conf->sources.entries, h->conf->sources.n, r);
+}
+
+/* Healthy is who can settle a payment now. */
+static void
+on_health(struct http_request *r, void *arg)
+{
+	struct hooks *h = arg;
+
+	if (db_up(h->db))
+		http_reply_json(r, 200, "{\"status\":\"ok\"}");
+	else
+		http_reply_json(r, 503, "{\"status\":\"the database is away\"}");
+}
+
+static const struct http_route routes[] = {
+    {"POST", "/hooks/v1/", on_hook  },
+    {"GET",  "/healthz",   on_health},
+};
+
+struct hooks *
+hooks_new(struct loop *l, struct db *db, struct pay *p, const struct hooks_conf *conf)
+{
+	struct hooks *h = mem_new(sizeof *h);
+	const struct http_limits limits = {
+	    .most_body = 65536,
+	    .most_headers = 8192,
+	    .patience_us = conf->patience,
+	    .most_connections = (int)conf->most_connections,
+	    .keep_alive = conf->keep_alive,
+	};
+
+	h->db = db;
+	h->pay = p;
+	h->conf = conf;
+	h->http = http_new(l, &limits, routes, sizeof routes / sizeof *routes, h);
+	return h;
+}
+
+int
+hooks_listen(struct hooks *h, struct err *e)
+{
+	return http_listen(h->http, h->conf->listen, e);
+}
+
+void
+hooks_free(struct hooks *h)
+{
+	if (h == NULL)
+		return;
+	http_free(h->http);
+	free(h);
+}

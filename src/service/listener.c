@@ -1,0 +1,170 @@
+#include "service/listener.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/loop.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/util.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BACKLOG     8192
+#define MOST_A_TURN 64 /* accepted a turn, so that live sessions keep their say */
+#define PAUSE_US    (SECOND_US / 10)
+
+struct listener {
+	struct loop *loop;
+	struct event *readable;
+	listener_fn *fn;
+	void *arg;
+	int fd, port;
+	bool paused;
+	struct timer pause;
+	int64_t said_us;
+	struct logctx log;
+};
+
+int
+listener_socket(const char *address, int *port, struct err *e)
+{
+	struct sockaddr_storage addr;
+	int len = sizeof addr, on = 1, fd;
+	socklen_t got = sizeof addr;
+
+	if (evutil_parse_sockaddr_port(address, (struct sockaddr *)&addr, &len) < 0)
+		return err_set(e, ERR_INPUT, "\"%s\" is no address:port", address);
+	fd = socket(addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_set(e, ERR_RETRY, "socket: %s", strerror(errno));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+	if (bind(fd, (struct sockaddr *)&addr, (socklen_t)len) < 0 || listen(fd, BACKLOG) < 0) {
+		err_set(e, ERR_RETRY, "cannot listen on %s: %s", address, strerror(errno));
+		close(fd);
+		return -1;
+	}
+	getsockname(fd, (struct sockaddr *)&addr, &got);
+	*port = ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port
+						 : ((struct sockaddr_in *)&addr)->sin_port);
+	return fd;
+}
+
+static void
+peer_name(const struct sockaddr_storage *addr, char *out, size_t room)
+{
+	char ip[INET6_ADDRSTRLEN] = "?";
+
+	if (addr->ss_family == AF_INET6) {
+		const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)addr;
+
+		inet_ntop(AF_INET6, &a->sin6_addr, ip, sizeof ip);
+		snprintf(out, room, "[%.30s]:%d", ip, ntohs(a->sin6_port));
+	} else {
+		const struct sockaddr_in *a = (const struct sockaddr_in *)addr;
+
+		inet_ntop(AF_INET, &a->sin_addr, ip, sizeof ip);
+		snprintf(out, room, "%.30s:%d", ip, ntohs(a->sin_port));
+	}
+}
+
+static void
+on_pause_over(void *arg)
+{
+	struct listener *n = arg;
+
+	if (!n->paused)
+		event_add(n->readable, NULL);
+}
+
+static void
+out_of_descriptors(struct listener *n, int why)
+{
+	int64_t now = loop_mono_us(n->loop);
+
+	event_del(n->readable);
+	timer_start(&n->pause, n->loop, PAUSE_US, on_pause_over, n);
+	if (n->said_us == 0 || now - n->said_us >= SECOND_US) {
+		slog(n, LOG_LEVEL_WARN, "cannot accept: %s", strerror(why));
+		n->said_us = now;
+	}
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener *n = arg;
+	char peer[48];
+
+	(void)what;
+	for (int i = 0; i < MOST_A_TURN && !n->paused; i++) {
+		struct sockaddr_storage addr;
+		socklen_t len = sizeof addr;
+		int got = accept4(fd, (struct sockaddr *)&addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (got < 0) {
+			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+			    errno == ENOBUFS)
+				out_of_descriptors(n, errno);
+			return;
+		}
+		peer_name(&addr, peer, sizeof peer);
+		n->fn(got, peer, n->arg);
+	}
+}
+
+struct listener *
+listener_new(struct loop *l, const char *address, listener_fn *fn, void *arg, struct err *e)
+{
+	int port, fd = listener_socket(address, &port, e);
+	struct listener *n;
+
+	if (fd < 0)
+		return NULL;
+	n = mem_new(sizeof *n);
+	n->loop = l;
+	n->fn = fn;
+	n->arg = arg;
+	n->fd = fd;
+	n->port = port;
+	n->log.module = "listener";
+	snprintf(n->log.who, sizeof n->log.who, "address=%.60s", address);
+	n->readable = event_new(loop_base(l), fd, EV_READ | EV_PERSIST, on_readable, n);
+	event_add(n->readable, NULL);
+	return n;
+}
+
+void
+listener_free(struct listener *n)
+{
+	if (n == NULL)
+		return;
+	timer_stop(&n->pause);
+	event_free(n->readable);
+	close(n->fd);
+	free(n);
+}
+
+int
+listener_port(const struct listener *n)
+{
+	return n->port;
+}
+
+void
+listener_pause(struct listener *n, bool on)
+{
+	if (n->paused == on)
+		return;
+	n->paused = on;
+	if (on)
+		event_del(n->readable);
+	else
+		event_add(n->readable, NULL);
+}

@@ -1,0 +1,338 @@
+#include "service/pay_parts.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "store/db.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_A_BATCH 500
+#define PATIENCE_US  (8 * SECOND_US)
+
+/* One payment on its way; repeats of its keys hang on it. */
+struct item {
+	struct item *next;
+	struct item *repeats;
+	struct payment m;
+	struct buf body;
+	uint8_t sha[32];
+	char actor[40];
+	int64_t received_us;
+	pay_fn *fn;
+	void *arg;
+};
+
+struct batch {
+	struct pay *p;
+	int n;
+	struct item *items[];
+};
+
+struct pay {
+	struct loop *loop;
+	struct db *db;
+	pay_work_fn *fn;
+	void *arg;
+	struct item *first, **last;
+	int waiting;
+	struct batch *redo[64]; /* halves of one that failed as a whole */
+	int nredo;
+	bool flying;
+	struct timer poke;
+	struct db_column columns[16];
+	struct logctx log;
+};
+
+static const struct db_stmt settle = {"payment_settle", DB_MONEY, true, PATIENCE_US,
+    "SELECT n, outcome, payment_id, state, batch_id, endpoint_id FROM door.payment_settle($1::text[],"
+    " $2::text[], $3::bytea[], $4::bytea[], $5::bigint[], $6::text[], $7::text[], $8::text[],"
+    " $9::bigint[], $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[],"
+    " $16::text[], $17, $18::bigint)"};
+static const struct db_stmt committed = {"payment_committed", DB_BULK, true, 0,
+    "SELECT door.payment_committed($1::bigint[], $2::bigint[])"};
+
+static void pay_poke(void *arg);
+
+/* The repeats of a payment that was new are duplicates of it. */
+static void
+item_answer(struct item *i, const struct pay_answer *a)
+{
+	struct pay_answer own = *a;
+
+	while (i != NULL) {
+		struct item *next = i->repeats;
+
+		i->fn(&own, i->arg);
+		buf_clear(&i->body);
+		free(i);
+		i = next;
+		if (own.outcome == PAY_ACCEPTED)
+			own.outcome = PAY_DUPLICATE;
+	}
+}
+
+/* --- one statement ------------------------------------------------------------------------ */
+
+static int
+by_key(const void *a, const void *b)
+{
+	const struct item *x = *(struct item *const *)a, *y = *(struct item *const *)b;
+	int order = strcmp(x->m.source, y->m.source);
+
+	return order != 0 ? order : strcmp(x->m.payment_no, y->m.payment_no);
+}
+
+static void
+put_row(struct pay *p, const struct item *i)
+{
+	struct db_column *c = p->columns;
+	const struct payment *m = &i->m;
+
+	db_column_text(&c[0], m->source);
+	db_column_text(&c[1], m->event_id);
+	db_column_bytes(&c[2], span_of(i->sha, sizeof i->sha));
+	db_column_bytes(&c[3], buf_span(&i->body));
+	db_column_int(&c[4], i->received_us);
+	db_column_text(&c[5], m->payment_no);
+	db_column_text(&c[6], m->account_no);
+	db_column_text(&c[7], m->meter_no);
+	db_column_int(&c[8], m->amount_minor);
+	db_column_text(&c[9], m->currency);
+	db_column_int(&c[10], m->paid_us);
+	db_column_text(&c[11], m->method);
+	db_column_text(&c[12], m->terminal);
+	db_column_text(&c[13], m->payer);
+	db_column_text(&c[14], m->order_no);
+	db_column_text(&c[15], m->note);
+}
+
+static void
+answer_row(struct pay *p, struct item *i, const struct db_rows *rows, int row)
+{
+	const char *outcome = db_cell_text(rows, row, 1);
+	struct pay_answer a = {
+	    .outcome = PAY_ACCEPTED,
+	    .receipt = db_cell_int(rows, row, 2),
+	    .suspense = strcmp(db_cell_text(rows, row, 3), "suspense") == 0,
+	};
+
+	if (strcmp(outcome, "duplicate") == 0) {
+		a.outcome = PAY_DUPLICATE;
+	} else if (strncmp(outcome, "conflict", 8) == 0) {
+		a.outcome = PAY_CONFLICT;
+		a.why = strcmp(outcome, "conflict_event") == 0
+			    ? "this webhook-id came before with another body"
+			    : "this payment_no came before with other data";
+		slog(p, LOG_LEVEL_ERROR, "source=%s payment=%s conflict: %s", i->m.source,
+		    i->m.payment_no, a.why);
+	} else {
+		p->fn(db_cell_int(rows, row, 5), p->arg);
+	}
+	item_answer(i, &a);
+}
+
+static void
+note_committed(struct pay *p, const struct db_rows *rows)
+{
+	struct db_column batch = {0}, at = {0};
+
+	for (int row = 0; row < db_rows_count(rows); row++)
+		if (strcmp(db_cell_text(rows, row, 1), "accepted") == 0) {
+			db_column_int(&batch, db_cell_int(rows, row, 4));
+			db_column_int(&at, loop_now_us(p->loop));
+			break; /* all new ones of a statement share it */
+		}
+	if (batch.n > 0)
+		db_ask(p->db, &committed, NULL, NULL, db_array(&batch), db_array(&at));
+	db_column_free(&batch);
+	db_column_free(&at);
+}
+
+/* The whole was refused: some row in it is bad.  Halves find it without harming the others. */
+static void
+halve(struct pay *p, struct batch *b)
+{
+	int half = b->n / 2, parts[2] = {half, b->n - half}, from = 0;
+
+	for (int k = 0; k < 2; k++) {
+		struct batch *h = mem_new(sizeof *h + (size_t)parts[k] * sizeof *h->items);
+
+		h->p = p;
+		h->n = parts[k];
+		memcpy(h->items, b->items + from, (size_t)parts[k] * sizeof *h->items);
+		from += parts[k];
+		p->redo[p->nredo++] = h;
+	}
+}
+
+static void
+on_settled(const struct db_rows *rows, const struct err *e, void *arg)
+{
+	struct batch *b = arg;
+	struct pay *p = b->p;
+
+	p->flying = false;
+	if (rows != NULL) {
+		note_committed(p, rows);
+		for (int row = 0; row < db_rows_count(rows); row++)
+			answer_row(p, b->items[db_cell_int(rows, row, 0) - 1], rows, row);
+	} else if (b->n > 1 && (e->class == ERR_REFUSED || e->class == ERR_BUG) && p->nredo < 60) {
+		halve(p, b);
+	} else {
+		bool away = e->class == ERR_RETRY || e->class == ERR_UNCERTAIN;
+		struct pay_answer a = {.outcome = away ? PAY_UNAVAILABLE : PAY_REFUSED, .why = e->text};
+
+		slog(p, LOG_LEVEL_ERROR, "%d payment%s not settled: %s", b->n, b->n == 1 ? "" : "s",
+		    e->text);
+		for (int k = 0; k < b->n; k++)
+			item_answer(b->items[k], &a);
+	}
+	free(b);
+	pay_poke(p);
+}
+
+static bool
+same_key(const struct item *x, const struct item *y)
+{
+	return strcmp(x->m.source, y->m.source) == 0 &&
+	       (strcmp(x->m.payment_no, y->m.payment_no) == 0 ||
+		   strcmp(x->m.event_id, y->m.event_id) == 0);
+}
+
+/* A true repeat hangs on the first.  The same key with other content waits for the next
+ * statement, which then sees the conflict in the tables. */
+static bool
+gather(struct batch *b, struct item *i, bool *waits)
+{
+	for (int k = 0; k < b->n; k++)
+		if (same_key(b->items[k], i)) {
+			if (memcmp(b->items[k]->sha, i->sha, sizeof i->sha) == 0 &&
+			    strcmp(b->items[k]->m.event_id, i->m.event_id) == 0) {
+				i->repeats = b->items[k]->repeats;
+				b->items[k]->repeats = i;
+			} else {
+				*waits = true;
+			}
+			return true;
+		}
+	return false;
+}
+
+static struct batch *
+next_batch(struct pay *p)
+{
+	struct batch *b;
+	struct item *later = NULL, **tail = &later, *i;
+
+	if (p->nredo > 0)
+		return p->redo[--p->nredo];
+	if (p->first == NULL)
+		return NULL;
+	b = mem_new(sizeof *b + MOST_A_BATCH * sizeof *b->items);
+	b->p = p;
+	while ((i = p->first) != NULL && b->n < MOST_A_BATCH) {
+		bool waits = false;
+
+		p->first = i->next;
+		p->waiting--;
+		i->next = NULL;
+		if (!gather(b, i, &waits)) {
+			b->items[b->n++] = i;
+		} else if (waits) {
+			*tail = i;
+			tail = &i->next;
+			p->waiting++;
+		}
+	}
+	*tail = p->first;
+	p->first = later;
+	for (p->last = &p->first; *p->last != NULL;)
+		p->last = &(*p->last)->next;
+	qsort(b->items, (size_t)b->n, sizeof *b->items, by_key);
+	return b;
+}
+
+static void
+pay_poke(void *arg)
+{
+	struct pay *p = arg;
+	struct db_column *c = p->columns;
+	struct batch *b;
+
+	if (p->flying || (b = next_batch(p)) == NULL)
+		return;
+	for (int k = 0; k < 16; k++)
+		db_column_clear(&c[k]);
+	for (int k = 0; k < b->n; k++)
+		put_row(p, b->items[k]);
+	p->flying = true;
+	db_ask(p->db, &settle, on_settled, b, db_array(&c[0]), db_array(&c[1]), db_array(&c[2]),
+	    db_array(&c[3]), db_array(&c[4]), db_array(&c[5]), db_array(&c[6]), db_array(&c[7]),
+	    db_array(&c[8]), db_array(&c[9]), db_array(&c[10]), db_array(&c[11]), db_array(&c[12]),
+	    db_array(&c[13]), db_array(&c[14]), db_array(&c[15]), db_text(b->items[0]->actor),
+	    db_int(loop_now_us(p->loop)));
+}
+
+/* --- outside ------------------------------------------------------------------------------ */
+
+struct pay *
+pay_new(struct loop *l, struct db *db, pay_work_fn *fn, void *arg)
+{
+	struct pay *p = mem_new(sizeof *p);
+
+	p->loop = l;
+	p->db = db;
+	p->fn = fn;
+	p->arg = arg;
+	p->last = &p->first;
+	p->log.module = "pay";
+	return p;
+}
+
+void
+pay_free(struct pay *p)
+{
+	struct item *i;
+
+	if (p == NULL)
+		return;
+	timer_stop(&p->poke);
+	while ((i = p->first) != NULL) {
+		p->first = i->next;
+		buf_clear(&i->body);
+		free(i);
+	}
+	for (int k = 0; k < 16; k++)
+		db_column_free(&p->columns[k]);
+	free(p);
+}
+
+void
+pay_settle(struct pay *p, const struct payment *m, struct span body, const char *actor,
+    int64_t received_us, pay_fn *fn, void *arg)
+{
+	struct item *i = mem_new(sizeof *i);
+	unsigned len;
+
+	i->m = *m;
+	buf_put(&i->body, body.bytes, body.len);
+	EVP_Digest(body.bytes, body.len, i->sha, &len, EVP_sha256(), NULL);
+	snprintf(i->actor, sizeof i->actor, "%s", actor);
+	i->received_us = received_us;
+	i->fn = fn;
+	i->arg = arg;
+	*p->last = i;
+	p->last = &i->next;
+	p->waiting++;
+	loop_defer(&p->poke, p->loop, pay_poke, p);
+}
+
+int64_t
+pay_now_us(const struct pay *p)
+{
+	return loop_now_us(p->loop);
+}

@@ -1,0 +1,117 @@
+#include "service/turn.h"
+
+#include "base/loop.h"
+#include "service/intake.h"
+
+#include <stdio.h>
+
+void
+turn_frame(char dir, struct span frame, int64_t at_us, void *arg)
+{
+	struct turn *t = arg;
+
+	steps_add(&t->steps, at_us, dir == '>' ? "sent" : "heard", "", frame);
+	if (dir == '<')
+		db_column_bytes(&t->frames, frame);
+}
+
+int64_t
+turn_backoff_us(struct turn *t)
+{
+	uint8_t chance;
+
+	loop_random(t->loop, &chance, sizeof chance);
+	return command_backoff_us(t->c.attempts, chance);
+}
+
+/* Passwords lock a meter for a day; a wrong customer or MAC does not mend itself. */
+static bool
+forbids_repeat(enum refusal r)
+{
+	return r != REFUSAL_NONE && r != REFUSAL_AUTH && r != REFUSAL_OTHER;
+}
+
+static void
+on_read(struct session *s, const struct answer *a, const struct err *e, void *arg)
+{
+	struct turn *t = arg;
+
+	(void)s;
+	t->seen = *a;
+	intake_readings(t->intake, a->readings, a->n);
+	if (e->class == ERR_NONE)
+		turn_move(t, COMMAND_CONFIRMED, REFUSAL_NONE, NULL);
+	else if (e->class == ERR_REFUSED)
+		turn_move(t, COMMAND_DENIED, a->refusal, e->text);
+	else
+		turn_move(t, t->c.was == COMMAND_UNSURE ? COMMAND_DISPROVED : COMMAND_UNSENT,
+		    REFUSAL_NONE, e->text);
+}
+
+/* The relay was asked and read back; or, when unsure, only read back. */
+static void
+on_relay(struct session *s, const struct answer *a, const struct err *e, void *arg)
+{
+	struct turn *t = arg;
+	bool looked = t->c.was == COMMAND_UNSURE;
+
+	(void)s;
+	t->seen = *a;
+	if (e->class == ERR_NONE && (!looked || task_relay_done(&t->c.task, a->status)))
+		turn_move(t, COMMAND_CONFIRMED, REFUSAL_NONE, NULL);
+	else if (looked && e->class == ERR_NONE)
+		turn_move(t, forbids_repeat(t->c.refusal) ? COMMAND_DENIED : COMMAND_DISPROVED,
+		    REFUSAL_NONE, refusal_name(t->c.refusal));
+	else if (looked)
+		turn_move(t, COMMAND_UNANSWERED, REFUSAL_NONE, e->text); /* no arrow: stays unsure */
+	else if (e->class == ERR_REFUSED)
+		turn_move(t, COMMAND_DENIED, a->refusal, e->text);
+	else
+		turn_move(t, e->class == ERR_UNCERTAIN ? COMMAND_UNANSWERED : COMMAND_UNSENT,
+		    REFUSAL_NONE, e->text);
+}
+
+static void
+on_commissioned(bool adopted, const struct err *e, void *arg)
+{
+	struct turn *t = arg;
+
+	t->waits_for_db = false;
+	turn_move(t, COMMAND_CONFIRMED, REFUSAL_NONE, adopted ? NULL : e->text);
+}
+
+static void
+on_commission_look(struct session *s, const struct answer *a, const struct err *e, void *arg)
+{
+	struct turn *t = arg;
+
+	(void)s;
+	t->seen = *a;
+	if (e->class != ERR_NONE || !a->has_count) {
+		turn_move(t, t->c.was == COMMAND_UNSURE ? COMMAND_DISPROVED : COMMAND_UNSENT,
+		    a->refusal, e->text);
+		return;
+	}
+	t->waits_for_db = true;
+	store_commissioned(t->db, &t->c, a, loop_now_us(t->loop), on_commissioned, t);
+}
+
+void
+turn_begin(struct turn *t)
+{
+	switch (t->c.kind) {
+	case COMMAND_READ:
+		session_ask(t->session, t->meter, &t->c.task, turn_frame, on_read, t);
+		return;
+	case COMMAND_RELAY:
+		session_ask(t->session, t->meter, &t->c.task, turn_frame, on_relay, t);
+		return;
+	case COMMAND_COMMISSION:
+		t->c.task = (struct task){.kind = TASK_CREDIT_LOOK};
+		session_ask(t->session, t->meter, &t->c.task, turn_frame, on_commission_look, t);
+		return;
+	case COMMAND_CREDIT:
+		credit_begin(t);
+		return;
+	}
+}

@@ -1,0 +1,125 @@
+#include "service/witness.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "store/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOOK_US (5 * SECOND_US)
+
+struct witness {
+	struct loop *loop;
+	struct db *db;
+	char path[256], next_path[264];
+	int64_t delivery, journal; /* the furthest ever seen */
+	bool held, asking;
+	struct timer timer;
+	struct logctx log;
+};
+
+static const struct db_stmt look = {"witness", DB_BULK, true, 0,
+    "SELECT delivery, journal, held FROM door.witness($1::bigint, $2::bigint, $3::bigint)"};
+
+static void
+witness_read(struct witness *w)
+{
+	long long delivery, journal;
+	FILE *f = fopen(w->path, "re");
+
+	if (f == NULL)
+		return;
+	if (fscanf(f, "delivery=%lld journal=%lld", &delivery, &journal) == 2) {
+		w->delivery = delivery;
+		w->journal = journal;
+	}
+	fclose(f);
+}
+
+/* Written beside and renamed: half a file would be a lie. */
+static void
+witness_write(struct witness *w)
+{
+	int fd = open(w->next_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	bool ok = fd >= 0;
+
+	if (ok)
+		ok = dprintf(fd, "delivery=%lld journal=%lld\n", (long long)w->delivery,
+			 (long long)w->journal) > 0 &&
+		     fsync(fd) == 0;
+	if (fd >= 0)
+		close(fd);
+	if (!ok || rename(w->next_path, w->path) < 0)
+		slog(w, LOG_LEVEL_WARN, "cannot write %s: %s", w->path, strerror(errno));
+}
+
+static void
+on_looked(const struct db_rows *rows, const struct err *e, void *arg)
+{
+	struct witness *w = arg;
+	int64_t delivery, journal;
+
+	w->asking = false;
+	if (rows == NULL || db_rows_count(rows) == 0) {
+		slog(w, LOG_LEVEL_WARN, "%s", e->text);
+		return;
+	}
+	delivery = db_cell_int(rows, 0, 0);
+	journal = db_cell_int(rows, 0, 1);
+	if (db_cell_bool(rows, 0, 2) != w->held) {
+		w->held = !w->held;
+		slog(w, LOG_LEVEL_WARN, w->held ? "the head-end is held: no credit, no trips"
+						: "the head-end is released");
+	}
+	if (w->held && (delivery < w->delivery || journal < w->journal))
+		return; /* what was lost is not forgotten while it is held */
+	if (delivery != w->delivery || journal != w->journal) {
+		w->delivery = delivery;
+		w->journal = journal;
+		witness_write(w);
+	}
+}
+
+static void
+on_timer(void *arg)
+{
+	struct witness *w = arg;
+
+	timer_start(&w->timer, w->loop, LOOK_US, on_timer, w);
+	if (w->asking)
+		return;
+	w->asking = true;
+	db_ask(w->db, &look, on_looked, w, db_int(w->delivery), db_int(w->journal),
+	    db_int(loop_now_us(w->loop)));
+}
+
+struct witness *
+witness_new(struct loop *l, struct db *db, const char *dir, const char *node)
+{
+	struct witness *w = mem_new(sizeof *w);
+
+	w->loop = l;
+	w->db = db;
+	w->log.module = "witness";
+	snprintf(w->path, sizeof w->path, "%.200s/witness-%.40s", dir, node);
+	snprintf(w->next_path, sizeof w->next_path, "%s.next", w->path);
+	witness_read(w);
+	loop_defer(&w->timer, l, on_timer, w);
+	return w;
+}
+
+void
+witness_free(struct witness *w)
+{
+	if (w == NULL)
+		return;
+	timer_stop(&w->timer);
+	free(w);
+}
