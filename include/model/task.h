@@ -31,6 +31,7 @@ struct task {
 	bool open_account;    /* CREDIT_SEND: first credit, opens the account in the meter */
 	int64_t amount_minor; /* CREDIT_SEND */
 	uint32_t purchase;    /* CREDIT_*: the purchase count; 0 when looking for none */
+	bool with_status;     /* CREDIT_LOOK: the status word too, when adopting a meter */
 	int record;           /* FREEZE: 1 newest .. 62 */
 	uint32_t operator_code; /* RELAY: the meter logs it, so that we know our own trips */
 };

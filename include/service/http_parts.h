@@ -65,8 +65,9 @@ struct http {
 	size_t nroutes;
 	void *arg;
 	struct map *by_evcon;
-	TAILQ_HEAD(, http_request) all, waiting; /* waiting: the next to lose patience first */
-	SLIST_HEAD(, http_request) fresh;
+	TAILQ_HEAD(http_list, http_request)
+	all, waiting; /* waiting: the next to lose patience first */
+	SLIST_HEAD(http_stack, http_request) fresh;
 	struct event *greet;
 	struct timer patience, pause;
 	int nconnections;

@@ -51,7 +51,7 @@ RETURNS TABLE (meter_id bigint, endpoint_id bigint, day int, nth int) LANGUAGE s
     FROM unnest(p_day_starts, p_days) WITH ORDINALITY AS d(start, day, nth)
     JOIN meter m ON m.state = 'active'
     JOIN endpoint e ON e.id = m.endpoint_id AND e.node = p_node AND e.closed_us IS NULL AND e.state = 'claimed'
-    WHERE NOT EXISTS (SELECT FROM freeze f WHERE f.meter_id = m.id AND f.day = d.day)
+    WHERE NOT EXISTS (SELECT FROM freeze_record f WHERE f.meter_id = m.id AND f.day = d.day)
       AND NOT EXISTS (SELECT FROM freeze_absent a WHERE a.meter_id = m.id AND a.day = d.day)
       -- today's is spread: each meter has its own place in the window after midnight
       AND (d.nth > 1 OR p_since >= (hashint8(m.id)::bigint & 65535) * p_window / 65536)
@@ -88,7 +88,7 @@ BEGIN
             how := CASE WHEN balance IS NOT NULL THEN 'reconstructed' END;
         END IF;
     END IF;
-    INSERT INTO freeze (meter_id, day, at_us, total_wh, t1_wh, t2_wh, t3_wh, t4_wh, balance_minor, quality, balance_quality, read_us)
+    INSERT INTO freeze_record (meter_id, day, at_us, total_wh, t1_wh, t2_wh, t3_wh, t4_wh, balance_minor, quality, balance_quality, read_us)
     VALUES (p_meter, p_day, p_at, p_wh[1], p_wh[2], p_wh[3], p_wh[4], p_wh[5], balance, 'meter', how, p_now)
     ON CONFLICT DO NOTHING;
     RETURN FOUND;

@@ -43,8 +43,8 @@ $$;
 -- Something was sent and something, or nothing, came back: a hint, nothing more.
 CREATE OR REPLACE FUNCTION door.delivery_sent(p_delivery bigint, p_epoch bigint, p_now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE credit_delivery d SET sends = sends + 1, sent_us = p_now,
-        state = CASE WHEN state = 'INTENT' THEN 'VERIFYING' ELSE state END
+    UPDATE credit_delivery d SET sends = d.sends + 1, sent_us = p_now,
+        state = CASE WHEN d.state = 'INTENT' THEN 'VERIFYING' ELSE d.state END
     FROM endpoint e JOIN meter m ON m.endpoint_id = e.id
     WHERE d.id = p_delivery AND d.state IN ('INTENT', 'VERIFYING') AND m.id = d.meter_id AND e.epoch = p_epoch;
     RETURN FOUND;

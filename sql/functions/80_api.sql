@@ -371,7 +371,7 @@ $$;
 CREATE OR REPLACE FUNCTION door.api_freeze_list(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
     SELECT powergate.rows_json(jsonb_agg(jsonb_build_object('meter', m.address, 'day', f.day, 'at_us', f.at_us, 'total_wh', f.total_wh,
         'balance_minor', f.balance_minor, 'quality', f.quality, 'balance_quality', f.balance_quality) ORDER BY f.day DESC, m.address))
-    FROM (SELECT * FROM freeze x WHERE (NOT p ? 'meter' OR x.meter_id = powergate.meter_id(p)) AND (NOT p ? 'day' OR x.day = (p ->> 'day')::int)
+    FROM (SELECT * FROM freeze_record x WHERE (NOT p ? 'meter' OR x.meter_id = powergate.meter_id(p)) AND (NOT p ? 'day' OR x.day = (p ->> 'day')::int)
           ORDER BY x.day DESC, x.meter_id LIMIT powergate.limited(p)) f JOIN meter m ON m.id = f.meter_id;
 $$;
 CREATE OR REPLACE FUNCTION door.api_event_list(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$

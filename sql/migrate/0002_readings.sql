@@ -13,7 +13,7 @@ CREATE TABLE reading_rest PARTITION OF reading DEFAULT;
 CREATE INDEX reading_meter ON reading (meter_id, reg, at_us DESC);
 
 -- One wide row a meter and day.  The day is the one the meter's own record says.
-CREATE TABLE freeze (
+CREATE TABLE freeze_record (
     meter_id    bigint NOT NULL REFERENCES meter,
     day         int NOT NULL,            -- 20261120: the day that begins at this midnight
     at_us       bigint NOT NULL,         -- the record's own time
@@ -26,7 +26,7 @@ CREATE TABLE freeze (
     read_us     bigint NOT NULL,
     PRIMARY KEY (meter_id, day)
 );
-CREATE INDEX freeze_day ON freeze (day);
+CREATE INDEX freeze_record_day ON freeze_record (day);
 -- A day the meter has no record of is not asked for again.
 CREATE TABLE freeze_absent (
     meter_id    bigint NOT NULL REFERENCES meter,

@@ -4,7 +4,7 @@
  *	READ         item, item, ...
  *	RELAY        [clock] [auth] status -> 1C -> status, and again after a pause
  *	RELAY_LOOK   status
- *	CREDIT_LOOK  [auth] wallet -> record, record, ... -> status
+ *	CREDIT_LOOK  [auth] wallet -> record, record, ... [-> status]
  *	CREDIT_SEND  [auth] -> 03
  *	FREEZE       time -> energies
  *	CLOCK        clock
@@ -58,6 +58,7 @@ enum step {
 };
 
 static enum talk_next go(struct talk *t, enum step step, int64_t now_us);
+static enum talk_next wallet_read(struct talk *t, int64_t now_us);
 
 static const struct dlt645_profile *
 profile_of(const struct talk *t)
@@ -419,7 +420,7 @@ heard_refusal(struct talk *t, const struct dlt645 *f, int64_t now_us)
 	if (t->step == STEP_CLOCK && t->answer.refusal == REFUSAL_NO_DATA)
 		return go(t, STEP_DATE, now_us);
 	if (t->step == STEP_RECORD && t->answer.refusal == REFUSAL_NO_DATA)
-		return go(t, STEP_STATUS_AFTER, now_us); /* no such record: found stays false */
+		return wallet_read(t, now_us); /* no such record: found stays false */
 	if (t->step == STEP_ACT && t->task->kind == TASK_RELAY)
 		return go(t, STEP_STATUS_AFTER, now_us); /* it may have obeyed all the same */
 	return done(t, ERR_REFUSED, words);
@@ -485,6 +486,15 @@ heard_clock(struct talk *t, struct span data, int64_t now_us)
 	return t->task->kind == TASK_CLOCK ? done(t, ERR_NONE, NULL) : begin_secured(t, now_us);
 }
 
+/* The wallet and its records are read; adopting a meter needs its status word too. */
+static enum talk_next
+wallet_read(struct talk *t, int64_t now_us)
+{
+	if (t->task->with_status)
+		return go(t, STEP_STATUS_AFTER, now_us);
+	return done(t, ERR_NONE, NULL);
+}
+
 /* 078102FF: balance 4 + MAC 4, count 4 + MAC 4, customer 6, key information 4. */
 static enum talk_next
 heard_wallet(struct talk *t, struct span data, int64_t now_us)
@@ -498,10 +508,10 @@ heard_wallet(struct talk *t, struct span data, int64_t now_us)
 	a->has_count = true;
 	keep(t, REG_PURCHASES, a->count, now_us);
 	if (a->count == 0 || (t->task->purchase != 0 && a->count < t->task->purchase))
-		return go(t, STEP_STATUS_AFTER, now_us);
+		return wallet_read(t, now_us);
 	t->index = t->task->purchase == 0 ? 1 : (int)(a->count - t->task->purchase) + 1;
 	if (t->index > RECORDS)
-		return go(t, STEP_STATUS_AFTER, now_us); /* older than the meter remembers */
+		return wallet_read(t, now_us); /* older than the meter remembers */
 	return go(t, STEP_RECORD, now_us);
 }
 
@@ -528,14 +538,14 @@ heard_record(struct talk *t, struct span data, int64_t now_us)
 		t->seq = 0;
 		t->index = t->polls == 0 ? 1 : t->index + 1;
 		t->polls++;
-		return go(t, t->index <= RECORDS ? STEP_RECORD : STEP_STATUS_AFTER, now_us);
+		return t->index <= RECORDS ? go(t, STEP_RECORD, now_us) : wallet_read(t, now_us);
 	}
 	*r = (struct purchase_record){true,
 	    calendar_valid(&c) ? calendar_instant(t->meter->zone, &c) : 0, (uint32_t)count,
 	    money[0], money[1], money[2], money[3]};
 	if (t->index == 1 || t->task->purchase == 0)
 		keep(t, REG_BOUGHT, r->bought_minor, now_us);
-	return go(t, STEP_STATUS_AFTER, now_us);
+	return wallet_read(t, now_us);
 }
 
 static enum talk_next

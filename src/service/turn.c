@@ -107,7 +107,7 @@ turn_begin(struct turn *t)
 		session_ask(t->session, t->meter, &t->c.task, turn_frame, on_relay, t);
 		return;
 	case COMMAND_COMMISSION:
-		t->c.task = (struct task){.kind = TASK_CREDIT_LOOK};
+		t->c.task = (struct task){.kind = TASK_CREDIT_LOOK, .with_status = true};
 		session_ask(t->session, t->meter, &t->c.task, turn_frame, on_commission_look, t);
 		return;
 	case COMMAND_CREDIT:

@@ -127,12 +127,14 @@ queue_pop(struct queue *q)
 }
 
 static void
-ask_answer(struct ask *a, PGresult *result, const struct err *e)
+ask_answer(struct lane *lane, struct ask *a, PGresult *result, const struct err *e)
 {
 	struct db_rows rows = {result};
 
 	if (a->fn != NULL)
 		a->fn(e->class == ERR_NONE ? &rows : NULL, e, a->arg);
+	else if (e->class != ERR_NONE) /* nobody else will say it */
+		slog(lane, LOG_LEVEL_ERROR, "%s", e->text);
 	free(a);
 }
 
@@ -199,7 +201,7 @@ lane_lost(struct lane *lane, const char *why)
 		struct err e;
 
 		err_set(&e, ERR_UNCERTAIN, "%s: connection lost while it ran", a->stmt->name);
-		ask_answer(a, NULL, &e);
+		ask_answer(lane, a, NULL, &e);
 	}
 }
 
@@ -231,7 +233,7 @@ lane_impatient(void *arg)
 
 		err_set(&e, a->sent_once ? ERR_UNCERTAIN : ERR_RETRY, "%s: the database is away",
 		    a->stmt->name);
-		ask_answer(a, NULL, &e);
+		ask_answer(lane, a, NULL, &e);
 	}
 }
 
@@ -417,7 +419,7 @@ lane_result(struct lane *lane, PGresult *result)
 		queue_push(&lane->waiting, a);
 		loop_defer(&lane->poke, lane->db->loop, lane_poke, lane);
 	} else {
-		ask_answer(a, result, &e);
+		ask_answer(lane, a, result, &e);
 	}
 }
 

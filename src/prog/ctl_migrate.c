@@ -1,0 +1,444 @@
+/*
+ * The database from whatever it is to what this build wants.
+ *
+ * sql/migrate/NNNN_*.sql is applied once each, in order, each in its own transaction with its
+ * line in schema_version, so an upgrade that is cut off goes on where it stopped.  sql/functions
+ * is the current text of every function: all of them are dropped and made anew in one
+ * transaction, so callers see the old set or the new one, and a changed signature leaves nothing
+ * behind.  In the same transaction the door is hung: its functions run as the owner with a fixed
+ * search path, and nobody but powergate_app may call them.
+ *
+ * Everything is made as the owner of the database, whoever runs this: a function that runs as
+ * its owner must not be a superuser's because a superuser happened to upgrade.
+ */
+#include "prog/ctl_migrate.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "prog/ctl.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#ifndef POWERGATE_SCHEMA
+#include "gen/schema.h"
+#endif
+#ifndef POWERGATE_SQLDIR
+#define POWERGATE_SQLDIR "/usr/local/share/powergate/sql"
+#endif
+
+#define SCRIPTS_MOST 9999
+#define LOCK_KEY     "8102098874261792871" /* any number nobody else would take */
+
+struct script {
+	int version; /* of migrate/ */
+	char *name;  /* without ".sql" */
+	char *path;
+};
+
+struct scripts {
+	struct script *all;
+	int n;
+};
+
+/* --- one statement --------------------------------------------------------------------------- */
+
+/* The server counts characters from 1; people count lines. */
+static int
+line_of(const char *sql, const char *position)
+{
+	long left = position != NULL ? strtol(position, NULL, 10) : 0;
+	int line = 1;
+
+	if (left < 1)
+		return 0;
+	for (; *sql != '\0' && left > 1; sql++) {
+		line += *sql == '\n';
+		left -= (sql[1] & 0xc0) != 0x80;
+	}
+	return line;
+}
+
+int
+migrate_exec(PGconn *db, const char *where, const char *sql, struct err *e)
+{
+	PGresult *r = PQexec(db, sql);
+	ExecStatusType status = PQresultStatus(r);
+	const char *text, *detail;
+	int line, rc = 0;
+
+	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+		text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+		detail = PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL);
+		line = line_of(sql, PQresultErrorField(r, PG_DIAG_STATEMENT_POSITION));
+		if (text == NULL)
+			text = PQerrorMessage(db);
+		if (line > 0)
+			rc = err_set(e, ERR_INPUT, "%s:%d: %s", where, line, text);
+		else
+			rc = err_set(e, ERR_INPUT, "%s: %s%s%s", where, text,
+			    detail != NULL ? ": " : "", detail != NULL ? detail : "");
+	}
+	PQclear(r);
+	return rc;
+}
+
+int
+migrate_ask(PGconn *db, const char *sql, int n, const char *const *args, char **out, struct err *e)
+{
+	PGresult *r = PQexecParams(db, sql, n, NULL, args, NULL, NULL, 0);
+	const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	int rc = 0;
+
+	*out = NULL;
+	if (PQresultStatus(r) != PGRES_TUPLES_OK && PQresultStatus(r) != PGRES_COMMAND_OK)
+		rc = err_set(e, ERR_INPUT, "%s", text != NULL ? text : PQerrorMessage(db));
+	else if (PQntuples(r) > 0 && !PQgetisnull(r, 0, 0))
+		*out = mem_text(PQgetvalue(r, 0, 0));
+	PQclear(r);
+	return rc;
+}
+
+/* Given up or kept; what a script did to the transaction itself shows here. */
+static int
+end_transaction(PGconn *db, const char *where, int rc, struct err *e)
+{
+	if (rc == 0 && PQtransactionStatus(db) != PQTRANS_INTRANS)
+		return err_set(e, ERR_INPUT, "%s: a script must not begin or end transactions", where);
+	if (rc == 0)
+		return migrate_exec(db, where, "COMMIT", e);
+	PQclear(PQexec(db, "ROLLBACK"));
+	return rc;
+}
+
+/* --- the scripts ----------------------------------------------------------------------------- */
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct script *)a)->name, ((const struct script *)b)->name);
+}
+
+static void
+scripts_clear(struct scripts *s)
+{
+	for (int i = 0; i < s->n; i++) {
+		free(s->all[i].name);
+		free(s->all[i].path);
+	}
+	free(s->all);
+	*s = (struct scripts){0};
+}
+
+static int
+scripts_find(struct scripts *s, const char *dir, const char *part, struct err *e)
+{
+	struct buf path = {0};
+	struct dirent *entry;
+	size_t len;
+	DIR *d;
+
+	buf_printf(&path, "%s/%s", dir, part);
+	if ((d = opendir(buf_text(&path))) == NULL) {
+		err_set(e, ERR_INPUT, "%s: %s", buf_text(&path), strerror(errno));
+		buf_clear(&path);
+		return -1;
+	}
+	while ((entry = readdir(d)) != NULL && s->n < SCRIPTS_MOST) {
+		len = strlen(entry->d_name);
+		if (len < 5 || entry->d_name[0] == '.' || strcmp(entry->d_name + len - 4, ".sql") != 0)
+			continue;
+		s->all = mem_more(s->all, (size_t)(s->n + 1) * sizeof *s->all);
+		s->all[s->n].name = mem_text(entry->d_name);
+		s->all[s->n].name[len - 4] = '\0';
+		buf_clear(&path);
+		buf_printf(&path, "%s/%s/%s", dir, part, entry->d_name);
+		s->all[s->n].path = mem_text(buf_text(&path));
+		s->all[s->n++].version = 0;
+	}
+	closedir(d);
+	buf_clear(&path);
+	if (s->n == 0)
+		return err_set(e, ERR_INPUT, "%s/%s: no *.sql here", dir, part);
+	qsort(s->all, (size_t)s->n, sizeof *s->all, by_name);
+	return 0;
+}
+
+/* 0001_words, 0002_words ... without a gap, up to what this program was built with. */
+static int
+scripts_number(struct scripts *s, struct err *e)
+{
+	int known = atoi(POWERGATE_SCHEMA);
+
+	for (int i = 0; i < s->n; i++) {
+		const char *name = s->all[i].name;
+
+		if (strspn(name, "0123456789") != 4 || name[4] != '_')
+			return err_set(e, ERR_INPUT, "%s: a name is NNNN_words.sql", s->all[i].path);
+		s->all[i].version = atoi(name);
+		if (s->all[i].version != i + 1)
+			return err_set(e, ERR_INPUT, "%s: expected number %04d here", s->all[i].path, i + 1);
+	}
+	if (s->n != known)
+		return err_set(e, ERR_INPUT, "%s is version %d, this program is made for %d",
+		    s->all[s->n - 1].path, s->n, known);
+	return 0;
+}
+
+static int
+script_read(const struct script *s, struct buf *sql, struct err *e)
+{
+	FILE *in = fopen(s->path, "re");
+	char part[8192];
+	size_t n;
+	int bad;
+
+	if (in == NULL)
+		return err_set(e, ERR_INPUT, "%s: %s", s->path, strerror(errno));
+	while ((n = fread(part, 1, sizeof part, in)) > 0)
+		buf_put(sql, part, n);
+	bad = ferror(in);
+	fclose(in);
+	if (bad)
+		return err_set(e, ERR_INPUT, "%s: cannot be read", s->path);
+	if (strlen(buf_text(sql)) != sql->len)
+		return err_set(e, ERR_INPUT, "%s: has a NUL inside", s->path);
+	return 0;
+}
+
+static int
+script_run(PGconn *db, const struct script *s, struct err *e)
+{
+	struct buf sql = {0};
+	int rc = script_read(s, &sql, e);
+
+	if (rc == 0)
+		rc = migrate_exec(db, s->path, buf_text(&sql), e);
+	buf_clear(&sql);
+	return rc;
+}
+
+/* --- versions -------------------------------------------------------------------------------- */
+
+/* What is there must be what the scripts say, as far as it goes; *at is how far. */
+static int
+versions_there(PGconn *db, const struct scripts *s, int *at, struct err *e)
+{
+	PGresult *r = PQexec(db, "SELECT version, name FROM powergate.schema_version ORDER BY version");
+	int rc = 0, n = PQntuples(r);
+
+	if (PQresultStatus(r) != PGRES_TUPLES_OK)
+		rc = err_set(e, ERR_INPUT, "schema_version: %s", PQerrorMessage(db));
+	for (int i = 0; i < n && rc == 0; i++) {
+		int version = atoi(PQgetvalue(r, i, 0));
+
+		if (version > s->n)
+			rc = err_set(e, ERR_REFUSED,
+			    "the database is at version %s, this program knows %d: it wants a newer program",
+			    PQgetvalue(r, n - 1, 0), s->n);
+		else if (version != i + 1 || strcmp(PQgetvalue(r, i, 1), s->all[i].name) != 0)
+			rc = err_set(e, ERR_REFUSED, "the database has %s as version %d, here that is %s",
+			    PQgetvalue(r, i, 1), version, s->all[i].name);
+	}
+	PQclear(r);
+	*at = n;
+	return rc;
+}
+
+static int
+version_note(PGconn *db, const struct script *s, struct err *e)
+{
+	struct timespec now;
+	char version[16], at[24], *none;
+	const char *args[] = {version, s->name, at};
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(version, sizeof version, "%d", s->version);
+	snprintf(at, sizeof at, "%lld", (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	return migrate_ask(db, "INSERT INTO powergate.schema_version VALUES ($1::int, $2, $3::bigint)",
+	    3, args, &none, e);
+}
+
+static int
+version_apply(PGconn *db, const struct script *s, struct err *e)
+{
+	int rc = migrate_exec(db, s->path, "BEGIN; SET LOCAL search_path = powergate", e);
+
+	if (rc == 0)
+		rc = script_run(db, s, e);
+	if (rc == 0)
+		rc = version_note(db, s, e);
+	rc = end_transaction(db, s->path, rc, e);
+	if (rc == 0)
+		printf("%s: applied\n", s->name);
+	return rc;
+}
+
+/* --- functions ------------------------------------------------------------------------------- */
+
+static const char functions_drop[] =
+    "DO $$ DECLARE f regprocedure; BEGIN"
+    " FOR f IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'door'::regnamespace LOOP"
+    "  EXECUTE format('DROP ROUTINE %s CASCADE', f);"
+    " END LOOP;"
+    /* trigger functions belong to the tables and came with them */
+    " FOR f IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'powergate'::regnamespace"
+    "   AND p.prorettype <> 'trigger'::regtype AND NOT EXISTS (SELECT FROM pg_depend d"
+    "   WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e') LOOP"
+    "  EXECUTE format('DROP ROUTINE %s', f);"
+    " END LOOP; "
+    "END $$";
+
+static const char functions_guard[] =
+    "REVOKE ALL ON SCHEMA powergate, door FROM PUBLIC;"
+    "REVOKE ALL ON ALL TABLES IN SCHEMA powergate FROM PUBLIC;"
+    "REVOKE ALL ON ALL ROUTINES IN SCHEMA powergate, door FROM PUBLIC;"
+    "DO $$ DECLARE f regprocedure; BEGIN"
+    " FOR f IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'door'::regnamespace LOOP"
+    "  EXECUTE format('ALTER ROUTINE %s SECURITY DEFINER SET search_path = powergate, pg_temp', f);"
+    " END LOOP;"
+    /* who could make a temporary table could lay it in the way of a function of the owner */
+    " EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());"
+    " IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'powergate_app') THEN"
+    "  GRANT USAGE ON SCHEMA door TO powergate_app;"
+    "  GRANT EXECUTE ON ALL ROUTINES IN SCHEMA door TO powergate_app;"
+    " END IF;"
+    " IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'powergate_read') THEN"
+    "  GRANT USAGE ON SCHEMA powergate TO powergate_read;"
+    "  GRANT SELECT ON ALL TABLES IN SCHEMA powergate TO powergate_read;"
+    " END IF; "
+    "END $$";
+
+/* The daemon asks for this at its start and goes no further when it is not its own. */
+static int
+functions_sign(PGconn *db, int version, struct err *e)
+{
+	const char *hash = strchr(POWERGATE_SCHEMA, ':');
+	char sql[200], *literal, text[80];
+	int rc;
+
+	snprintf(text, sizeof text, "%d%s", version, hash != NULL ? hash : "");
+	literal = PQescapeLiteral(db, text, strlen(text));
+	snprintf(sql, sizeof sql,
+	    "CREATE FUNCTION door.schema() RETURNS text LANGUAGE sql STABLE AS $$ SELECT %s::text $$",
+	    literal);
+	PQfreemem(literal);
+	rc = migrate_exec(db, "door.schema", sql, e);
+	if (rc == 0)
+		printf("functions: made anew, schema %s\n", text);
+	return rc;
+}
+
+static int
+functions_apply(PGconn *db, const struct scripts *s, int version, struct err *e)
+{
+	int rc = migrate_exec(db, "functions", "BEGIN; SET LOCAL search_path = powergate", e);
+
+	if (rc == 0)
+		rc = migrate_exec(db, "old functions", functions_drop, e);
+	for (int i = 0; i < s->n && rc == 0; i++)
+		rc = script_run(db, &s->all[i], e);
+	if (rc == 0)
+		rc = functions_sign(db, version, e);
+	if (rc == 0)
+		rc = migrate_exec(db, "rights", functions_guard, e);
+	return end_transaction(db, "functions", rc, e);
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+/* As the owner of what is there, or of the database. */
+static int
+become_owner(PGconn *db, struct err *e)
+{
+	char *owner, *quoted, sql[200];
+	int rc = migrate_ask(db,
+	    "SELECT pg_get_userbyid(COALESCE((SELECT nspowner FROM pg_namespace WHERE nspname = 'powergate'),"
+	    " (SELECT datdba FROM pg_database WHERE datname = current_database())))",
+	    0, NULL, &owner, e);
+
+	if (rc < 0)
+		return rc;
+	quoted = PQescapeIdentifier(db, owner, strlen(owner));
+	snprintf(sql, sizeof sql, "SET ROLE %s", quoted);
+	PQfreemem(quoted);
+	free(owner);
+	return migrate_exec(db, "owner of the database", sql, e);
+}
+
+int
+migrate_run(PGconn *db, const char *dir, struct err *e)
+{
+	struct scripts tables = {0}, functions = {0};
+	int at = 0, rc;
+
+	if (dir == NULL)
+		dir = POWERGATE_SQLDIR;
+	rc = scripts_find(&tables, dir, "migrate", e);
+	if (rc == 0)
+		rc = scripts_number(&tables, e);
+	if (rc == 0)
+		rc = scripts_find(&functions, dir, "functions", e);
+	if (rc == 0)
+		rc = become_owner(db, e);
+	if (rc == 0)
+		rc = migrate_exec(db, "another migration is at work",
+		    "SET lock_timeout = '60s'; SELECT pg_advisory_lock(" LOCK_KEY ")", e);
+	if (rc == 0)
+		rc = migrate_exec(db, "schemas",
+		    "CREATE SCHEMA IF NOT EXISTS powergate; CREATE SCHEMA IF NOT EXISTS door;"
+		    "CREATE TABLE IF NOT EXISTS powergate.schema_version ("
+		    " version int PRIMARY KEY, name text NOT NULL, applied_us bigint NOT NULL)",
+		    e);
+	if (rc == 0)
+		rc = versions_there(db, &tables, &at, e);
+	if (rc == 0 && at == tables.n)
+		printf("%s: the newest, there already\n", tables.all[at - 1].name);
+	for (; rc == 0 && at < tables.n; at++)
+		rc = version_apply(db, &tables.all[at], e);
+	if (rc == 0)
+		rc = functions_apply(db, &functions, tables.n, e);
+	PQclear(PQexec(db, "SELECT pg_advisory_unlock(" LOCK_KEY ")"));
+	scripts_clear(&functions);
+	scripts_clear(&tables);
+	return rc;
+}
+
+/* One of libpq's words and one of ours: the last dbname wins. */
+PGconn *
+migrate_connect(const char *conninfo, const char *database, struct err *e)
+{
+	const char *const words[] = {"dbname", "dbname", "client_encoding",
+	    "fallback_application_name", "options", NULL};
+	const char *values[] = {conninfo, database, "UTF8", "powergatectl",
+	    "-c client_min_messages=warning -c statement_timeout=0", NULL};
+	PGconn *db = PQconnectdbParams(words, values, 1);
+
+	if (PQstatus(db) == CONNECTION_OK)
+		return db;
+	err_set(e, ERR_RETRY, "%s", PQerrorMessage(db));
+	e->text[strcspn(e->text, "\n")] = '\0';
+	PQfinish(db);
+	return NULL;
+}
+
+enum ctl_exit
+ctl_migrate(struct ctl *c)
+{
+	struct err e;
+	PGconn *db = migrate_connect(ctl_value(c, "db"), NULL, &e);
+	int rc = -1;
+
+	if (db != NULL)
+		rc = migrate_run(db, ctl_value(c, "sql"), &e);
+	if (rc < 0)
+		fprintf(stderr, "%s: %s\n", c->program, e.text);
+	if (db == NULL)
+		return CTL_UNREACHED;
+	PQfinish(db);
+	return rc < 0 ? CTL_NO : CTL_DONE;
+}
