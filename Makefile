@@ -3,7 +3,7 @@
 #   make                      build            make check [SAN=address,undefined]   all tests
 #   make demo [ONCE=1]        the main job     make install DESTDIR=... prefix=...
 #   make bench soak fuzz lint tidy format valgrind coverage clean dist
-ifeq ($(filter demo check lint clean dist format deps,$(MAKECMDGOALS)),)
+ifeq ($(filter demo check clean dist format,$(MAKECMDGOALS)),)
 -include config.mk
 else
 -include $(wildcard config.mk)
@@ -64,20 +64,115 @@ $(B)/powergatectl: $(patsubst %,$(B)/src/prog/%.o,$(ctl)) $(foreach l,codec mode
 $(B)/powergate-sim: $(B)/src/sim/powergate-sim.o $(foreach l,sim codec model base,$(call archive,$(l)))
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CRYPTO_LIBS)
 
+$(B)/story: $(B)/demo/story.o $(B)/demo/world.o $(foreach l,service store codec model base,$(call archive,$(l)))
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS)
+
+.PHONY: demo
+demo:
+	tools/deps build
+	+$(MAKE) --no-print-directory config.mk
+	+$(MAKE) --no-print-directory -j2 all build/story
+	demo/run build $(if $(ONCE),once)
+
 # --- tests -------------------------------------------------------------------------------
 UNIT    := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
-unit_layers = $(foreach l,sim service store codec model base,$(call archive,$(l)))
+TOOLS   := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(wildcard tests/bench/*.c))
+all_layers = $(foreach l,sim service store codec model base,$(call archive,$(l)))
+all_libs   = $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS)
 
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(unit_layers)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS)
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(all_layers)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(all_libs)
 
-.PHONY: check check-built
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(all_layers)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(all_libs)
+
+.PHONY: check check-built valgrind coverage soak bench
 check:
 	tools/deps build check proxy
 	+$(MAKE) --no-print-directory config.mk
-	+$(MAKE) --no-print-directory all check-built
+	+$(MAKE) --no-print-directory -j2 check-built
 
-check-built: all $(UNIT)
+check-built: all $(UNIT) $(B)/story
 	tests/run $(B) $(UNIT)
+
+valgrind: all $(UNIT)
+	tools/deps valgrind
+	VALGRIND=1 tests/run $(B) $(UNIT)
+
+coverage:
+	tools/deps coverage
+	+$(MAKE) COV=1 check-built
+	gcovr --branches --print-summary --object-directory build-cov -r . -e tests -e demo
+
+# Long stories: the whole kill sweep, ten million fuzz runs, the demo ten times.
+soak: all $(UNIT) $(B)/story
+	SOAK=1 tests/run $(B) $(UNIT)
+
+bench: all $(B)/story $(TOOLS)
+	tests/bench/run $(B)
+
+# --- fuzzing -----------------------------------------------------------------------------
+FUZZ_RUNS ?= 1000000
+FUZZ_CC   := clang -std=c17 -D_GNU_SOURCE -Iinclude -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+fuzz_src  := $(wildcard src/base/*.c src/model/*.c src/codec/*.c)
+FUZZERS   := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+$(B)/fuzz/%: tests/fuzz/%.c $(fuzz_src)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(LIB_CFLAGS) -o $@ $< $(fuzz_src) $(EVENT_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CRYPTO_LIBS)
+
+.PHONY: fuzz
+fuzz: config.mk
+	tools/deps fuzz
+	+$(MAKE) --no-print-directory $(patsubst %,$(B)/fuzz/%,$(FUZZERS))
+	tests/fuzz/run $(B) $(FUZZ_RUNS) $(FUZZERS)
+
+# --- reading the sources -----------------------------------------------------------------
+SOURCES := $(wildcard src/*/*.c include/*/*.h tests/*/*.c tests/*/*.h demo/*.c demo/*.h)
+SCRIPTS := tools/deps tests/run tests/layers.sh tests/lib/pg.sh demo/run .ci/run $(wildcard tests/it/*.sh tests/*.sh tests/bench/run tests/fuzz/run tests/model.sh)
+
+.PHONY: lint format tidy
+lint: config.mk
+	tools/deps lint
+	clang-format --dry-run --Werror $(SOURCES)
+	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability \
+	  --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -Iinclude src
+	tests/layers.sh
+	shellcheck -s sh $(SCRIPTS)
+	mandoc -T lint -W warning man/*.[158]
+	tests/conf_agrees.sh $(B)
+	tests/unit_file.sh
+	tests/model.sh
+
+format:
+	clang-format -i $(SOURCES)
+
+tidy: config.mk $(B)/gen/schema.h
+	tools/deps tidy
+	clang-tidy --quiet $(wildcard src/*/*.c) -- $(CSTD) $(LIB_CFLAGS) -DPOWERGATE_VERSION='"0"' -DPOWERGATE_SQLDIR='"."'
+
+# --- installing --------------------------------------------------------------------------
+.PHONY: install clean dist
+install: all
+	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 \
+	  $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(unitdir) $(DESTDIR)$(datadir)/powergate/sql/migrate \
+	  $(DESTDIR)$(datadir)/powergate/sql/functions $(DESTDIR)$(datadir)/doc/powergate $(DESTDIR)$(sysconfdir)/powergate
+	install -m 0755 $(B)/powergated $(B)/powergatectl $(DESTDIR)$(sbindir)
+	install -m 0755 $(B)/powergate-sim $(DESTDIR)$(bindir)
+	install -m 0644 man/*.1 $(DESTDIR)$(mandir)/man1
+	install -m 0644 man/*.5 $(DESTDIR)$(mandir)/man5
+	install -m 0644 man/*.8 $(DESTDIR)$(mandir)/man8
+	for u in systemd/*; do sed 's#@sbindir@#$(sbindir)#' $$u > $(DESTDIR)$(unitdir)/$$(basename $$u); done
+	install -m 0644 sql/migrate/*.sql $(DESTDIR)$(datadir)/powergate/sql/migrate
+	install -m 0644 sql/functions/*.sql $(DESTDIR)$(datadir)/powergate/sql/functions
+	install -m 0644 README.md LICENSE conf/powergated.yaml conf/haproxy.cfg $(DESTDIR)$(datadir)/doc/powergate
+	[ -e $(DESTDIR)$(sysconfdir)/powergate/powergated.yaml ] || \
+	  install -m 0640 conf/powergated.yaml $(DESTDIR)$(sysconfdir)/powergate/powergated.yaml
+
+clean:
+	rm -rf build build-san build-cov
+
+dist:
+	git archive --prefix=powergate-$(shell sed -n 's/^AC_INIT(\[powergate\], \[\(.*\)\])/\1/p' configure.ac)/ -o powergate.tar.gz HEAD
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -6,14 +6,15 @@
  *
  *	meter=ADDRESS		a word that must stand there, for the API's parameter "meter"
  *	[what=a|b]		may stand there, and is one of these
+ *	[HEX...]		any number of words, as they are
  *	--reason=TEXT		must be given; "--most-watts" is the parameter "most_watts"
  *	[--limit=N]		may be given
  *	[--all]			may be given, takes nothing
- *	[--wait?=SECONDS]	may be given, alone or with "=SECONDS"
- *	[HEX...]		any number of words, as they are
+ *	[--wait?=SECONDS]	may be given, alone or as "--wait=60"; for us, not for the API
  *
- * The word behind "=" is also the kind of value: N, AMOUNT, SIGNED, LEVELS and STEPS are checked,
- * and turned into what the API wants; anything else passes as it is.
+ * The word behind "=" is also the kind of the value.  Kinds that ctl_args.c knows are checked and
+ * turned into what the API wants (AMOUNT 50.00 of "amount" becomes "amount_minor" 5000); any
+ * other passes as it is.
  */
 #ifndef PROG_CTL_H
 #define PROG_CTL_H
@@ -27,11 +28,10 @@ struct buf;
 struct cJSON;
 struct ctl;
 struct err;
-struct pg_conn;
 
 enum ctl_exit {
 	CTL_DONE,
-	CTL_NO,      /* understood, and the answer is no: refused, not found, in conflict */
+	CTL_NO, /* understood, and the answer is no: refused, not found, in conflict */
 	CTL_USAGE,
 	CTL_UNREACHED,
 	CTL_LATER,   /* the daemon asks to come again */
@@ -44,76 +44,79 @@ typedef enum ctl_exit ctl_fn(struct ctl *c);
 
 struct ctl_command {
 	const char *words, *args;
-	const char *path;    /* of the API; NULL when no daemon is needed */
+	const char *path; /* of the API; NULL when no daemon is asked */
 	bool post;
-	const char *fixed;   /* parameters every call carries: "relay=open" */
-	const char *columns; /* what people want to see first; the rest follows */
+	const char *fixed;   /* a parameter that every call carries: "relay=open" */
+	const char *columns; /* what stands first in a table; the rest follows */
 	ctl_fn *run;
 	const char *help;
 };
 
-#define CTL_MOST_VALUES 16
-
 struct ctl_value {
-	const char *name; /* owned, like text */
-	char *text;
+	char *name, *text;
+	bool ours; /* not for the API */
 };
 
 struct ctl {
-	const char *program, *socket;
+	const struct ctl_command *command;
+	const char *socket;
 	enum ctl_form form;
 	bool utc;
-	const struct ctl_command *command;
-	struct ctl_value values[CTL_MOST_VALUES];
+	struct ctl_value values[24];
 	size_t n;
-	char *rest[64]; /* of a "..." */
+	char *const *rest; /* of "..." */
 	size_t nrest;
 };
 
-/* --- ctl_args.c: the command line against one row ------------------------------------------- */
+/* To standard error, with the program's name in front. */
+void ctl_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Global options are already gone from argv; argv[0] is the first word after the command's. */
-int ctl_args(struct ctl *c, int argc, char *const argv[], struct err *e);
+/* --- ctl_args.c: the command line ----------------------------------------------------------- */
+
+/* Takes words[] apart along `spec`, and puts them into another order.  Without a spec only what
+ * may stand everywhere is taken, up to the first word that is no option.  Returns how many were
+ * used up, -1 on an error. */
+int ctl_args(struct ctl *c, const char *spec, int n, char **words, struct err *e);
 void ctl_args_clear(struct ctl *c);
+void ctl_args_show(FILE *out, const char *spec); /* "ADDRESS --reason TEXT [--wait]" */
 const char *ctl_value(const struct ctl *c, const char *name); /* NULL when not given */
-void ctl_value_set(struct ctl *c, const char *name, const char *text);
-void ctl_args_show(FILE *out, const char *args); /* "ADDRESS --reason TEXT [--wait]" */
+void ctl_value_set(struct ctl *c, const char *name, const char *text, bool ours);
 
-/* --- ctl_amount.c: money and energy as people write them ------------------------------------ */
+/* --- ctl_amount.c: money and energy as people write them -------------------------------------- */
 
-int ctl_amount(const char *text, bool may_be_below, int64_t *minor, struct err *e); /* "50.00" */
-/* "50.00,20.00" -> "5000,2000" */
-int ctl_levels(const char *text, struct buf *out, struct err *e);
+/* "50.00", nothing else: always two digits behind the point.  Above 0, or, with `any`, any. */
+int ctl_amount(const char *text, bool any, int64_t *minor, struct err *e);
+int ctl_levels(const char *text, struct buf *out, struct err *e); /* "50.00,20.00" -> "5000,2000" */
 /* "0:1.00 100kWh:1.50" -> "0:1000000 100000:1500000" */
 int ctl_steps(const char *text, struct buf *out, struct err *e);
-/* Without the zeros behind the point that exceed `keep`. */
+/* value / 10^digits, without zeros at the end beyond `keep` digits. */
 void ctl_decimal(struct buf *out, int64_t value, int digits, int keep);
 
-/* --- ctl_http.c: the daemon ------------------------------------------------------------------ */
+/* --- ctl_http.c: the daemon -------------------------------------------------------------------- */
 
-/* Asks, and prints what went wrong; *answer is the body, to be let go by the caller, and may be
- * empty.  The exit code says what the answer was. */
-enum ctl_exit ctl_ask(
-    const struct ctl *c, const char *path, bool post, const struct ctl_value *values, size_t n,
-    struct buf *answer);
+/* Asks with the values that are not ours, and says what went wrong, if anything.  *answer is the
+ * caller's to clear. */
+enum ctl_exit ctl_ask(const struct ctl *c, const char *path, bool post,
+    const struct ctl_value *values, size_t n, struct buf *answer);
 
-/* --- ctl_print.c and ctl_table.c: answers for people and programs ------------------------------ */
+/* --- ctl_print.c, ctl_text.c: answers ------------------------------------------------------------ */
 
-void ctl_print(const struct ctl *c, struct buf *answer, FILE *out);
-void ctl_time(const struct ctl *c, int64_t us, char out[40]); /* RFC 3339 to the second */
-int ctl_text_width(const char *text);     /* columns on a terminal */
-void ctl_text_safe(struct buf *out, const char *text); /* nothing a terminal would obey */
-bool ctl_integer(const struct cJSON *v, int64_t *out);
+void ctl_print(const struct ctl *c, struct buf *answer);
+/* The word for "credit_minor" is "credit", for "total_wh" it is "total kWh". */
+void ctl_label(struct buf *out, const char *name);
+void ctl_cell(const struct ctl *c, const char *name, const struct cJSON *v, struct buf *out);
+void ctl_time(const struct ctl *c, int64_t us, struct buf *out); /* RFC 3339 to the second */
+size_t ctl_width(const char *text);                    /* columns on a terminal */
+void ctl_put_safe(struct buf *out, const char *text); /* nothing a terminal would obey */
+void ctl_put_csv(struct buf *out, const char *text, bool number);
+void ctl_put_pretty(struct buf *out, const char *json);
+bool ctl_integer(const struct cJSON *v, int64_t *out); /* a whole number that JSON keeps exactly */
 
-/* --- commands ------------------------------------------------------------------------------- */
+/* --- commands ------------------------------------------------------------------------------------ */
 
-ctl_fn ctl_call;    /* ask and print */
-ctl_fn ctl_order, ctl_why, ctl_cash, ctl_payment_show, ctl_ledger_check; /* ctl_call.c */
-ctl_fn ctl_frame_decode, ctl_arrows, ctl_conf_check, ctl_conf_sample, ctl_conf_manual;
+ctl_fn ctl_call; /* ask, print */
+ctl_fn ctl_order, ctl_why, ctl_cash, ctl_payment_show, ctl_ledger_check;
+ctl_fn ctl_frame_decode, ctl_arrows, ctl_conf_check, ctl_conf_sample, ctl_conf_manual, ctl_profiles;
 ctl_fn ctl_migrate, ctl_init;
-
-/* --- ctl_migrate.c, for ctl_init.c ------------------------------------------------------------ */
-
-struct pg_conn *ctl_connect(const char *conninfo, const char *database, struct err *e);
 
 #endif

@@ -28,7 +28,8 @@ err_wrap(struct err *e, const char *fmt, ...)
 	n = vsnprintf(e->text, sizeof e->text, fmt, ap);
 	va_end(ap);
 	if (n >= 0 && (size_t)n < sizeof e->text)
-		snprintf(e->text + n, sizeof e->text - (size_t)n, ": %s", inner);
+		snprintf(e->text + n, sizeof e->text - (size_t)n, ": %.*s",
+		    (int)(sizeof e->text - (size_t)n), inner); /* may be cut: for people */
 	return -1;
 }
 

@@ -28,7 +28,7 @@ struct loop {
 	size_t n, room;
 	uint64_t order;
 	int64_t now_us, mono_us;
-	bool is_virtual, stop;
+	bool is_virtual, stop, slept; /* slept: the clock has moved since it was looked at */
 	uint64_t chance;
 };
 
@@ -46,6 +46,7 @@ loop_look_at_clock(struct loop *l)
 {
 	if (l->is_virtual)
 		return;
+	l->slept = false;
 	l->now_us = clock_us(CLOCK_REALTIME);
 	l->mono_us = clock_us(CLOCK_MONOTONIC);
 }
@@ -97,15 +98,25 @@ loop_base(struct loop *l)
 	return l->base;
 }
 
+/* Whoever asks first after the wait looks at the clock for the whole turn. */
+static void
+loop_wake(const struct loop *l)
+{
+	if (l->slept)
+		loop_look_at_clock((struct loop *)l);
+}
+
 int64_t
 loop_now_us(const struct loop *l)
 {
+	loop_wake(l);
 	return l->now_us;
 }
 
 int64_t
 loop_mono_us(const struct loop *l)
 {
+	loop_wake(l);
 	return l->mono_us;
 }
 
@@ -224,6 +235,7 @@ void
 timer_start(struct timer *t, struct loop *l, int64_t delay_us, loop_fn *fn, void *arg)
 {
 	timer_stop(t);
+	loop_wake(l);
 	t->loop = l;
 	t->at_us = l->mono_us + (delay_us > 0 ? delay_us : 0);
 	t->fn = fn;
@@ -240,6 +252,7 @@ timer_start(struct timer *t, struct loop *l, int64_t delay_us, loop_fn *fn, void
 void
 loop_defer(struct timer *t, struct loop *l, loop_fn *fn, void *arg)
 {
+	loop_wake(l);
 	if (!timer_running(t) || t->at_us > l->mono_us)
 		timer_start(t, l, 0, fn, arg);
 }
@@ -276,6 +289,7 @@ loop_run(struct loop *l)
 			tv.tv_usec = wait % SECOND_US;
 			evtimer_add(l->alarm, &tv);
 		}
+		l->slept = true;
 		event_base_loop(l->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY);
 		evtimer_del(l->alarm);
 	}

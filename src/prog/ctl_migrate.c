@@ -17,7 +17,6 @@
 #include "base/err.h"
 #include "prog/ctl.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -63,25 +62,36 @@ line_of(const char *sql, const char *position)
 	return line;
 }
 
+/* libpq's own messages have lines; an error is one. */
+static int
+server_words(struct err *e, const char *text)
+{
+	return err_set(e, ERR_INPUT, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+static int
+server_said(PGconn *db, const PGresult *r, struct err *e)
+{
+	const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	const char *detail = PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL);
+
+	if (text == NULL)
+		return server_words(e, PQerrorMessage(db));
+	return err_set(
+	    e, ERR_INPUT, "%s%s%s", text, detail != NULL ? ": " : "", detail != NULL ? detail : "");
+}
+
 int
 migrate_exec(PGconn *db, const char *where, const char *sql, struct err *e)
 {
 	PGresult *r = PQexec(db, sql);
 	ExecStatusType status = PQresultStatus(r);
-	const char *text, *detail;
 	int line, rc = 0;
 
 	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
-		text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
-		detail = PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL);
 		line = line_of(sql, PQresultErrorField(r, PG_DIAG_STATEMENT_POSITION));
-		if (text == NULL)
-			text = PQerrorMessage(db);
-		if (line > 0)
-			rc = err_set(e, ERR_INPUT, "%s:%d: %s", where, line, text);
-		else
-			rc = err_set(e, ERR_INPUT, "%s: %s%s%s", where, text,
-			    detail != NULL ? ": " : "", detail != NULL ? detail : "");
+		server_said(db, r, e);
+		rc = line > 0 ? err_wrap(e, "%s:%d", where, line) : err_wrap(e, "%s", where);
 	}
 	PQclear(r);
 	return rc;
@@ -91,12 +101,11 @@ int
 migrate_ask(PGconn *db, const char *sql, int n, const char *const *args, char **out, struct err *e)
 {
 	PGresult *r = PQexecParams(db, sql, n, NULL, args, NULL, NULL, 0);
-	const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
 	int rc = 0;
 
 	*out = NULL;
 	if (PQresultStatus(r) != PGRES_TUPLES_OK && PQresultStatus(r) != PGRES_COMMAND_OK)
-		rc = err_set(e, ERR_INPUT, "%s", text != NULL ? text : PQerrorMessage(db));
+		rc = server_said(db, r, e);
 	else if (PQntuples(r) > 0 && !PQgetisnull(r, 0, 0))
 		*out = mem_text(PQgetvalue(r, 0, 0));
 	PQclear(r);
@@ -108,7 +117,8 @@ static int
 end_transaction(PGconn *db, const char *where, int rc, struct err *e)
 {
 	if (rc == 0 && PQtransactionStatus(db) != PQTRANS_INTRANS)
-		return err_set(e, ERR_INPUT, "%s: a script must not begin or end transactions", where);
+		return err_set(
+		    e, ERR_INPUT, "%s: a script must not begin or end transactions", where);
 	if (rc == 0)
 		return migrate_exec(db, where, "COMMIT", e);
 	PQclear(PQexec(db, "ROLLBACK"));
@@ -150,7 +160,8 @@ scripts_find(struct scripts *s, const char *dir, const char *part, struct err *e
 	}
 	while ((entry = readdir(d)) != NULL && s->n < SCRIPTS_MOST) {
 		len = strlen(entry->d_name);
-		if (len < 5 || entry->d_name[0] == '.' || strcmp(entry->d_name + len - 4, ".sql") != 0)
+		if (len < 5 || entry->d_name[0] == '.' ||
+		    strcmp(entry->d_name + len - 4, ".sql") != 0)
 			continue;
 		s->all = mem_more(s->all, (size_t)(s->n + 1) * sizeof *s->all);
 		s->all[s->n].name = mem_text(entry->d_name);
@@ -178,10 +189,12 @@ scripts_number(struct scripts *s, struct err *e)
 		const char *name = s->all[i].name;
 
 		if (strspn(name, "0123456789") != 4 || name[4] != '_')
-			return err_set(e, ERR_INPUT, "%s: a name is NNNN_words.sql", s->all[i].path);
+			return err_set(
+			    e, ERR_INPUT, "%s: a name is NNNN_words.sql", s->all[i].path);
 		s->all[i].version = atoi(name);
 		if (s->all[i].version != i + 1)
-			return err_set(e, ERR_INPUT, "%s: expected number %04d here", s->all[i].path, i + 1);
+			return err_set(
+			    e, ERR_INPUT, "%s: expected number %04d here", s->all[i].path, i + 1);
 	}
 	if (s->n != known)
 		return err_set(e, ERR_INPUT, "%s is version %d, this program is made for %d",
@@ -228,20 +241,23 @@ script_run(PGconn *db, const struct script *s, struct err *e)
 static int
 versions_there(PGconn *db, const struct scripts *s, int *at, struct err *e)
 {
-	PGresult *r = PQexec(db, "SELECT version, name FROM powergate.schema_version ORDER BY version");
+	PGresult *r =
+	    PQexec(db, "SELECT version, name FROM powergate.schema_version ORDER BY version");
 	int rc = 0, n = PQntuples(r);
 
 	if (PQresultStatus(r) != PGRES_TUPLES_OK)
-		rc = err_set(e, ERR_INPUT, "schema_version: %s", PQerrorMessage(db));
+		rc = server_said(db, r, e);
 	for (int i = 0; i < n && rc == 0; i++) {
 		int version = atoi(PQgetvalue(r, i, 0));
 
 		if (version > s->n)
 			rc = err_set(e, ERR_REFUSED,
-			    "the database is at version %s, this program knows %d: it wants a newer program",
+			    "the database is at version %s, this program knows %d: it wants a "
+			    "newer program",
 			    PQgetvalue(r, n - 1, 0), s->n);
 		else if (version != i + 1 || strcmp(PQgetvalue(r, i, 1), s->all[i].name) != 0)
-			rc = err_set(e, ERR_REFUSED, "the database has %s as version %d, here that is %s",
+			rc = err_set(e, ERR_REFUSED,
+			    "the database has %s as version %d, here that is %s",
 			    PQgetvalue(r, i, 1), version, s->all[i].name);
 	}
 	PQclear(r);
@@ -259,8 +275,9 @@ version_note(PGconn *db, const struct script *s, struct err *e)
 	clock_gettime(CLOCK_REALTIME, &now);
 	snprintf(version, sizeof version, "%d", s->version);
 	snprintf(at, sizeof at, "%lld", (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
-	return migrate_ask(db, "INSERT INTO powergate.schema_version VALUES ($1::int, $2, $3::bigint)",
-	    3, args, &none, e);
+	return migrate_ask(db,
+	    "INSERT INTO powergate.schema_version VALUES ($1::int, $2, $3::bigint)", 3, args, &none,
+	    e);
 }
 
 static int
@@ -324,7 +341,8 @@ functions_sign(PGconn *db, int version, struct err *e)
 	snprintf(text, sizeof text, "%d%s", version, hash != NULL ? hash : "");
 	literal = PQescapeLiteral(db, text, strlen(text));
 	snprintf(sql, sizeof sql,
-	    "CREATE FUNCTION door.schema() RETURNS text LANGUAGE sql STABLE AS $$ SELECT %s::text $$",
+	    "CREATE FUNCTION door.schema() RETURNS text LANGUAGE sql STABLE AS $$ SELECT %s::text "
+	    "$$",
 	    literal);
 	PQfreemem(literal);
 	rc = migrate_exec(db, "door.schema", sql, e);
@@ -357,7 +375,8 @@ become_owner(PGconn *db, struct err *e)
 {
 	char *owner, *quoted, sql[200];
 	int rc = migrate_ask(db,
-	    "SELECT pg_get_userbyid(COALESCE((SELECT nspowner FROM pg_namespace WHERE nspname = 'powergate'),"
+	    "SELECT pg_get_userbyid(COALESCE((SELECT nspowner FROM pg_namespace WHERE nspname = "
+	    "'powergate'),"
 	    " (SELECT datdba FROM pg_database WHERE datname = current_database())))",
 	    0, NULL, &owner, e);
 
@@ -386,8 +405,9 @@ migrate_run(PGconn *db, const char *dir, struct err *e)
 	if (rc == 0)
 		rc = become_owner(db, e);
 	if (rc == 0)
-		rc = migrate_exec(db, "another migration is at work",
-		    "SET lock_timeout = '60s'; SELECT pg_advisory_lock(" LOCK_KEY ")", e);
+		rc = migrate_exec(db,
+		    "another migration is at work", /* let go with the connection */
+		    "SELECT pg_advisory_lock(" LOCK_KEY ")", e);
 	if (rc == 0)
 		rc = migrate_exec(db, "schemas",
 		    "CREATE SCHEMA IF NOT EXISTS powergate; CREATE SCHEMA IF NOT EXISTS door;"
@@ -402,26 +422,27 @@ migrate_run(PGconn *db, const char *dir, struct err *e)
 		rc = version_apply(db, &tables.all[at], e);
 	if (rc == 0)
 		rc = functions_apply(db, &functions, tables.n, e);
-	PQclear(PQexec(db, "SELECT pg_advisory_unlock(" LOCK_KEY ")"));
 	scripts_clear(&functions);
 	scripts_clear(&tables);
 	return rc;
 }
 
-/* One of libpq's words and one of ours: the last dbname wins. */
 PGconn *
 migrate_connect(const char *conninfo, const char *database, struct err *e)
 {
-	const char *const words[] = {"dbname", "dbname", "client_encoding",
-	    "fallback_application_name", "options", NULL};
-	const char *values[] = {conninfo, database, "UTF8", "powergatectl",
-	    "-c client_min_messages=warning -c statement_timeout=0", NULL};
+	/* libpq takes the first dbname apart; a second one has the last word */
+	const char *const words[] = {
+	    "fallback_application_name", "dbname", "dbname", "client_encoding", NULL};
+	const char *const values[] = {"powergatectl", conninfo, database, "UTF8", NULL};
 	PGconn *db = PQconnectdbParams(words, values, 1);
 
-	if (PQstatus(db) == CONNECTION_OK)
+	if (PQstatus(db) == CONNECTION_OK && migrate_exec(db, "session",
+						 "SET client_min_messages = warning; SET "
+						 "statement_timeout = 0; SET lock_timeout = '60s'",
+						 e) == 0)
 		return db;
-	err_set(e, ERR_RETRY, "%s", PQerrorMessage(db));
-	e->text[strcspn(e->text, "\n")] = '\0';
+	if (PQstatus(db) != CONNECTION_OK)
+		server_words(e, PQerrorMessage(db));
 	PQfinish(db);
 	return NULL;
 }

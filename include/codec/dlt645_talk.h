@@ -1,0 +1,48 @@
+/*
+ * dlt645_talk -- what the three files of the conversation share.
+ *
+ * dlt645_meter.c goes from step to step, dlt645_ask.c makes the request of a step, dlt645_hear.c
+ * reads the answer to it and says where to go next.
+ */
+#ifndef CODEC_DLT645_TALK_H
+#define CODEC_DLT645_TALK_H
+
+#include "codec/dlt645.h"
+#include "codec/meter_protocol.h"
+
+struct dlt645_profile;
+
+enum step {
+	STEP_CLOCK,
+	STEP_DATE, /* meters without the combined clock item */
+	STEP_TIME,
+	STEP_AUTH,
+	STEP_ITEMS,
+	STEP_OWED,
+	STEP_STATUS_BEFORE,
+	STEP_ACT,
+	STEP_STATUS_AFTER,
+	STEP_WALLET,
+	STEP_RECORD,
+	STEP_FREEZE_TIME,
+	STEP_FREEZE_WH,
+};
+
+#define DI_TOU 0x0001ff00u /* total and all tariffs in one block */
+
+/* dlt645_meter.c */
+enum talk_next talk_go(struct talk *t, enum step step, int64_t now_us);
+enum talk_next talk_done(struct talk *t, enum err_class class, const char *why);
+enum talk_next talk_begin_secured(struct talk *t, int64_t now_us); /* clock is known */
+enum talk_next talk_begin_proper(struct talk *t, int64_t now_us);  /* and authenticated */
+
+/* dlt645_ask.c */
+const struct dlt645_profile *talk_profile(const struct talk *t);
+enum talk_next ask_step(struct talk *t, enum step step, int64_t now_us);
+enum talk_next ask_part(struct talk *t); /* the next part of a long answer */
+enum talk_next ask_signed(struct talk *t, const struct sign_reply *r);
+
+/* dlt645_hear.c */
+enum talk_next hear(struct talk *t, struct span frame, int64_t now_us);
+
+#endif
