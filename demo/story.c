@@ -14,7 +14,7 @@
 
 #define REMOTE  "202600000001" /* plays the remote part, account R01 */
 #define LOCAL   "202600000011" /* plays the local part, account L01 */
-#define BUS     "202600000104" /* local, third on the bus, account L11 */
+#define BUS     "202600000105" /* local, on the bus, account L11 */
 #define DEAD    "202600000106" /* on the same bus, does not answer */
 #define SLEEPER "202600000202" /* local, asleep most of the time, account L12 */
 
@@ -39,14 +39,14 @@ all_online(struct world *w)
 static bool
 readings_stored(struct world *w)
 {
-	/* all but the dead one have been read, and what is stored is what the meter counts */
+	/* all that are awake have been read, and what is stored is what the meter counts */
 	int64_t stored = world_number(w,
 	    "SELECT total_wh FROM powergate.meter_state s JOIN powergate.meter m ON m.id = s.meter_id"
 	    " WHERE address = $1", REMOTE, NULL);
 
 	return world_number(w,
 		   "SELECT count(DISTINCT meter_id) FROM powergate.reading WHERE reg = 'total_wh'",
-		   NULL, NULL) >= 23 &&
+		   NULL, NULL) >= 22 &&
 	       stored > 0 && stored <= world_meter_number(w, REMOTE, "energy_wh");
 }
 
@@ -188,7 +188,7 @@ books_balance(struct world *w)
 static void
 begin_remote(struct world *w)
 {
-	world_say(w, "R01 pays 20.00 and runs a load of 1 MW at 10.00 a kWh");
+	world_say(w, "R01 pays 20.00 and runs a load of 1 MW at 20.00 a kWh");
 	world_pay(w, "R01", 2000, "R01-1");
 	world_meter_set(w, "set " REMOTE " watts 1000000");
 }

@@ -93,7 +93,7 @@ world_payment_complete(struct world *w, const char *payment_no, bool print)
 	    {"notified_us", "customer notified"},
 	};
 	PGresult *r = query(w,
-	    "SELECT powergate.payment_timeline(q) FROM powergate.payment q WHERE q.payment_no = $1",
+	    "SELECT door.api_payment_show(jsonb_build_object('payment_no', $1::text), 'story', 0)",
 	    payment_no, NULL);
 	cJSON *o = PQntuples(r) > 0 ? cJSON_Parse(PQgetvalue(r, 0, 0)) : NULL;
 	double first = 0;

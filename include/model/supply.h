@@ -54,7 +54,7 @@ const char *notice_kind_name(enum notice_kind k);
 struct decision {
 	enum relay wanted; /* RELAY_UNKNOWN: leave it as it is */
 	enum notice_kind notice;
-	int64_t level_minor;    /* NOTICE_LOW: which */
+	int64_t level_minor;    /* the lowest level that was crossed */
 	bool rearm;             /* back above the levels: warn anew next time */
 	int64_t look_again_us;  /* 0: only something that moves can change it */
 	char why[160];

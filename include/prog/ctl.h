@@ -78,7 +78,8 @@ void ctl_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * used up, -1 on an error. */
 int ctl_args(struct ctl *c, const char *spec, int n, char **words, struct err *e);
 void ctl_args_clear(struct ctl *c);
-void ctl_args_show(FILE *out, const char *spec); /* "ADDRESS --reason TEXT [--wait]" */
+/* "ADDRESS --reason TEXT [--wait]", behind what is `column` wide already. */
+void ctl_args_show(FILE *out, int column, const char *spec);
 const char *ctl_value(const struct ctl *c, const char *name); /* NULL when not given */
 void ctl_value_set(struct ctl *c, const char *name, const char *text, bool ours);
 
@@ -92,27 +93,30 @@ int ctl_steps(const char *text, struct buf *out, struct err *e);
 /* value / 10^digits, without zeros at the end beyond `keep` digits. */
 void ctl_decimal(struct buf *out, int64_t value, int digits, int keep);
 
-/* --- ctl_http.c: the daemon -------------------------------------------------------------------- */
+/* --- ctl_http.c: the daemon --------------------------------------------------------------------
+ */
 
 /* Asks with the values that are not ours, and says what went wrong, if anything.  *answer is the
  * caller's to clear. */
 enum ctl_exit ctl_ask(const struct ctl *c, const char *path, bool post,
     const struct ctl_value *values, size_t n, struct buf *answer);
 
-/* --- ctl_print.c, ctl_text.c: answers ------------------------------------------------------------ */
+/* --- ctl_print.c, ctl_text.c: answers ------------------------------------------------------------
+ */
 
 void ctl_print(const struct ctl *c, struct buf *answer);
 /* The word for "credit_minor" is "credit", for "total_wh" it is "total kWh". */
-void ctl_label(struct buf *out, const char *name);
+void ctl_label(const struct ctl *c, const char *name, struct buf *out);
 void ctl_cell(const struct ctl *c, const char *name, const struct cJSON *v, struct buf *out);
 void ctl_time(const struct ctl *c, int64_t us, struct buf *out); /* RFC 3339 to the second */
-size_t ctl_width(const char *text);                    /* columns on a terminal */
-void ctl_put_safe(struct buf *out, const char *text); /* nothing a terminal would obey */
+size_t ctl_width(const char *text);                              /* columns on a terminal */
+void ctl_put_safe(struct buf *out, const char *text);            /* nothing a terminal would obey */
 void ctl_put_csv(struct buf *out, const char *text, bool number);
 void ctl_put_pretty(struct buf *out, const char *json);
 bool ctl_integer(const struct cJSON *v, int64_t *out); /* a whole number that JSON keeps exactly */
 
-/* --- commands ------------------------------------------------------------------------------------ */
+/* --- commands ------------------------------------------------------------------------------------
+ */
 
 ctl_fn ctl_call; /* ask, print */
 ctl_fn ctl_order, ctl_why, ctl_cash, ctl_payment_show, ctl_ledger_check;

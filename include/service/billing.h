@@ -14,7 +14,7 @@ struct billing;
 struct db;
 struct loop;
 
-/* An endpoint now has a command waiting. */
+/* An endpoint now has a command waiting; 0: a batch was decided, notices may wait. */
 typedef void billing_work_fn(int64_t endpoint_id, void *arg);
 
 struct billing *billing_new(

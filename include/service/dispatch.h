@@ -33,7 +33,9 @@ void dispatch_set_gateway(struct dispatch *d, struct gateway *g);
 void dispatch_free(struct dispatch *d);
 void dispatch_look(struct dispatch *d, int64_t endpoint_id);
 void dispatch_look_session(struct dispatch *d, struct session *s);
-/* Whether a claim for this session is still to come or under way: do not poll it now. */
+/* A session has become free: it claims now if work was announced while it was busy. */
+void dispatch_freed(struct dispatch *d, struct session *s);
+/* Work was announced for it: whoever reads on a schedule makes way. */
 bool dispatch_wants(const struct dispatch *d, int64_t endpoint_id);
 int dispatch_busy(const struct dispatch *d); /* commands in hand */
 

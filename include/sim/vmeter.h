@@ -43,11 +43,9 @@ struct vmeter *vmeter_new(
     const struct vmeter_world *world, const char *address, uint64_t seed, int64_t now_us);
 void vmeter_free(struct vmeter *v);
 
-/* One setting by its name, as in the file of meters: "watts" "500".  vmeter_set_names() lists
- * them for messages and the manual. */
+/* One setting by its name, as in the file of meters: "watts" "500". */
 int vmeter_set(
     struct vmeter *v, const char *name, const char *value, int64_t now_us, struct err *e);
-const char *vmeter_set_names(void);
 
 void vmeter_run(struct vmeter *v, int64_t now_us);
 /* The next instant at which it would do something by itself; INT64_MAX for never. */

@@ -80,9 +80,10 @@ struct programming {
 struct vmeter {
 	const struct vmeter_world *world;
 	char address[13], customer[13];
+	bool begun, off;
+	enum vmeter_profile profile;
 	uint64_t dice;
 	struct faults faults;
-	enum vmeter_profile profile;
 
 	/* energy, and where it has got to */
 	int64_t at_us;
@@ -90,20 +91,20 @@ struct vmeter {
 	int64_t wus[REGISTERS];
 	int64_t month_start_wus;
 	int64_t midnight_us, band_until_us; /* when the clock gets there, our time */
-	int band;                           /* 1..4 */
-	struct freeze *freezes;             /* ring, [0] newest */
+	struct freeze *freezes;             /* [0] newest */
 	int nfreezes, history_days;
 	struct freeze instant[3];
 	struct freeze settled[MONTHS];
 	uint32_t month_use[MONTHS]; /* 0.01 kWh */
+	int band;                   /* 1..4 */
 
 	/* money */
 	int64_t price_micro[BANDS], step_wh, step_price_micro;
 	int64_t credit_minor, grains; /* the exact credit is credit_minor less grains */
 	int64_t bought_minor, warn_minor[2], overdraft_minor, hoarding_minor, reclose_minor;
 	uint32_t purchases;
-	LAST(struct purchase) recharges;
 	bool opened, warned[2], warn2_trips;
+	LAST(struct purchase) recharges;
 
 	/* relay */
 	bool open, commanded, alarm, keep, permit;
@@ -122,9 +123,7 @@ struct vmeter {
 	LAST(struct span_record) terminals;
 	LAST(struct span_record) outages;
 	LAST(struct programming) programmings;
-	bool off;
 	int64_t rebooting_until_us;
-	uint32_t boots;
 
 	/* talking */
 	uint8_t password[3];
@@ -132,12 +131,9 @@ struct vmeter {
 	int64_t locked_until_us;
 	struct esam chip;
 	struct buf rest; /* of a long answer: what 12 still fetches */
-	uint32_t rest_di;
-	uint8_t rest_seq;
-	size_t part; /* most value bytes in one answer */
+	size_t part;     /* most value bytes in one answer */
 	struct buf last_answer;
-	uint32_t frames_in, frames_out;
-	bool begun;
+	uint32_t rest_di, boots, frames_in, frames_out;
 };
 
 static inline bool

@@ -99,7 +99,9 @@ BEGIN
             ARRAY['prepaid', 'loaded'], ARRAY['', ''], ARRAY[d.account_id, d.account_id],
             ARRAY[d.amount_minor, -d.amount_minor],
             (SELECT s.currency FROM account a JOIN site s ON s.id = a.site_id WHERE a.id = d.account_id), p_now);
-        UPDATE meter_state SET bought_minor = COALESCE((p_record ->> 'bought')::bigint, bought_minor) WHERE meter_id = d.meter_id;
+        -- what the record says is in the meter now; or the customer would be warned of the old balance
+        UPDATE meter_state SET bought_minor = COALESCE((p_record ->> 'bought')::bigint, bought_minor),
+            credit_minor = COALESCE((p_record ->> 'after')::bigint, credit_minor), credit_us = p_now WHERE meter_id = d.meter_id;
         PERFORM powergate.event_add('credited', d.meter_id, d.account_id,
             format('%s is in the meter, purchase %s', powergate.money_text(d.amount_minor), d.purchase), p_now);
         PERFORM powergate.customer_notice('credited:' || d.id, 'credited', d.account_id, d.payment_id,

@@ -83,7 +83,10 @@ CREATE OR REPLACE FUNCTION door.notice_claim(p_limit int, p_lease bigint, p_now 
 RETURNS TABLE (id bigint, key text, kind text, recipient text, body jsonb, attempts int) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
-    UPDATE notice SET state = 'expired' WHERE state = 'waiting' AND due_us <= p_now AND expires_us < p_now;
+    -- too old, or no longer true: who has paid meanwhile is not told that he will be cut off
+    UPDATE notice n SET state = 'expired' WHERE n.state = 'waiting' AND n.due_us <= p_now AND (n.expires_us < p_now OR EXISTS (
+        SELECT FROM account_state s WHERE s.account_id = n.account_id AND
+            ((n.kind = 'final' AND s.final_notice IS DISTINCT FROM n.id) OR (n.kind = 'low' AND s.warned_level IS NULL))));
     RETURN QUERY UPDATE notice n SET due_us = p_now + p_lease, attempts = n.attempts + 1
     WHERE n.id IN (SELECT q.id FROM notice q WHERE q.state = 'waiting' AND q.due_us <= p_now
                    ORDER BY q.due_us LIMIT p_limit FOR UPDATE SKIP LOCKED)

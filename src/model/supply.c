@@ -69,7 +69,8 @@ decide_trip(const struct policy *p, const struct account_view *v, int64_t now_us
 	if (!v->live || v->paid_open || v->unrated)
 		return false;
 	if (!v->final_asked) {
-		d->notice = NOTICE_FINAL; /* says more than any level */
+		d->notice = NOTICE_FINAL; /* says more than any level, and stands for all of them */
+		d->level_minor = v->nlevels > 0 ? v->levels[v->nlevels - 1] : v->trip_minor;
 		return false;
 	}
 	if (v->final_sent_us == 0)

@@ -73,8 +73,8 @@ ctl_levels(const char *text, struct buf *out, struct err *e)
 		len = strcspn(text, ",");
 		snprintf(level, sizeof level, "%.*s", (int)len, text);
 		if (len >= sizeof level || ctl_amount(level, true, &minor, e) < 0)
-			return err_set(
-			    e, ERR_INPUT, "\"%.40s\" is no list of amounts: write 50.00,20.00", text);
+			return err_set(e, ERR_INPUT,
+			    "\"%.40s\" is no list of amounts: write 50.00,20.00", text);
 		if (minor >= above)
 			return err_set(e, ERR_INPUT, "%s is not below the level before it", level);
 		buf_printf(out, "%s%" PRId64, out->len > 0 ? "," : "", minor);
@@ -112,16 +112,18 @@ step_add(const char *text, size_t len, int64_t *last, struct buf *out, struct er
 	if (colon == NULL)
 		return err_set(e, ERR_INPUT, "\"%.*s\" is no step: write 100kWh:1.50", shown, text);
 	if (step_from(text, from_len, &from) < 0)
-		return err_set(e, ERR_INPUT, "\"%.*s\" begins at no energy: write 0, 100kWh or 500Wh",
-		    shown, text);
+		return err_set(e, ERR_INPUT,
+		    "\"%.*s\" begins at no energy: write 0, 100kWh or 500Wh", shown, text);
 	if (fixed(colon + 1, len - from_len - 1, 0, 6, &price) < 0)
 		return err_set(e, ERR_INPUT,
-		    "\"%.*s\" has no price per kWh: write 1.50, six digits behind the point at most",
+		    "\"%.*s\" has no price per kWh: write 1.50, six digits behind the point at "
+		    "most",
 		    shown, text);
 	if (from > STEP_MOST || price > STEP_MOST)
 		return err_set(e, ERR_INPUT, "\"%.*s\" is too large", shown, text);
 	if (*last < 0 && from != 0)
-		return err_set(e, ERR_INPUT, "the first step begins at 0, not at \"%.*s\"", shown, text);
+		return err_set(
+		    e, ERR_INPUT, "the first step begins at 0, not at \"%.*s\"", shown, text);
 	if (from <= *last)
 		return err_set(
 		    e, ERR_INPUT, "\"%.*s\" does not begin above the step before it", shown, text);

@@ -19,6 +19,9 @@
 static const char everywhere[] =
     "[--socket=PATH] [--json] [--pretty] [--csv] [--utc] [--help] [--version]";
 
+#define TITLE 72
+#define WIDTH 80 /* of a terminal */
+
 struct slot {
 	char name[24]; /* the parameter */
 	char kind[64]; /* what stands for its value; empty: takes none */
@@ -60,26 +63,35 @@ slot_next(const char **spec, struct slot *s)
 
 /* How people write it: the option, or what stands for the word. */
 static void
-slot_title(const struct slot *s, char out[32])
+slot_title(const struct slot *s, char out[TITLE])
 {
-	snprintf(out, 32, "%s%s", s->option ? "--" : "", s->option ? s->name : s->kind);
+	snprintf(out, TITLE, "%s%s", s->option ? "--" : "", s->option ? s->name : s->kind);
 	for (char *p = out; s->option && (p = strchr(p, '_')) != NULL;)
 		*p = '-';
 }
 
 void
-ctl_args_show(FILE *out, const char *spec)
+ctl_args_show(FILE *out, int column, const char *spec)
 {
 	struct slot s;
-	char title[32];
+	char title[TITLE], one[2 * TITLE];
+	int len;
 
 	while (slot_next(&spec, &s)) {
 		slot_title(&s, title);
-		fputs(s.needed ? " " : " [", out);
-		fputs(s.rest ? s.name : title, out);
-		if (s.option && s.kind[0] != '\0')
-			fprintf(out, s.alone ? "[=%s]" : " %s", s.kind);
-		fputs(s.needed ? "" : "]", out);
+		len = snprintf(one, sizeof one, "%s%s%s%s%s%s", s.needed ? "" : "[",
+		    s.rest ? s.name : title,
+		    !s.option || s.kind[0] == '\0' ? ""
+		    : s.alone                      ? "[="
+						   : " ",
+		    s.option ? s.kind : "", s.alone ? "]" : "", s.needed ? "" : "]");
+		if (column + 1 + len > WIDTH) {
+			fprintf(out, "\n%16s%s", "", one);
+			column = 16 + len;
+		} else {
+			fprintf(out, " %s", one);
+			column += 1 + len;
+		}
 	}
 }
 
@@ -144,8 +156,8 @@ static int
 take_profile(const char *text, struct err *e)
 {
 	return dlt645_profile(text) != NULL
-	    ? 0
-	    : err_set(e, ERR_INPUT, "no profile \"%.40s\": see profile list", text);
+		   ? 0
+		   : err_set(e, ERR_INPUT, "no profile \"%.40s\": see profile list", text);
 }
 
 static int
@@ -215,15 +227,15 @@ ctl_args_clear(struct ctl *c)
 }
 
 static int
-take_value(
-    struct ctl *c, const struct slot *s, bool ours, const char *text, struct err *e)
+take_value(struct ctl *c, const struct slot *s, bool ours, const char *text, struct err *e)
 {
 	struct buf converted = {0};
-	char name[32], title[32];
+	char name[32], title[TITLE];
 	int rc;
 
 	slot_title(s, title);
-	snprintf(name, sizeof name, "%s%s", s->name, strcmp(s->kind, "AMOUNT") == 0 ? "_minor" : "");
+	snprintf(
+	    name, sizeof name, "%s%s", s->name, strcmp(s->kind, "AMOUNT") == 0 ? "_minor" : "");
 	if (ctl_value(c, name) != NULL)
 		return err_set(e, ERR_INPUT, "%s is there twice", title);
 	rc = take_kind(s->kind, text, &converted, e);
@@ -240,7 +252,7 @@ take_value(
 static bool
 find_option(const char *spec, const char *name, size_t len, struct slot *s)
 {
-	char title[32];
+	char title[TITLE];
 
 	while (slot_next(&spec, s)) {
 		slot_title(s, title);
@@ -308,12 +320,13 @@ static int
 needed_are_there(const struct ctl *c, const char *spec, struct err *e)
 {
 	struct slot s;
-	char title[32], minor[40];
+	char title[TITLE], minor[40];
 
 	while (slot_next(&spec, &s)) {
 		snprintf(minor, sizeof minor, "%s_minor", s.name);
 		slot_title(&s, title);
-		if (s.option && s.needed && ctl_value(c, s.name) == NULL && ctl_value(c, minor) == NULL)
+		if (s.option && s.needed && ctl_value(c, s.name) == NULL &&
+		    ctl_value(c, minor) == NULL)
 			return err_set(e, ERR_INPUT, "%s is missing", title);
 	}
 	return 0;

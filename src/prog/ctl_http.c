@@ -86,7 +86,8 @@ no_answer(const struct ctl *c, CURLcode code, bool post, const char *words)
 	if (code == CURLE_COULDNT_CONNECT)
 		ctl_complain("%s: %s", c->socket, hindrance(c->socket));
 	else
-		ctl_complain("%s: %s%s", c->socket, words[0] != '\0' ? words : curl_easy_strerror(code),
+		ctl_complain("%s: %s%s", c->socket,
+		    words[0] != '\0' ? words : curl_easy_strerror(code),
 		    post ? ": it may have been done; look before you repeat it" : "");
 	return CTL_UNREACHED;
 }

@@ -28,10 +28,13 @@ struct columns {
 };
 
 static void
-column_add(struct columns *cs, const char *name, size_t len)
+column_add(const struct ctl *c, struct columns *cs, const char *name, size_t len)
 {
 	struct column *col = &cs->all[cs->n];
 
+	if ((len == 4 && strncmp(name, "look", len) == 0) ||
+	    (len == 7 && strncmp(name, "refresh", len) == 0))
+		return; /* between the database and the daemon */
 	for (size_t i = 0; i < cs->n; i++)
 		if (strlen(cs->all[i].name) == len && strncmp(cs->all[i].name, name, len) == 0)
 			return;
@@ -39,12 +42,12 @@ column_add(struct columns *cs, const char *name, size_t len)
 		return;
 	*col = (struct column){.right = true};
 	memcpy(col->name, name, len);
-	ctl_label(&col->label, col->name);
+	ctl_label(c, col->name, &col->label);
 	cs->n++;
 }
 
 static void
-columns_find(struct columns *cs, const char *first, const cJSON *rows)
+columns_find(const struct ctl *c, struct columns *cs, const char *first, const cJSON *rows)
 {
 	const cJSON *row, *v;
 	size_t len;
@@ -52,12 +55,10 @@ columns_find(struct columns *cs, const char *first, const cJSON *rows)
 	cs->n = 0;
 	for (const char *p = first; p != NULL && *p != '\0'; p += len + (p[len] == ' ')) {
 		len = strcspn(p, " ");
-		column_add(cs, p, len);
+		column_add(c, cs, p, len);
 	}
-	cJSON_ArrayForEach(row, rows)
-		cJSON_ArrayForEach(v, row)
-			if (v->string != NULL)
-				column_add(cs, v->string, strlen(v->string));
+	cJSON_ArrayForEach(row, rows) cJSON_ArrayForEach(v, row) if (v->string != NULL)
+	    column_add(c, cs, v->string, strlen(v->string));
 }
 
 static void
@@ -105,6 +106,14 @@ columns_measure(const struct ctl *c, struct columns *cs, const cJSON *rows)
 }
 
 static void
+end_line(struct buf *line)
+{
+	while (line->len > 0 && line->bytes[line->len - 1] == ' ')
+		line->len--;
+	buf_put_u8(line, '\n');
+}
+
+static void
 put_padded(struct buf *line, const struct column *col, const char *text, bool last)
 {
 	int gap = (int)(col->width - ctl_width(text));
@@ -113,7 +122,10 @@ put_padded(struct buf *line, const struct column *col, const char *text, bool la
 		buf_printf(line, "%*s%s", gap, "", text);
 	else
 		buf_printf(line, "%s%*s", text, last ? 0 : gap, "");
-	buf_put_text(line, last ? "\n" : "  ");
+	if (!last)
+		buf_put_text(line, "  ");
+	else
+		end_line(line);
 }
 
 static void
@@ -123,7 +135,7 @@ print_table(const struct ctl *c, const char *first, const cJSON *rows)
 	struct buf line = {0}, cell = {0};
 	const cJSON *row;
 
-	columns_find(cs, first, rows);
+	columns_find(c, cs, first, rows);
 	columns_measure(c, cs, rows);
 	for (size_t i = 0; i < cs->n; i++)
 		put_padded(&line, &cs->all[i], buf_text(&cs->all[i].label), i + 1 == cs->n);
@@ -133,7 +145,8 @@ print_table(const struct ctl *c, const char *first, const cJSON *rows)
 			struct column *col = &cs->all[i];
 
 			buf_clear(&cell);
-			ctl_cell(c, col->name, cJSON_GetObjectItemCaseSensitive(row, col->name), &cell);
+			ctl_cell(
+			    c, col->name, cJSON_GetObjectItemCaseSensitive(row, col->name), &cell);
 			put_padded(&line, col, buf_text(&cell), i + 1 == cs->n);
 		}
 	}
@@ -154,12 +167,12 @@ static void
 print_object(const struct ctl *c, const cJSON *object)
 {
 	struct columns *cs = mem_new(sizeof *cs);
-	struct buf cell = {0};
+	struct buf cell = {0}, line = {0};
 	size_t width = 0;
 
-	columns_find(cs, c->command->columns, NULL);
+	columns_find(c, cs, c->command->columns, NULL);
 	for (const cJSON *v = object->child; v != NULL; v = v->next)
-		column_add(cs, v->string, strlen(v->string));
+		column_add(c, cs, v->string, strlen(v->string));
 	for (size_t i = 0; i < cs->n; i++)
 		if (ctl_width(buf_text(&cs->all[i].label)) > width)
 			width = ctl_width(buf_text(&cs->all[i].label));
@@ -170,8 +183,11 @@ print_object(const struct ctl *c, const cJSON *object)
 			continue;
 		buf_clear(&cell);
 		ctl_cell(c, cs->all[i].name, v, &cell);
-		printf("%-*s  %s\n", (int)width, buf_text(&cs->all[i].label), buf_text(&cell));
+		buf_printf(
+		    &line, "%-*s  %s", (int)width, buf_text(&cs->all[i].label), buf_text(&cell));
+		end_line(&line);
 	}
+	fputs(buf_text(&line), stdout);
 	for (size_t i = 0; i < cs->n; i++) {
 		const cJSON *v = cJSON_GetObjectItemCaseSensitive(object, cs->all[i].name);
 
@@ -180,6 +196,7 @@ print_object(const struct ctl *c, const cJSON *object)
 			print_table(c, "at_us", v);
 		}
 	}
+	buf_clear(&line);
 	buf_clear(&cell);
 	columns_clear(cs);
 	free(cs);
@@ -212,7 +229,7 @@ print_csv(const struct ctl *c, const cJSON *rows)
 	struct buf out = {0};
 	const cJSON *row;
 
-	columns_find(cs, c->command->columns, rows);
+	columns_find(c, cs, c->command->columns, rows);
 	for (size_t i = 0; i < cs->n; i++) {
 		buf_put_text(&out, i > 0 ? "," : "");
 		for (const char *p = buf_text(&cs->all[i].label); *p != '\0'; p++)

@@ -32,7 +32,8 @@ ctl_integer(const cJSON *v, int64_t *out)
 	return (double)*out == v->valuedouble;
 }
 
-/* --- what must not pass as it is ---------------------------------------------------------------- */
+/* --- what must not pass as it is ----------------------------------------------------------------
+ */
 
 /* Length of the UTF-8 character at p, and what it is; what is none is one byte, U+FFFD. */
 static size_t
@@ -57,8 +58,8 @@ static bool
 unsafe(uint32_t code)
 {
 	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xfffd ||
-	    (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
-	    (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
+	       (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+	       (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
 }
 
 void
@@ -80,9 +81,17 @@ ctl_put_safe(struct buf *out, const char *text)
 size_t
 ctl_width(const char *text)
 {
-	static const uint32_t wide[][2] = {{0x1100, 0x115f}, {0x2e80, 0xa4cf}, {0xac00, 0xd7a3},
-	    {0xf900, 0xfaff}, {0xfe30, 0xfe6f}, {0xff00, 0xff60}, {0xffe0, 0xffe6},
-	    {0x1f300, 0x1faff}, {0x20000, 0x3fffd}};
+	static const uint32_t wide[][2] = {
+	    {0x1100,  0x115f },
+            {0x2e80,  0xa4cf },
+            {0xac00,  0xd7a3 },
+            {0xf900,  0xfaff },
+	    {0xfe30,  0xfe6f },
+            {0xff00,  0xff60 },
+            {0xffe0,  0xffe6 },
+            {0x1f300, 0x1faff},
+	    {0x20000, 0x3fffd}
+        };
 	static const uint32_t none[2] = {0x0300, 0x036f}; /* accents of the letter before */
 	size_t width = 0;
 	uint32_t code;
@@ -120,7 +129,8 @@ ctl_put_pretty(struct buf *out, const char *json)
 	int depth = 0;
 
 	for (const char *p = json; *p != '\0'; p++) {
-		bool opens = !quoted && (*p == '{' || *p == '['), closes = !quoted && (*p == '}' || *p == ']');
+		bool opens = !quoted && (*p == '{' || *p == '['),
+		     closes = !quoted && (*p == '}' || *p == ']');
 
 		if (!quoted && strchr(" \t\r\n", *p) != NULL)
 			continue;
@@ -143,7 +153,8 @@ ctl_put_pretty(struct buf *out, const char *json)
 	}
 }
 
-/* --- times, money, energy ------------------------------------------------------------------------ */
+/* --- times, money, energy ------------------------------------------------------------------------
+ */
 
 void
 ctl_time(const struct ctl *c, int64_t us, struct buf *out)
@@ -183,7 +194,7 @@ put_integer(const struct ctl *c, const char *name, int64_t v, struct buf *out)
 {
 	if (ends(name, "_us"))
 		ctl_time(c, v, out);
-	else if (ends(name, "_minor"))
+	else if (ends(name, "_minor") || ends(name, "_level"))
 		ctl_decimal(out, v, 2, 2);
 	else if (ends(name, "_micro"))
 		ctl_decimal(out, v, 6, 2);
@@ -196,12 +207,20 @@ put_integer(const struct ctl *c, const char *name, int64_t v, struct buf *out)
 }
 
 void
-ctl_label(struct buf *out, const char *name)
+ctl_label(const struct ctl *c, const char *name, struct buf *out)
 {
 	static const char *const units[][2] = {
-	    {"at_us", "at"}, {"_us", " at"}, {"_minor", ""}, {"_micro", " per kWh"}, {"_wh", " kWh"}};
+	    {"at_us",  "at"      },
+            {"_us",    " at"     },
+            {"_minor", ""        },
+            {"_micro", " per kWh"},
+	    {"_wh",    " kWh"    },
+            {"_s",     ""        }
+        };
 	size_t keep = strlen(name), i, n = sizeof units / sizeof *units;
 
+	if (c->form != CTL_TABLE)
+		n--; /* a plain number of seconds there */
 	for (i = 0; i < n && !ends(name, units[i][0]); i++)
 		;
 	if (i < n)
@@ -245,7 +264,8 @@ ctl_cell(const struct ctl *c, const char *name, const cJSON *v, struct buf *out)
 	if (v == NULL || cJSON_IsNull(v)) {
 		buf_put_text(out, table ? "-" : "");
 	} else if (cJSON_IsBool(v)) {
-		buf_put_text(out, cJSON_IsTrue(v) ? (table ? "yes" : "true") : (table ? "no" : "false"));
+		buf_put_text(
+		    out, cJSON_IsTrue(v) ? (table ? "yes" : "true") : (table ? "no" : "false"));
 	} else if (cJSON_IsString(v)) {
 		if (table)
 			ctl_put_safe(out, v->valuestring);

@@ -74,7 +74,7 @@ session_free_now(struct session *s, void *arg)
 {
 	struct powergated *d = arg;
 
-	dispatch_look_session(d->dispatch, s);
+	dispatch_freed(d->dispatch, s);
 }
 
 static void

@@ -151,6 +151,7 @@ on_decided_done(int n, const struct err *e, void *arg)
 
 	(void)n;
 	b->busy = false;
+	b->fn(0, b->arg); /* notices may wait */
 	if (e->class != ERR_NONE)
 		slog(b, LOG_LEVEL_ERROR, "%s", e->text);
 	else if (b->again)

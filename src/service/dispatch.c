@@ -19,7 +19,9 @@ struct dispatch {
 	const char *node;
 	const struct dispatch_conf *conf;
 	struct dispatch_events events;
-	struct map *wanted;   /* endpoints to claim for: value is the dispatch itself */
+	struct map *wanted;    /* endpoints to claim for: value is the dispatch itself */
+	struct map *postponed; /* those that were busy when their turn came */
+	struct map *asked;     /* those in the claim under way */
 	int64_t *queue;       /* the same, in order */
 	size_t n, room;
 	bool claiming;
@@ -147,13 +149,15 @@ on_claims_done(const struct err *e, void *arg)
 	struct dispatch *d = arg;
 
 	d->claiming = false;
+	map_free(d->asked);
+	d->asked = map_new();
 	if (e->class != ERR_NONE)
 		slog(d, LOG_LEVEL_WARN, "claim: %s", e->text);
 	if (d->n > 0)
 		loop_defer(&d->poke, d->loop, dispatch_claim, d);
 }
 
-/* Sessions that are busy now say on_free later and come back then. */
+/* Sessions that are busy now come back when they are free: dispatch_freed(). */
 static void
 dispatch_claim(void *arg)
 {
@@ -169,9 +173,14 @@ dispatch_claim(void *arg)
 		const struct endpoint *ep;
 
 		map_take(d->wanted, d->queue[i]);
-		if (s == NULL || !session_free(s) || !session_endpoint(s)->claimed)
+		if (s == NULL || !session_endpoint(s)->claimed)
 			continue;
+		if (!session_free(s)) {
+			map_put(d->postponed, d->queue[i], d);
+			continue;
+		}
 		ep = session_endpoint(s);
+		map_put(d->asked, ep->id, d);
 		db_column_int(&endpoints, ep->id);
 		db_column_int(&epochs, ep->epoch);
 		for (int k = 0; k < ep->n; k++)
@@ -207,10 +216,18 @@ dispatch_look_session(struct dispatch *d, struct session *s)
 	loop_defer(&d->poke, d->loop, dispatch_claim, d);
 }
 
+void
+dispatch_freed(struct dispatch *d, struct session *s)
+{
+	if (map_take(d->postponed, session_endpoint(s)->id) != NULL)
+		dispatch_look_session(d, s);
+}
+
 bool
 dispatch_wants(const struct dispatch *d, int64_t endpoint_id)
 {
-	return d->claiming || map_get(d->wanted, endpoint_id) != NULL;
+	return map_get(d->wanted, endpoint_id) != NULL || map_get(d->asked, endpoint_id) != NULL ||
+	       map_get(d->postponed, endpoint_id) != NULL;
 }
 
 static void
@@ -249,6 +266,8 @@ dispatch_new(struct loop *l, struct db *db, struct intake *intake, const char *n
 	d->conf = conf;
 	d->events = *events;
 	d->wanted = map_new();
+	d->postponed = map_new();
+	d->asked = map_new();
 	d->log.module = "dispatch";
 	timer_start(&d->sweep, l, conf->sweep_us, on_sweep, d);
 	return d;
@@ -272,6 +291,8 @@ dispatch_free(struct dispatch *d)
 	timer_stop(&d->poke);
 	timer_stop(&d->sweep);
 	map_free(d->wanted);
+	map_free(d->postponed);
+	map_free(d->asked);
 	free(d->queue);
 	free(d);
 }

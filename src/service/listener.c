@@ -31,6 +31,26 @@ struct listener {
 	struct logctx log;
 };
 
+/* libevent reads everything but port 0, "a free one". */
+static int
+parse_address(const char *address, struct sockaddr_storage *addr, int *len)
+{
+	size_t n = strlen(address);
+	bool any = n > 2 && strcmp(address + n - 2, ":0") == 0;
+	char text[64];
+
+	snprintf(text, sizeof text, "%s", address);
+	if (any && n < sizeof text)
+		text[n - 1] = '1';
+	if (evutil_parse_sockaddr_port(text, (struct sockaddr *)addr, len) < 0)
+		return -1;
+	if (any && addr->ss_family == AF_INET6)
+		((struct sockaddr_in6 *)addr)->sin6_port = 0;
+	else if (any)
+		((struct sockaddr_in *)addr)->sin_port = 0;
+	return 0;
+}
+
 int
 listener_socket(const char *address, int *port, struct err *e)
 {
@@ -38,7 +58,7 @@ listener_socket(const char *address, int *port, struct err *e)
 	int len = sizeof addr, on = 1, fd;
 	socklen_t got = sizeof addr;
 
-	if (evutil_parse_sockaddr_port(address, (struct sockaddr *)&addr, &len) < 0)
+	if (parse_address(address, &addr, &len) < 0)
 		return err_set(e, ERR_INPUT, "\"%s\" is no address:port", address);
 	fd = socket(addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)

@@ -25,7 +25,7 @@ struct reader {
 	struct calendar *zone;
 	struct gap *gaps; /* days to be read, the most urgent first */
 	size_t ngaps, gap_room;
-	bool asking_gaps;
+	bool asking_gaps, look_soon;
 	struct timer tick, look;
 	struct logctx log;
 };
@@ -37,34 +37,68 @@ struct gap {
 
 /* --- polls -------------------------------------------------------------------------------- */
 
+/* One meter being read, a register at a time, so that an order waits for one answer at most. */
+struct polling {
+	struct reader *r;
+	struct meter *m;
+	struct task all;
+	int next;
+};
+
+static void poll_next(struct session *s, struct polling *p);
+
 static void
 on_polled(struct session *s, const struct answer *a, const struct err *e, void *arg)
 {
-	struct reader *r = arg;
+	struct polling *p = arg;
+	struct reader *r = p->r;
+	bool answered = e->class == ERR_NONE || e->class == ERR_REFUSED;
 
-	if (e->class == ERR_NONE || e->class == ERR_REFUSED)
+	if (answered)
 		intake_readings(r->intake, a->readings, a->n);
+	if (answered && p->next < p->all.nregs &&
+	    !dispatch_wants(r->dispatch, session_endpoint(s)->id)) {
+		poll_next(s, p);
+		return;
+	}
+	if (p->next < p->all.nregs && answered)
+		p->m->poll_us = loop_mono_us(r->loop); /* made way: again when the order is done */
 	session_release(s);
+	free(p);
+}
+
+static void
+poll_next(struct session *s, struct polling *p)
+{
+	struct task t = {.kind = TASK_READ};
+
+	t.regs[t.nregs++] = p->all.regs[p->next++];
+	if (t.regs[0] == REG_TOTAL_WH) /* one block holds the tariffs too */
+		while (p->next < p->all.nregs && p->all.regs[p->next] <= REG_T4_WH)
+			t.regs[t.nregs++] = p->all.regs[p->next++];
+	session_ask(s, p->m, &t, NULL, on_polled, p);
 }
 
 static void
 poll_meter(struct reader *r, struct session *s, struct meter *m)
 {
-	const struct dlt645_profile *p = dlt645_profile(m->profile);
-	struct task t = {.kind = TASK_READ, .nregs = 6};
+	const struct dlt645_profile *profile = dlt645_profile(m->profile);
+	struct polling *p = mem_new(sizeof *p);
+	struct task *t = &p->all;
 
+	p->r = r;
+	p->m = m;
 	for (int k = 0; k < 5; k++)
-		t.regs[k] = (enum reg)(REG_TOTAL_WH + k);
-	t.regs[5] = REG_STATUS;
-	if (p != NULL && p->local) {
-		t.regs[6] = REG_CREDIT;
-		t.regs[7] = REG_PRICE;
-		t.nregs = 8;
+		t->regs[t->nregs++] = (enum reg)(REG_TOTAL_WH + k);
+	t->regs[t->nregs++] = REG_STATUS;
+	if (profile != NULL && profile->local) {
+		t->regs[t->nregs++] = REG_CREDIT;
+		t->regs[t->nregs++] = REG_PRICE;
 	}
 	m->poll_us = loop_mono_us(r->loop) + r->conf->poll_us +
 		     loop_jitter_us(r->loop, r->conf->poll_us / 10);
 	session_hold(s);
-	session_ask(s, m, &t, NULL, on_polled, r);
+	poll_next(s, p);
 }
 
 /* The meter of this session that has waited longest beyond its time. */
@@ -195,6 +229,7 @@ on_look(void *arg)
 	int today = calendar_day(r->zone, now);
 
 	timer_start(&r->look, r->loop, GAPS_US, on_look, r);
+	r->look_soon = false;
 	if (r->asking_gaps || r->ngaps > 0)
 		return;
 	for (int i = 0; i < r->conf->freeze_days && i < 62; i++) {
@@ -311,4 +346,8 @@ reader_ready(struct reader *r, struct session *s)
 	for (int i = 0; i < ep->n; i++)
 		ep->meters[i].poll_us =
 		    loop_mono_us(r->loop) + loop_jitter_us(r->loop, r->conf->poll_us / 4 + 1);
+	if (!r->look_soon && r->ngaps == 0) { /* it may bring days that are missing */
+		r->look_soon = true;
+		timer_start(&r->look, r->loop, 2 * SECOND_US, on_look, r);
+	}
 }

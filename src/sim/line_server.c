@@ -123,7 +123,6 @@ on_accept(
 	if (c->bev == NULL)
 		abort();
 	bufferevent_setcb(c->bev, on_readable, NULL, on_event, c);
-	bufferevent_setwatermark(c->bev, EV_READ, 0, LINE_MOST);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 }
 

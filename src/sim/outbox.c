@@ -74,5 +74,6 @@ outbox_post(struct outbox *o, struct span bytes, int64_t delay_us, bool last)
 		memcpy(p->bytes, bytes.bytes, bytes.len);
 	*o->end = p;
 	o->end = &p->next;
-	timer_start(&o->due, o->loop, o->first->at_us - loop_mono_us(o->loop), on_due, o);
+	if (o->first == p)
+		timer_start(&o->due, o->loop, delay_us, on_due, o);
 }

@@ -31,7 +31,7 @@ put_hex(cJSON *out, const char *name, const void *bytes, size_t len)
 }
 
 static int
-get_digits(const cJSON *in, const char *name, char out[13], struct err *e)
+get_digits(const cJSON *in, const char *name, char out[static 13], struct err *e)
 {
 	const cJSON *j = cJSON_GetObjectItemCaseSensitive(in, name);
 
@@ -114,7 +114,7 @@ sign_money(struct request *r, uint32_t di, struct err *e)
 	    get_digits(r->in, "customer", digits, e) < 0)
 		return -1;
 	for (int i = 0; i < 6; i++)
-		customer[5 - i] = (uint8_t)((digits[2 * i] - '0') << 4 | (digits[2 * i + 1] - '0'));
+		customer[5 - i] = (uint8_t)((digits[2 * i] - '0') * 16 + (digits[2 * i + 1] - '0'));
 	esam_mac_amount(r->key, r->rand2, di, amount, count, mac);
 	put_hex(r->out, "mac1", mac, sizeof mac);
 	esam_mac_customer(r->key, r->rand2, di, count, customer, mac);
@@ -162,7 +162,7 @@ sign_control(struct request *r, struct err *e)
 static int
 get_parameter(struct request *r, uint8_t *out, size_t *len, struct err *e)
 {
-	uint8_t di[4];
+	uint8_t di[4] = {0};
 
 	if (get_hex(r->in, "di", di, 4, 4, NULL, e) < 0 ||
 	    get_hex(r->in, "data", out + 4, 0, 200, len, e) < 0)

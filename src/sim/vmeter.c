@@ -403,7 +403,8 @@ vmeter_cover(struct vmeter *v, int64_t now_us, bool terminal, bool opened)
 
 	vmeter_run(v, now_us);
 	if (!opened) {
-		last->to_us = vmeter_clock(v, v->at_us);
+		if (last->from_us != 0)
+			last->to_us = vmeter_clock(v, v->at_us);
 		return;
 	}
 	if (terminal)

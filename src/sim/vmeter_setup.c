@@ -68,19 +68,6 @@ static const struct setting {
 };
 #define NSETTINGS (sizeof settings / sizeof *settings)
 
-const char *
-vmeter_set_names(void)
-{
-	static char names[1024];
-
-	if (names[0] == '\0')
-		for (size_t i = 0; i < NSETTINGS; i++) {
-			strcat(names, i > 0 ? " " : "");
-			strcat(names, settings[i].name);
-		}
-	return names;
-}
-
 static int
 parse_int(const struct setting *s, const char *text, int64_t *n, struct err *e)
 {

@@ -19,7 +19,6 @@
 #define BACKOFF_MOST_US  MINUTE_US
 #define BUS_TURN_US      INT64_C(20000) /* a meter on a bus thinks this long at least (1.8) */
 #define MERGE_US         INT64_C(300000)
-#define INPUT_MOST       4096
 
 enum wire_state { WIRE_DOWN, WIRE_CONNECTING, WIRE_UP };
 
@@ -114,7 +113,7 @@ wire_free(struct wire *w)
 void
 wire_join(struct wire *w, struct unit *u)
 {
-	w->units = mem_more(w->units, (w->n + 1) * sizeof *w->units);
+	w->units = mem_more(w->units, (w->n + 1) * sizeof(struct unit *));
 	w->units[w->n++] = u;
 	if (w->n == 1)
 		snprintf(w->log.who, sizeof w->log.who, "meter=%s", vmeter_address(u->v));
@@ -209,7 +208,6 @@ dial(struct wire *w)
 	if (w->bev == NULL)
 		abort();
 	bufferevent_setcb(w->bev, on_readable, NULL, on_event, w);
-	bufferevent_setwatermark(w->bev, EV_READ, 0, INPUT_MOST);
 	if (bufferevent_socket_connect(
 		w->bev, (const struct sockaddr *)&w->conf->peer, (int)w->conf->peer_len) < 0)
 		wire_drop(w);

@@ -167,9 +167,8 @@ decided_add(struct decided *d, const struct dirty *a, const struct charged *c,
 		put_text(b, "why", what->why);
 		put_int(b, "expires", now_us + trip_life_us);
 	}
-	if (what->notice != NOTICE_NONE)
+	if (what->notice != NOTICE_NONE) {
 		put_text(b, "notice", notice_kind_name(what->notice));
-	if (what->notice == NOTICE_LOW) {
 		put_int(b, "level", what->level_minor);
 		put_int(b, "warned", what->level_minor);
 	}

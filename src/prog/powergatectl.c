@@ -1,0 +1,376 @@
+/*
+ * powergatectl -- the operator's program.
+ *
+ * The table below is the grammar, the help and the map to the API; include/prog/ctl.h tells how a
+ * row is read.  To add a command, add a row; to add one that is more than a question and its
+ * answer, give it a function of its own (ctl_call.c with the daemon, ctl_local.c without).
+ */
+#include "base/buf.h"
+#include "base/err.h"
+#include "prog/ctl.h"
+
+#include <curl/curl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef POWERGATE_VERSION
+#define POWERGATE_VERSION "unknown"
+#endif
+
+#define SOCKET "/run/powergate/powergate.sock"
+
+static ctl_fn show_help;
+
+/* Macros throughout, for clang-format would make columns of the bare rows. */
+#define SPECIAL(words_, args_, path_, post_, fixed_, columns_, fn_, help_) \
+	{                                                                  \
+		words_, args_, path_, post_, fixed_, columns_, fn_, help_  \
+	}
+#define READ(words_, args_, path_, columns_, help_) \
+	SPECIAL(words_, args_, path_, false, NULL, columns_, ctl_call, help_)
+#define WRITE(words_, args_, path_, help_) \
+	SPECIAL(words_, args_, path_, true, NULL, NULL, ctl_call, help_)
+#define ORDER(words_, args_, path_, fixed_, help_) \
+	SPECIAL(words_, args_, path_, true, fixed_, NULL, ctl_order, help_)
+#define LOCAL(words_, args_, fn_, help_) SPECIAL(words_, args_, NULL, false, NULL, NULL, fn_, help_)
+
+#define METER                                                                              \
+	"meter account profile endpoint online relay wanted wanted_why total_wh total_us " \
+	"credit_minor"
+#define ACCOUNT                                                                                  \
+	"account customer site mode state prepaid_minor loaded_minor meter_credit_minor meters " \
+	"relay"
+#define COMMAND "command meter kind what state attempts created_us ended_us by cause outcome"
+
+static const struct ctl_command commands[] = {
+    READ("meter list", "[--after=ADDRESS] [--limit=N]", "meter/list",
+	"meter account profile online relay wanted total_wh credit_minor purchases seen_us "
+	"endpoint",
+	"All meters, as last seen."),
+    READ("meter show", "meter=ADDRESS", "meter/show", METER, "Everything known about a meter."),
+    SPECIAL("meter why", "meter=ADDRESS", "meter/why", false, NULL, NULL, ctl_why,
+	"One sentence: why is it on or off?"),
+    WRITE("meter add",
+	"meter=ADDRESS --profile=PROFILE [--account=ACCOUNT] [--site=SITE] [--endpoint=NAME]"
+	" [--link=4g|nbiot|rs485] [--capability=none|order_no|counted] [--customer=DIGITS]"
+	" [--most-watts=N]",
+	"meter/add",
+	"A meter of an account or, without one, of a site; --endpoint is its converter."),
+    SPECIAL("meter read", "meter=ADDRESS [--regs=REGS] [--key=TEXT] [--wait?=SECONDS]",
+	"meter/read", true, NULL, METER, ctl_order,
+	"Read registers now; with --wait, show what the meter says."),
+    ORDER("meter open", "meter=ADDRESS --reason=TEXT [--cause=ADMIN|SAFETY] [--wait?=SECONDS]",
+	"meter/relay", "relay=open", "Cut the power."),
+    ORDER("meter close", "meter=ADDRESS --reason=TEXT [--wait?=SECONDS]", "meter/relay",
+	"relay=closed", "Switch the power on."),
+    ORDER("meter permit", "meter=ADDRESS --reason=TEXT [--wait?=SECONDS]", "meter/relay",
+	"relay=permitted", "Allow the customer to switch it on at the meter."),
+    ORDER("meter commission", "meter=ADDRESS [--wait?=SECONDS]", "meter/commission", NULL,
+	"Adopt the meter's own count of purchases: where ours begins."),
+    SPECIAL(
+	"why", "meter=ADDRESS", "meter/why", false, NULL, NULL, ctl_why, "The same as meter why."),
+
+    READ("account list", "[--after=ACCOUNT] [--limit=N]", "account/list", ACCOUNT,
+	"All accounts with their balances."),
+    READ("account show", "account=ACCOUNT", "account/show", ACCOUNT,
+	"Everything known about an account."),
+    READ("account deliveries", "account=ACCOUNT", "account/deliveries",
+	"delivery payment kind amount_minor state meter purchase sends evidence why",
+	"Credit on its way into the account's meters."),
+    WRITE("account add",
+	"account=ACCOUNT --site=SITE --mode=remote|local [--tariff=TARIFF] [--customer=TEXT]"
+	" [--contact=TEXT] [--warn=LEVELS] [--trip=LIMIT]",
+	"account/add", "A new account; remote: the balance is kept here, local: in the meter."),
+
+    READ("payment list", "[--account=ACCOUNT] [--state=settled|suspense|assigned] [--limit=N]",
+	"payment/list",
+	"payment received_us amount_minor currency account state source method payment_no repeats",
+	"The newest payments."),
+    SPECIAL("payment show", "[payment=N] [--payment-no=TEXT]", "payment/show", false, NULL,
+	"payment amount_minor account mode state source payment_no", ctl_payment_show,
+	"A payment and its six times, from received to told."),
+    SPECIAL("payment cash",
+	"[--account=ACCOUNT] [--meter=ADDRESS] --amount=AMOUNT [--currency=CODE]"
+	" [--payment-no=TEXT] [--terminal=TEXT] [--note=TEXT]",
+	"payment/cash", true, NULL, NULL, ctl_cash,
+	"Take cash for an account or a meter; the same number is taken once."),
+    WRITE("payment assign", "payment=N account=ACCOUNT --reason=TEXT", "payment/assign",
+	"Say whose a payment in suspense is."),
+
+    READ("command list",
+	"[--meter=ADDRESS] [--state=waiting|sent|unsure|done|refused|expired|cancelled] "
+	"[--limit=N]",
+	"command/list", COMMAND, "The newest orders to meters."),
+    READ("command show", "command=N", "command/show", COMMAND,
+	"An order with its history, frame by frame."),
+    WRITE("command cancel", "command=N", "command/cancel", "Take back an order that waits."),
+
+    READ("session list", "", "session/list", "endpoint peer meters heard_s",
+	"Connections that are up now."),
+    READ("endpoint list", "[--state=claimed|quarantined] [--online] [--limit=N]", "endpoint/list",
+	"endpoint kind link state online meters peer seen_us node epoch why",
+	"What has ever connected."),
+    WRITE("endpoint claim", "endpoint=NAME", "endpoint/claim", "It is ours: talk to it."),
+    WRITE("endpoint quarantine", "endpoint=NAME [--reason=TEXT]", "endpoint/quarantine",
+	"Stop talking to it."),
+
+    READ("freeze list", "[--meter=ADDRESS] [--day=DAY] [--limit=N]", "freeze/list",
+	"day meter at_us total_wh quality balance_minor balance_quality",
+	"Registers and balances at midnight."),
+    READ("ledger list", "[--account=ACCOUNT] [--limit=N]", "ledger/list",
+	"journal at_us kind ledger owner account amount_minor key memo",
+	"The newest postings; debit is positive."),
+    SPECIAL("ledger check", "", "ledger/check", false, NULL, NULL, ctl_ledger_check,
+	"Do the books balance? Exit status 1 when not."),
+    READ("event list", "[--meter=ADDRESS] [--account=ACCOUNT] [--limit=N]", "event/list",
+	"at_us kind meter account text", "What happened, in one sentence each."),
+
+    READ("work list", "[--all] [--limit=N]", "work/list",
+	"work age_s state owner cause account meter payment delivery text todo",
+	"What waits for a person."),
+    READ("work show", "work=N", "work/show",
+	"work cause state owner age_s account meter payment delivery text todo",
+	"A work item with all evidence."),
+    WRITE("work take", "work=N", "work/take", "I am on it."),
+    WRITE("work resolve",
+	"work=N [decision=applied|requeue|refund] --reason=TEXT [--evidence=TEXT]", "work/resolve",
+	"Decide it; a delivery under review needs a decision, evidence and a second person."),
+
+    READ("headend status", "", "headend/status", "trips_stopped held why by",
+	"The switches, and how many of everything."),
+    WRITE("headend trips", "trips=stop|allow --reason=TEXT", "headend/trips",
+	"Nobody is cut off any more; or again."),
+    WRITE("headend hold", "hold=on|off --reason=TEXT", "headend/hold",
+	"Neither credit nor trips leave, as after a restored backup; or again."),
+
+    READ("site list", "", "site/list", "site zone currency mode meters", "All sites."),
+    WRITE("site add", "name=SITE --zone=ZONE [--currency=CODE] [--mode=observe|live]", "site/add",
+	"A place with its time zone, such as Asia/Shanghai."),
+    WRITE("site mode", "site=SITE mode=observe|live --reason=TEXT", "site/mode",
+	"Only watch, or switch and charge as well."),
+    READ("tariff list", "", "tariff/list", "tariff currency from_wh price_micro", "All tariffs."),
+    WRITE("tariff add", "name=TARIFF --steps=STEPS [--currency=CODE]", "tariff/add",
+	"A tariff by the month's use: --steps \"0:1.00 100kWh:1.50\"."),
+
+    LOCAL("frame decode", "[HEX...]", ctl_frame_decode,
+	"What DL/T 645 frames say; from standard input, a line each, when none is given."),
+    LOCAL("arrows", "what=command|delivery", ctl_arrows,
+	"What may follow what in the life of a command or a delivery."),
+    LOCAL("profile list", "", ctl_profiles, "The families of meters this build speaks to."),
+    LOCAL("conf check", "file=FILE", ctl_conf_check, "Is this settings file good?"),
+    LOCAL("conf sample", "", ctl_conf_sample, "Every setting with its preset."),
+    LOCAL("conf manual", "", ctl_conf_manual, "Every setting, as the body of a manual page."),
+    LOCAL("migrate", "--db=CONNINFO [--sql=DIR]", ctl_migrate,
+	"Bring the database to what this build wants."),
+    LOCAL("init", "[--db=CONNINFO] [--database=NAME] [--principal=USER] [--no-system] [--sql=DIR]",
+	ctl_init,
+	"Make roles, database, first principal, system user, directories; once or again."),
+    LOCAL("help", "[WORDS...]", show_help, "This, or what is known of some words."),
+};
+#define NCOMMANDS (sizeof commands / sizeof *commands)
+
+void
+ctl_complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fputs("powergatectl: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+/* --- words --------------------------------------------------------------------------------- */
+
+/* How many of the given words a row begins with; *whole: these are all the row has. */
+static int
+words_match(const struct ctl_command *row, int n, char *const *given, bool *whole)
+{
+	const char *p = row->words;
+	int i = 0;
+	size_t len;
+
+	for (; i < n && *p != '\0'; i++) {
+		len = strcspn(p, " ");
+		if (strlen(given[i]) != len || strncmp(p, given[i], len) != 0)
+			break;
+		p += len + (p[len] == ' ');
+	}
+	*whole = *p == '\0';
+	return i;
+}
+
+static const struct ctl_command *
+find_command(int n, char *const *given, int *used)
+{
+	bool whole;
+
+	for (size_t i = 0; i < NCOMMANDS; i++) {
+		*used = words_match(&commands[i], n, given, &whole);
+		if (whole)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+/* --- help ---------------------------------------------------------------------------------- */
+
+static void
+show_row(FILE *out, const struct ctl_command *row)
+{
+	ctl_args_show(out, fprintf(out, "powergatectl %s", row->words), row->args);
+	fprintf(out, "\n        %s\n", row->help);
+}
+
+/* In full when words narrow it down, else a line each.  Returns how many fit. */
+static int
+show_fitting(FILE *out, int n, char *const *given)
+{
+	int fit = 0;
+	bool whole;
+
+	for (size_t i = 0; i < NCOMMANDS; i++) {
+		if (words_match(&commands[i], n, given, &whole) != n)
+			continue;
+		fit++;
+		if (n > 0)
+			show_row(out, &commands[i]);
+		else
+			fprintf(out, "  %-20s %s\n", commands[i].words, commands[i].help);
+	}
+	return fit;
+}
+
+static void
+show_all(FILE *out)
+{
+	fputs("usage: powergatectl [options] command [arguments]\n\n", out);
+	show_fitting(out, 0, NULL);
+	fputs(
+	    "\nOptions, anywhere:\n"
+	    "  --socket PATH        the daemon's socket (POWERGATE_SOCKET; " SOCKET ")\n"
+	    "  --json, --pretty     the daemon's answer as it is, or indented\n"
+	    "  --csv                for spreadsheets\n"
+	    "  --utc                times in UTC, not in the zone of TZ\n"
+	    "  --help, --version\n"
+	    "\nArguments of a command: powergatectl help meter\n"
+	    "Exit status: 0 done, 1 the answer is no, 2 usage, 3 not reached, 4 try again later,\n"
+	    "5 --wait ran out\n",
+	    out);
+}
+
+/* Nothing fits: say which words there are. */
+static enum ctl_exit
+unknown_words(int n, char *const *given)
+{
+	bool whole;
+	int best = 0, fit;
+
+	for (size_t i = 0; i < NCOMMANDS; i++) {
+		fit = words_match(&commands[i], n, given, &whole);
+		if (fit > best)
+			best = fit;
+	}
+	if (best < n)
+		ctl_complain("no \"%.60s\" here", given[best]);
+	else
+		ctl_complain("a word is missing");
+	if (best > 0)
+		show_fitting(stderr, best, given);
+	else
+		show_all(stderr);
+	return CTL_USAGE;
+}
+
+static enum ctl_exit
+show_help(struct ctl *c)
+{
+	if (c->nrest == 0)
+		show_all(stdout);
+	else if (show_fitting(stdout, (int)c->nrest, c->rest) == 0)
+		return unknown_words((int)c->nrest, c->rest);
+	return CTL_DONE;
+}
+
+/* --- one command line ---------------------------------------------------------------------- */
+
+static enum ctl_exit
+run(struct ctl *c)
+{
+	const char *fixed = c->command->fixed, *equals;
+	enum ctl_exit result;
+	char name[24];
+
+	if (ctl_value(c, "help") != NULL) {
+		show_row(stdout, c->command);
+		return CTL_DONE;
+	}
+	c->socket = ctl_value(c, "socket");
+	if (c->socket == NULL)
+		c->socket = getenv("POWERGATE_SOCKET");
+	if (c->socket == NULL || c->socket[0] == '\0')
+		c->socket = SOCKET;
+	c->utc = ctl_value(c, "utc") != NULL;
+	c->form = ctl_value(c, "pretty") != NULL ? CTL_PRETTY
+		  : ctl_value(c, "json") != NULL ? CTL_JSON
+		  : ctl_value(c, "csv") != NULL  ? CTL_CSV
+						 : CTL_TABLE;
+	if (fixed != NULL) {
+		equals = strchr(fixed, '=');
+		snprintf(name, sizeof name, "%.*s", (int)(equals - fixed), fixed);
+		ctl_value_set(c, name, equals + 1, false);
+	}
+	result = c->command->run(c);
+	if ((fflush(stdout) != 0 || ferror(stdout)) && result == CTL_DONE) {
+		ctl_complain("standard output cannot be written");
+		return CTL_NO;
+	}
+	return result;
+}
+
+static enum ctl_exit
+take_line(struct ctl *c, int n, char **words)
+{
+	struct err e;
+	int used, matched;
+
+	used = ctl_args(c, NULL, n, words, &e);
+	if (used < 0) {
+		ctl_complain("%s", e.text);
+		return CTL_USAGE;
+	}
+	if (ctl_value(c, "version") != NULL) {
+		puts("powergatectl " POWERGATE_VERSION);
+		return CTL_DONE;
+	}
+	if (used == n) {
+		show_all(ctl_value(c, "help") != NULL ? stdout : stderr);
+		return ctl_value(c, "help") != NULL ? CTL_DONE : CTL_USAGE;
+	}
+	c->command = find_command(n - used, words + used, &matched);
+	if (c->command == NULL)
+		return unknown_words(n - used, words + used);
+	used += matched;
+	if (ctl_args(c, c->command->args, n - used, words + used, &e) < 0) {
+		ctl_complain("%s", e.text);
+		show_row(stderr, c->command);
+		return CTL_USAGE;
+	}
+	return run(c);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct ctl c = {0};
+	enum ctl_exit result;
+
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	result = take_line(&c, argc - 1, argv + 1);
+	ctl_args_clear(&c);
+	curl_global_cleanup();
+	return (int)result;
+}
