@@ -69,12 +69,14 @@ freezes_stored(struct world *w)
 	       stored == world_meter_number(w, REMOTE, "frozen_wh");
 }
 
+/* Those written since the act began: an earlier warning proves nothing. */
 static int64_t
 notices(struct world *w, const char *account, const char *kind)
 {
 	return world_number(w,
 	    "SELECT count(*) FROM powergate.notice n JOIN powergate.account a ON a.id = n.account_id"
-	    " WHERE a.number = $1 AND n.kind = $2 AND n.state = 'sent'", account, kind);
+	    " WHERE a.number = $1 AND n.kind = $2 AND n.state = 'sent'"
+	    " AND n.id > (SELECT max(mark) FROM story_mark)", account, kind);
 }
 
 static bool
@@ -186,8 +188,15 @@ books_balance(struct world *w)
 /* --- what is done ------------------------------------------------------------------------- */
 
 static void
+mark_notices(struct world *w)
+{
+	world_number(w, "INSERT INTO story_mark SELECT COALESCE(max(id), 0) FROM powergate.notice RETURNING mark", NULL, NULL);
+}
+
+static void
 begin_remote(struct world *w)
 {
+	mark_notices(w);
 	world_say(w, "R01 pays 20.00 and runs a load of 1 MW at 20.00 a kWh");
 	world_pay(w, "R01", 2000, "R01-1");
 	world_meter_set(w, "set " REMOTE " watts 1000000");
@@ -212,6 +221,7 @@ tell_remote(struct world *w)
 static void
 load_local(struct world *w)
 {
+	mark_notices(w);
 	world_payment_complete(w, "L01-1", true);
 	world_say(w, "L01 runs a load of 1 MW; the meter deducts by itself");
 	world_meter_set(w, "set " LOCAL " watts 1000000");

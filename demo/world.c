@@ -269,6 +269,7 @@ world_open(struct world *w, const char *conninfo, const char *sink_address, stru
 	w->db = PQconnectdb(conninfo);
 	if (PQstatus(w->db) != CONNECTION_OK)
 		return err_set(e, ERR_RETRY, "%s", PQerrorMessage(w->db));
+	PQclear(PQexec(w->db, "CREATE TEMP TABLE story_mark (mark bigint)"));
 	w->fetcher = fetcher_new(w->loop);
 	w->sink = http_new(w->loop, &limits, routes, 1, w);
 	return http_listen(w->sink, sink_address, e) < 0 ? -1 : 0;

@@ -74,7 +74,8 @@ migrate_exec(PGconn *db, const char *where, const char *sql, struct err *e)
 	ExecStatusType status = PQresultStatus(r);
 	int line, rc = 0;
 
-	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK &&
+	    status != PGRES_EMPTY_QUERY) {
 		line = line_of(sql, PQresultErrorField(r, PG_DIAG_STATEMENT_POSITION));
 		server_said(db, r, e);
 		rc = line > 0 ? err_wrap(e, "%s:%d", where, line) : err_wrap(e, "%s", where);

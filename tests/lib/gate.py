@@ -327,7 +327,7 @@ def raw(port, text, tls=None, timeout=5):
     with contextlib.suppress(OSError):
         with socket.create_connection(("127.0.0.1", port), timeout=timeout * SLOW) as s:
             if tls:
-                s = tls.wrap_socket(s)
+                s = tls.wrap_socket(s, server_hostname="127.0.0.1")
             s.sendall(text)
             while part := s.recv(65536):
                 seen += part

@@ -1,0 +1,479 @@
+/* model: the rules as plain arithmetic. */
+#include "base/err.h"
+#include "model/calendar.h"
+#include "model/command.h"
+#include "model/delivery.h"
+#include "model/meter.h"
+#include "model/supply.h"
+#include "model/tariff.h"
+#include "model/task.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define S INT64_C(1000000)
+
+static struct calendar *
+zone(const char *name)
+{
+	struct err e;
+	struct calendar *c = calendar_new(name, &e);
+
+	ck_assert_msg(c != NULL, "%s", e.text);
+	return c;
+}
+
+/* --- calendar --- */
+
+START_TEST(a_day_in_shanghai_begins_at_four_in_the_afternoon_utc)
+{
+	struct calendar *c = zone("Asia/Shanghai");
+	int64_t noon = INT64_C(1795147200) * S; /* 2026-11-20 04:00:00 UTC, noon there */
+
+	ck_assert_int_eq(calendar_day(c, noon), 20261120);
+	ck_assert_int_eq(calendar_midnight_before(c, noon), noon - 12 * 3600 * S);
+	ck_assert_int_eq(calendar_midnight_after(c, noon), noon + 12 * 3600 * S);
+	ck_assert_int_eq(calendar_day_start(c, 20261120), noon - 12 * 3600 * S);
+	calendar_free(c);
+}
+END_TEST
+
+START_TEST(a_day_of_the_clock_change_has_23_or_25_hours)
+{
+	struct calendar *c = zone("Europe/Berlin");
+	int64_t spring = calendar_day_start(c, 20260329), autumn = calendar_day_start(c, 20261025);
+
+	ck_assert_int_eq(calendar_midnight_after(c, spring) - spring, 23 * 3600 * S);
+	ck_assert_int_eq(calendar_midnight_after(c, autumn) - autumn, 25 * 3600 * S);
+	calendar_free(c);
+}
+END_TEST
+
+START_TEST(an_hour_that_does_not_exist_is_read_an_hour_later)
+{
+	struct calendar *c = zone("Europe/Berlin");
+	struct civil gap = {.year = 2026, .month = 3, .day = 29, .hour = 2, .minute = 30};
+	struct civil twice = {.year = 2026, .month = 10, .day = 25, .hour = 2, .minute = 30};
+	struct civil got = calendar_civil(c, calendar_instant(c, &gap));
+
+	ck_assert_int_eq(got.hour, 3);
+	ck_assert_int_eq(got.minute, 30);
+	/* the first of the two: summer time, 00:30 UTC */
+	ck_assert_int_eq(calendar_instant(c, &twice) / S % 86400, 30 * 60);
+	calendar_free(c);
+}
+END_TEST
+
+START_TEST(days_add_over_months_and_leap_years)
+{
+	struct civil feb29 = {.year = 2027, .month = 2, .day = 29};
+	struct err e;
+
+	ck_assert_int_eq(calendar_day_add(20261231, 1), 20270101);
+	ck_assert_int_eq(calendar_day_add(20280301, -1), 20280229);
+	ck_assert(!calendar_valid(&feb29));
+	ck_assert_ptr_null(calendar_new("Mars/Olympus", &e));
+	ck_assert_ptr_null(calendar_new("../../etc/passwd", &e));
+}
+END_TEST
+
+/* --- registers --- */
+
+START_TEST(a_register_wraps_only_near_its_end_and_plausibly)
+{
+	int64_t d;
+	struct err e;
+
+	/* GV7: 999999.99 -> 000003.20 kWh */
+	ck_assert_int_eq(register_delta(999999990, 3200, 1000000000, 100000, &d, &e), 0);
+	ck_assert_int_eq(d, 3210);
+	ck_assert_int_eq(register_delta(500000000, 3200, 1000000000, 100000, &d, &e), -1);
+	ck_assert_int_eq(register_delta(1000, 900, 1000000000, 100000, &d, &e), -1);
+	ck_assert_int_eq(register_delta(1000, 900000, 1000000000, 100000, &d, &e), -1);
+}
+END_TEST
+
+START_TEST(status_word_three_is_read_by_the_truth_table)
+{
+	ck_assert_int_eq(meter_status_relay(0x0000), RELAY_CLOSED);
+	ck_assert_int_eq(meter_status_relay(0x0050), RELAY_OPEN);
+	ck_assert_int_eq(meter_status_relay(0x0010), RELAY_PERMITTED);
+	ck_assert_int_eq(meter_status_relay(0x0040), RELAY_CLOSED);
+	ck_assert(meter_status_trip_pending(0x0040));
+}
+END_TEST
+
+/* --- commands --- */
+
+START_TEST(silence_is_not_failure)
+{
+	enum command_state s = COMMAND_SENT;
+	struct err e;
+
+	ck_assert_int_eq(command_step(&s, COMMAND_UNANSWERED, &e), 0);
+	ck_assert_str_eq(command_state_name(s), "unsure");
+}
+END_TEST
+
+START_TEST(what_is_done_has_no_way_out)
+{
+	struct err e;
+
+	for (int from = COMMAND_DONE; from <= COMMAND_CANCELLED; from++)
+		for (int on = COMMAND_DISPATCHED; on <= COMMAND_WITHDRAWN; on++) {
+			enum command_state s = (enum command_state)from;
+
+			ck_assert_int_eq(command_step(&s, (enum command_event)on, &e), -1);
+			ck_assert_int_eq(s, from);
+		}
+}
+END_TEST
+
+START_TEST(nothing_that_was_sent_is_withdrawn_or_expires)
+{
+	enum command_state s = COMMAND_SENT;
+	struct err e;
+
+	ck_assert_int_eq(command_step(&s, COMMAND_WITHDRAWN, &e), -1);
+	ck_assert_int_eq(command_step(&s, COMMAND_TOO_LATE, &e), -1);
+}
+END_TEST
+
+START_TEST(waiting_grows_to_ten_minutes_and_no_more)
+{
+	ck_assert_int_eq(command_backoff_us(1, 0), 1 * S);
+	ck_assert_int_eq(command_backoff_us(4, 0), 8 * S);
+	ck_assert_int_eq(command_backoff_us(60, 0), 600 * S);
+	ck_assert_int_lt(command_backoff_us(60, 255), 750 * S);
+}
+END_TEST
+
+/* --- deliveries: what a read-back means --- */
+
+static struct answer
+meter_shows(uint32_t count, bool found, int64_t amount, int64_t before, int64_t after, int64_t bought)
+{
+	return (struct answer){.has_count = true,
+	    .count = count,
+	    .record = {found, 0, count, amount, before, after, bought}};
+}
+
+START_TEST(our_count_and_amount_in_the_record_is_proof)
+{
+	const struct delivery d = {.id = 1, .amount_minor = 10000, .purchase = 7, .base_bought = 500};
+	struct answer a = meter_shows(7, true, 10000, 20, 10020, 10500);
+	char why[160];
+
+	ck_assert_int_eq(delivery_judge(&d, &a, why, sizeof why), VERDICT_APPLIED);
+}
+END_TEST
+
+START_TEST(one_less_means_send_the_same_count_again)
+{
+	const struct delivery d = {.id = 1, .amount_minor = 10000, .purchase = 7};
+	struct answer a = meter_shows(6, false, 0, 0, 0, 0);
+	char why[160];
+
+	ck_assert_int_eq(delivery_judge(&d, &a, why, sizeof why), VERDICT_ABSENT);
+}
+END_TEST
+
+START_TEST(a_count_burnt_by_somebody_else_goes_to_people)
+{
+	const struct delivery d = {.id = 1, .amount_minor = 10000, .purchase = 7};
+	struct answer other = meter_shows(7, true, 3000, 0, 3000, 3000);
+	struct answer cleared = meter_shows(2, false, 0, 0, 0, 0);
+	struct answer forgotten = meter_shows(40, false, 0, 0, 0, 0);
+	struct answer odd = meter_shows(7, true, 10000, 0, 9000, 10000);
+	struct answer less = meter_shows(7, true, 10000, 0, 10000, 9000);
+	struct answer nothing = {0};
+	char why[160];
+
+	ck_assert_int_eq(delivery_judge(&d, &other, why, sizeof why), VERDICT_BURNT);
+	ck_assert_int_eq(delivery_judge(&d, &cleared, why, sizeof why), VERDICT_CONTRADICTORY);
+	ck_assert_int_eq(delivery_judge(&d, &forgotten, why, sizeof why), VERDICT_CONTRADICTORY);
+	ck_assert_int_eq(delivery_judge(&d, &odd, why, sizeof why), VERDICT_CONTRADICTORY);
+	ck_assert_int_eq(delivery_judge(&d, &less, why, sizeof why), VERDICT_CONTRADICTORY);
+	ck_assert_int_eq(delivery_judge(&d, &nothing, why, sizeof why), VERDICT_LOOK_AGAIN);
+}
+END_TEST
+
+/* --- tariff --- */
+
+static struct tariff_step two_steps[] = {{0, 1000000}, {100000, 1500000}};
+static const struct tariff stepped = {1, two_steps, 2};
+
+START_TEST(only_what_lies_above_a_step_costs_more)
+{
+	int64_t nano, carry = 0;
+	struct err e;
+
+	/* GV1: 95 -> 110 kWh costs 5 x 1.00 + 10 x 1.50 */
+	ck_assert_int_eq(tariff_nano(&stepped, 95000, 15000, &nano, &e), 0);
+	ck_assert_int_eq(tariff_post(&carry, nano, 2), 2000);
+	ck_assert_int_eq(carry, 0);
+	/* GV2: 250 kWh */
+	ck_assert_int_eq(tariff_nano(&stepped, 0, 250000, &nano, &e), 0);
+	ck_assert_int_eq(tariff_post(&carry, nano, 2), 32500);
+}
+END_TEST
+
+START_TEST(splitting_an_interval_never_changes_the_total)
+{
+	uint64_t chance = 7;
+	int64_t nano;
+	struct err e;
+
+	for (int run = 0; run < 2000; run++) {
+		int64_t whole = 0, carry = 0, parts = 0, used = 0, total;
+
+		chance = chance * 6364136223846793005u + 1442695040888963407u;
+		total = (int64_t)(chance >> 40) % 400000;
+		ck_assert_int_eq(tariff_nano(&stepped, 0, total, &nano, &e), 0);
+		whole = tariff_post(&(int64_t){0}, nano, 2);
+		while (used < total) {
+			int64_t part;
+
+			chance = chance * 6364136223846793005u + 1442695040888963407u;
+			part = (int64_t)(chance >> 33) % 9000 + 1;
+			if (part > total - used)
+				part = total - used;
+			ck_assert_int_eq(tariff_nano(&stepped, used, part, &nano, &e), 0);
+			parts += tariff_post(&carry, nano, 2);
+			used += part;
+		}
+		ck_assert_int_eq(parts, whole);
+	}
+}
+END_TEST
+
+START_TEST(cents_are_posted_as_differences_of_rounded_sums)
+{
+	static struct tariff_step flat[] = {{0, 528300}};
+	const struct tariff t = {1, flat, 1};
+	int64_t nano, carry = 0, sum = 0;
+	struct err e;
+
+	/* GV5: three times 0.01 kWh at 0.5283 */
+	ck_assert_int_eq(tariff_nano(&t, 0, 10, &nano, &e), 0);
+	ck_assert_int_eq(tariff_post(&carry, nano, 2), 1);
+	ck_assert_int_eq(tariff_post(&carry, nano, 2), 0);
+	ck_assert_int_eq(tariff_post(&carry, nano, 2), 1);
+	/* GV6: 1440 times 0.07 kWh */
+	carry = 0;
+	ck_assert_int_eq(tariff_nano(&t, 0, 70, &nano, &e), 0);
+	for (int i = 0; i < 1440; i++)
+		sum += tariff_post(&carry, nano, 2);
+	ck_assert_int_eq(sum, 5325);
+}
+END_TEST
+
+START_TEST(energy_without_a_price_is_an_error_and_never_free)
+{
+	static struct tariff_step late[] = {{5000, 1000000}};
+	const struct tariff gap = {1, late, 1}, none = {1, NULL, 0};
+	int64_t nano;
+	struct err e;
+
+	ck_assert_int_eq(tariff_nano(&gap, 0, 10, &nano, &e), -1);
+	ck_assert_int_eq(tariff_nano(&none, 0, 10, &nano, &e), -1);
+	ck_assert_int_eq(tariff_nano(NULL, 0, 10, &nano, &e), -1);
+}
+END_TEST
+
+/* --- supply --- */
+
+#define NOW (INT64_C(1795158000) * S) /* Friday 2026-11-20, 15:00 in Shanghai */
+
+static struct policy
+daytime(void)
+{
+	return (struct policy){.restore_over_minor = 1,
+	    .notice_us = 1800 * S,
+	    .reading_age_us = 7200 * S,
+	    .after_close_us = 300 * S,
+	    .trip_life_us = 1800 * S,
+	    .trip_from_minute = 8 * 60,
+	    .trip_until_minute = 18 * 60,
+	    .rearm_minor = 200};
+}
+
+static struct account_view
+empty_account(const struct calendar *c)
+{
+	return (struct account_view){.account_id = 1,
+	    .meter_id = 1,
+	    .live = true,
+	    .zone = c,
+	    .balance_minor = -5,
+	    .levels = {5000, 2000, 1000},
+	    .nlevels = 3,
+	    .warned = true,
+	    .warned_level = 1000,
+	    .wanted = RELAY_CLOSED,
+	    .seen = RELAY_CLOSED,
+	    .reading_us = NOW - 60 * S,
+	    .closed_us = NOW - 86400 * S,
+	    .final_asked = true,
+	    .final_sent_us = NOW - 3600 * S};
+}
+
+START_TEST(no_credit_no_power_but_only_after_due_notice)
+{
+	struct calendar *c = zone("Asia/Shanghai");
+	struct policy p = daytime();
+	struct account_view v = empty_account(c);
+
+	ck_assert_int_eq(supply_decide(&p, &v, NOW).wanted, RELAY_OPEN);
+	v.final_asked = false;
+	ck_assert_int_eq(supply_decide(&p, &v, NOW).notice, NOTICE_FINAL);
+	ck_assert_int_eq(supply_decide(&p, &v, NOW).wanted, RELAY_UNKNOWN);
+	v.final_asked = true;
+	v.final_sent_us = 0; /* not delivered yet */
+	ck_assert_int_eq(supply_decide(&p, &v, NOW).wanted, RELAY_UNKNOWN);
+	v.final_sent_us = NOW - 60 * S;
+	ck_assert_int_eq(supply_decide(&p, &v, NOW).wanted, RELAY_UNKNOWN);
+	ck_assert_int_eq(supply_decide(&p, &v, NOW).look_again_us, NOW + 1740 * S);
+	calendar_free(c);
+}
+END_TEST
+
+START_TEST(nobody_is_cut_off_at_night_or_at_the_weekend)
+{
+	struct calendar *c = zone("Asia/Shanghai");
+	struct policy p = daytime();
+	struct account_view v = empty_account(c);
+	int64_t evening = NOW + 4 * 3600 * S; /* Friday 19:00 */
+	struct decision d;
+
+	v.reading_us = evening;
+	d = supply_decide(&p, &v, evening);
+	ck_assert_int_eq(d.wanted, RELAY_UNKNOWN);
+	/* Monday 2026-11-23 08:00 */
+	ck_assert_int_eq(calendar_day(c, d.look_again_us), 20261123);
+	ck_assert_int_eq(calendar_civil(c, d.look_again_us).hour, 8);
+	p.trip_rest_days = true;
+	ck_assert_int_eq(calendar_day(c, supply_decide(&p, &v, evening).look_again_us), 20261121);
+	calendar_free(c);
+}
+END_TEST
+
+START_TEST(nothing_is_cut_on_old_readings_open_money_or_missing_prices)
+{
+	struct calendar *c = zone("Asia/Shanghai");
+	struct policy p = daytime();
+	struct account_view v = empty_account(c);
+
+	v.reading_us = NOW - 3 * 3600 * S;
+	ck_assert_int_eq(supply_decide(&p, &v, NOW).wanted, RELAY_UNKNOWN);
+	v = empty_account(c);
+	v.paid_open = true;
+	ck_assert_int_eq(supply_decide(&p, &v, NOW).wanted, RELAY_UNKNOWN);
+	v = empty_account(c);
+	v.unrated = true;
+	ck_assert_int_eq(supply_decide(&p, &v, NOW).wanted, RELAY_UNKNOWN);
+	v = empty_account(c);
+	v.live = false;
+	ck_assert_int_eq(supply_decide(&p, &v, NOW).wanted, RELAY_UNKNOWN);
+	v = empty_account(c);
+	v.closed_us = NOW - 60 * S;
+	ck_assert_int_eq(supply_decide(&p, &v, NOW).look_again_us, NOW + 240 * S);
+	calendar_free(c);
+}
+END_TEST
+
+START_TEST(paying_restores_at_any_hour_but_only_what_arrears_took)
+{
+	struct calendar *c = zone("Asia/Shanghai");
+	struct policy p = daytime();
+	struct account_view v = empty_account(c);
+	int64_t night = NOW + 12 * 3600 * S;
+
+	v.wanted = v.seen = RELAY_OPEN;
+	v.wanted_for_arrears = true;
+	v.balance_minor = 1;
+	ck_assert_int_eq(supply_decide(&p, &v, night).wanted, RELAY_CLOSED);
+	v.balance_minor = 0;
+	ck_assert_int_eq(supply_decide(&p, &v, night).wanted, RELAY_UNKNOWN);
+	v.balance_minor = 100000;
+	v.wanted_for_arrears = false; /* an operator's order */
+	ck_assert_int_eq(supply_decide(&p, &v, night).wanted, RELAY_UNKNOWN);
+	calendar_free(c);
+}
+END_TEST
+
+START_TEST(one_warning_a_crossing_and_the_lowest_level_only)
+{
+	struct calendar *c = zone("Asia/Shanghai");
+	struct policy p = daytime();
+	struct account_view v = empty_account(c);
+	struct decision d;
+
+	v.warned = v.final_asked = false;
+	v.balance_minor = 1500;
+	d = supply_decide(&p, &v, NOW);
+	ck_assert_int_eq(d.notice, NOTICE_LOW);
+	ck_assert_int_eq(d.level_minor, 2000);
+	v.warned = true;
+	v.warned_level = 2000;
+	ck_assert_int_eq(supply_decide(&p, &v, NOW).notice, NOTICE_NONE);
+	v.balance_minor = 2100; /* above, but not by the margin */
+	ck_assert(!supply_decide(&p, &v, NOW).rearm);
+	v.balance_minor = 2200;
+	ck_assert(supply_decide(&p, &v, NOW).rearm);
+	calendar_free(c);
+}
+END_TEST
+
+START_TEST(a_local_meter_is_warned_about_and_never_switched)
+{
+	struct calendar *c = zone("Asia/Shanghai");
+	struct policy p = daytime();
+	struct account_view v = empty_account(c);
+
+	v.local = true;
+	ck_assert_int_eq(supply_decide(&p, &v, NOW).wanted, RELAY_UNKNOWN);
+	v.warned = false;
+	ck_assert_int_eq(supply_decide(&p, &v, NOW).notice, NOTICE_LOW);
+	calendar_free(c);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("model");
+	TCase *c = tcase_create("model");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_test(c, a_day_in_shanghai_begins_at_four_in_the_afternoon_utc);
+	tcase_add_test(c, a_day_of_the_clock_change_has_23_or_25_hours);
+	tcase_add_test(c, an_hour_that_does_not_exist_is_read_an_hour_later);
+	tcase_add_test(c, days_add_over_months_and_leap_years);
+	tcase_add_test(c, a_register_wraps_only_near_its_end_and_plausibly);
+	tcase_add_test(c, status_word_three_is_read_by_the_truth_table);
+	tcase_add_test(c, silence_is_not_failure);
+	tcase_add_test(c, what_is_done_has_no_way_out);
+	tcase_add_test(c, nothing_that_was_sent_is_withdrawn_or_expires);
+	tcase_add_test(c, waiting_grows_to_ten_minutes_and_no_more);
+	tcase_add_test(c, our_count_and_amount_in_the_record_is_proof);
+	tcase_add_test(c, one_less_means_send_the_same_count_again);
+	tcase_add_test(c, a_count_burnt_by_somebody_else_goes_to_people);
+	tcase_add_test(c, only_what_lies_above_a_step_costs_more);
+	tcase_add_test(c, splitting_an_interval_never_changes_the_total);
+	tcase_add_test(c, cents_are_posted_as_differences_of_rounded_sums);
+	tcase_add_test(c, energy_without_a_price_is_an_error_and_never_free);
+	tcase_add_test(c, no_credit_no_power_but_only_after_due_notice);
+	tcase_add_test(c, nobody_is_cut_off_at_night_or_at_the_weekend);
+	tcase_add_test(c, nothing_is_cut_on_old_readings_open_money_or_missing_prices);
+	tcase_add_test(c, paying_restores_at_any_hour_but_only_what_arrears_took);
+	tcase_add_test(c, one_warning_a_crossing_and_the_lowest_level_only);
+	tcase_add_test(c, a_local_meter_is_warned_about_and_never_switched);
+	suite_add_tcase(s, c);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
