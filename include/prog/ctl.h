@@ -113,6 +113,7 @@ size_t ctl_width(const char *text);                              /* columns on a
 void ctl_put_safe(struct buf *out, const char *text);            /* nothing a terminal would obey */
 void ctl_put_csv(struct buf *out, const char *text, bool number);
 void ctl_put_pretty(struct buf *out, const char *json);
+const struct cJSON *ctl_first(const struct cJSON *list); /* of an array or object; then ->next */
 bool ctl_integer(const struct cJSON *v, int64_t *out); /* a whole number that JSON keeps exactly */
 
 /* --- commands ------------------------------------------------------------------------------------

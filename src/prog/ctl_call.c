@@ -190,7 +190,8 @@ ctl_order(struct ctl *c)
 		if (c->form == CTL_TABLE)
 			fprintf(stderr, "command %" PRId64 "\n", id);
 		buf_clear(&answer);
-		result = wait_for(c, id, strcmp(wait, "true") == 0 ? WAIT_S : atoll(wait), &answer);
+		result = wait_for(
+		    c, id, strcmp(wait, "true") == 0 ? WAIT_S : strtoll(wait, NULL, 10), &answer);
 		if (answer.len > 0 && result != CTL_UNREACHED)
 			print_outcome(c, &answer);
 		if (result == CTL_DONE && c->form == CTL_TABLE &&
@@ -359,15 +360,14 @@ ctl_ledger_check(struct ctl *c)
 	if (json != NULL && c->form != CTL_TABLE) {
 		ctl_print(c, &answer);
 	} else if (json != NULL) {
-		cJSON_ArrayForEach(one, problems)
-		{
+		for (one = ctl_first(problems); one != NULL; one = one->next) {
 			put_text(stdout, cJSON_IsString(one) ? one->valuestring : "?");
 			putchar('\n');
 		}
 		printf("%" PRId64 " journals, %d problems\n", number_of(json, "journals", 0),
 		    cJSON_GetArraySize(problems));
-		cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(json, "totals"))
-		{
+		for (one = ctl_first(cJSON_GetObjectItemCaseSensitive(json, "totals")); one != NULL;
+		     one = one->next) {
 			struct buf money = {0};
 
 			ctl_cell(c, "total_minor", one, &money);

@@ -139,7 +139,7 @@ versions_there(PGconn *db, const struct scripts *s, int *at, struct err *e)
 	if (PQresultStatus(r) != PGRES_TUPLES_OK)
 		rc = server_said(db, r, e);
 	for (int i = 0; i < n && rc == 0; i++) {
-		int version = atoi(PQgetvalue(r, i, 0));
+		int version = (int)strtol(PQgetvalue(r, i, 0), NULL, 10);
 
 		if (version > s->n)
 			rc = err_set(e, ERR_REFUSED,
@@ -273,6 +273,8 @@ become_owner(PGconn *db, struct err *e)
 
 	if (rc < 0)
 		return rc;
+	if (owner == NULL)
+		return err_set(e, ERR_BUG, "the database has no owner");
 	quoted = PQescapeIdentifier(db, owner, strlen(owner));
 	snprintf(sql, sizeof sql, "SET ROLE %s", quoted);
 	PQfreemem(quoted);
@@ -290,7 +292,7 @@ migrate_run(PGconn *db, const char *dir, struct err *e)
 		dir = POWERGATE_SQLDIR;
 	rc = scripts_find(&tables, dir, "migrate", e);
 	if (rc == 0)
-		rc = scripts_number(&tables, atoi(POWERGATE_SCHEMA), e);
+		rc = scripts_number(&tables, (int)strtol(POWERGATE_SCHEMA, NULL, 10), e);
 	if (rc == 0)
 		rc = scripts_find(&functions, dir, "functions", e);
 	if (rc == 0)

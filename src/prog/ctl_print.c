@@ -57,8 +57,10 @@ columns_find(const struct ctl *c, struct columns *cs, const char *first, const c
 		len = strcspn(p, " ");
 		column_add(c, cs, p, len);
 	}
-	cJSON_ArrayForEach(row, rows) cJSON_ArrayForEach(v, row) if (v->string != NULL)
-	    column_add(c, cs, v->string, strlen(v->string));
+	for (row = ctl_first(rows); row != NULL; row = row->next)
+		for (v = ctl_first(row); v != NULL; v = v->next)
+			if (v->string != NULL)
+				column_add(c, cs, v->string, strlen(v->string));
 }
 
 static void
@@ -87,8 +89,7 @@ columns_measure(const struct ctl *c, struct columns *cs, const cJSON *rows)
 		struct column *col = &cs->all[i];
 
 		col->width = ctl_width(buf_text(&col->label));
-		cJSON_ArrayForEach(row, rows)
-		{
+		for (row = ctl_first(rows); row != NULL; row = row->next) {
 			const cJSON *v = cJSON_GetObjectItemCaseSensitive(row, col->name);
 			struct buf cell = {0};
 			size_t width;
@@ -139,8 +140,7 @@ print_table(const struct ctl *c, const char *first, const cJSON *rows)
 	columns_measure(c, cs, rows);
 	for (size_t i = 0; i < cs->n; i++)
 		put_padded(&line, &cs->all[i], buf_text(&cs->all[i].label), i + 1 == cs->n);
-	cJSON_ArrayForEach(row, rows)
-	{
+	for (row = ctl_first(rows); row != NULL; row = row->next) {
 		for (size_t i = 0; i < cs->n; i++) {
 			struct column *col = &cs->all[i];
 
@@ -236,7 +236,8 @@ print_csv(const struct ctl *c, const cJSON *rows)
 			buf_put(&out, *p == ' ' ? "_" : p, 1);
 	}
 	buf_put_text(&out, "\r\n");
-	cJSON_ArrayForEach(row, rows) csv_row(c, cs, row, &out);
+	for (row = ctl_first(rows); row != NULL; row = row->next)
+		csv_row(c, cs, row, &out);
 	fputs(buf_text(&out), stdout);
 	buf_clear(&out);
 	columns_clear(cs);
@@ -252,7 +253,8 @@ mention_limit(const struct ctl *c, const cJSON *rows)
 	const char *limit = ctl_value(c, "limit");
 	int n = cJSON_GetArraySize(rows);
 
-	if (strstr(c->command->args, "--limit") != NULL && n == (limit != NULL ? atoi(limit) : 50))
+	if (strstr(c->command->args, "--limit") != NULL &&
+	    n == (limit != NULL ? (int)strtol(limit, NULL, 10) : 50))
 		ctl_complain("%d shown; there may be more: --limit N", n);
 }
 

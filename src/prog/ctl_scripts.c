@@ -75,7 +75,7 @@ scripts_number(struct scripts *s, int known, struct err *e)
 		if (strspn(name, "0123456789") != 4 || name[4] != '_')
 			return err_set(
 			    e, ERR_INPUT, "%s: a name is NNNN_words.sql", s->all[i].path);
-		s->all[i].version = atoi(name);
+		s->all[i].version = (int)strtol(name, NULL, 10);
 		if (s->all[i].version != i + 1)
 			return err_set(
 			    e, ERR_INPUT, "%s: expected number %04d here", s->all[i].path, i + 1);

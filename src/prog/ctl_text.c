@@ -23,6 +23,12 @@ ends(const char *name, const char *tail)
 	return n >= t && strcmp(name + n - t, tail) == 0;
 }
 
+const cJSON *
+ctl_first(const cJSON *list)
+{
+	return list != NULL ? list->child : NULL;
+}
+
 bool
 ctl_integer(const cJSON *v, int64_t *out)
 {
@@ -239,15 +245,15 @@ put_list(const struct ctl *c, const char *name, const cJSON *v, struct buf *out)
 	bool plain = cJSON_IsArray(v);
 	char *json;
 
-	cJSON_ArrayForEach(one, v) plain = plain && !cJSON_IsArray(one) && !cJSON_IsObject(one);
+	for (one = ctl_first(v); one != NULL; one = one->next)
+		plain = plain && !cJSON_IsArray(one) && !cJSON_IsObject(one);
 	if (!plain) {
 		json = cJSON_PrintUnformatted(v);
 		buf_put_text(out, json != NULL ? json : "");
 		cJSON_free(json);
 		return;
 	}
-	cJSON_ArrayForEach(one, v)
-	{
+	for (one = ctl_first(v); one != NULL; one = one->next) {
 		if (one != v->child)
 			buf_put_u8(out, ' ');
 		ctl_cell(c, name, one, out);

@@ -162,7 +162,7 @@ lane_lost(struct lane *lane, const char *why)
 	struct ask *a;
 	struct queue old = lane->waiting;
 
-	slog(lane, LOG_LEVEL_WARN, "connection lost: %s", why);
+	slog(lane, LOG_LEVEL_WARN, "connection lost: %.*s", (int)strcspn(why, "\n"), why);
 	if (lane->readable != NULL)
 		event_free(lane->readable);
 	if (lane->writable != NULL)

@@ -407,10 +407,9 @@ class Daemon:
 
     # -- life
 
-    def spawn(self, *words, **popen):
-        """Starts it and waits for nothing."""
-        wrap = []
-        if os.environ.get("VALGRIND"):
+    def spawn(self, *words, wrap=(), **popen):
+        """Starts it and waits for nothing; wrap: a program and its options in front."""
+        if os.environ.get("VALGRIND") and not wrap:
             wrap = ["valgrind", "-q", "--error-exitcode=9", "--leak-check=full",
                     "--errors-for-leak-kinds=definite"]
         words = [*wrap, os.path.join(self.build, "powergated"), "-c", self.conf, *words]
