@@ -76,6 +76,10 @@ int dlt645_encode(
 uint32_t dlt645_di(struct span data); /* first four plain bytes, DI3..DI0; 0 if shorter */
 void dlt645_put_di(struct dlt645 *f, uint32_t di); /* appends to f->data, DI0 first */
 
+/* Blanks the password of a request we have sent, so that its history can be shown: the bytes
+ * become those of 000000 and the checksum no longer fits (dlt645.md 7.7). */
+void dlt645_mask(uint8_t *frame, size_t len);
+
 /* The error byte of D1..DD and of a short C3, the error word of C3, and the word one vendor
  * sends in DC, in words ("other, password").  -1 when `f` is no abnormal reply or its DATA has
  * another length. */

@@ -60,6 +60,7 @@ struct meter_protocol {
 	enum talk_next (*signed_by)(struct talk *t, const struct sign_reply *r, int64_t now_us);
 	enum talk_next (*paused)(struct talk *t, int64_t now_us);
 	int (*overheard)(struct span frame, int64_t now_us, struct meter_event *ev, int room);
+	void (*mask)(uint8_t *frame, size_t len); /* secrets of a request, before it is shown */
 };
 
 extern const struct meter_protocol protocol_dlt645;

@@ -15,6 +15,7 @@
 struct api;
 struct billing;
 struct loop;
+struct seal;
 
 struct api_parts {
 	struct db *db;
@@ -22,6 +23,7 @@ struct api_parts {
 	struct dispatch *dispatch;
 	struct billing *billing;
 	struct pay *pay;
+	struct seal *seal;
 	const int64_t *review_voices;
 };
 

@@ -18,6 +18,7 @@ struct gateway;
 
 struct gateway_conf {
 	char *listen;
+	char *password_key; /* file of the key that seals meter passwords */
 	int64_t most_sessions;
 	int64_t sweep_us;
 };

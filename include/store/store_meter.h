@@ -7,8 +7,10 @@
 #include "model/endpoint.h"
 #include "store/db.h"
 
-/* Opens meters' sealed passwords; owned by whoever made it. */
-typedef int password_open_fn(struct span sealed, struct meter_key *key, void *arg);
+/* Opens meters' sealed passwords. */
+typedef int password_open_fn(
+    struct span sealed, const char *address, struct meter_key *key, void *arg);
+void store_password_opener(password_open_fn *fn, void *arg); /* once, at the start */
 
 struct session_opened {
 	struct endpoint *mine; /* the receiver's; NULL on error */

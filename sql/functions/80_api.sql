@@ -162,6 +162,14 @@ CREATE OR REPLACE FUNCTION door.api_meter_show(p jsonb, p_who text, p_now bigint
         FROM meter m JOIN meter_state s ON s.meter_id = m.id LEFT JOIN endpoint e ON e.id = m.endpoint_id WHERE m.address = p ->> 'meter'),
         powergate.api_error(404, 'no such meter'));
 $$;
+CREATE OR REPLACE FUNCTION door.api_meter_password(p_meter text, p_sealed bytea, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE e bigint;
+BEGIN
+    UPDATE meter SET password = p_sealed WHERE address = p_meter RETURNING endpoint_id INTO e;
+    IF NOT FOUND THEN RETURN powergate.api_error(404, 'no such meter'); END IF;
+    PERFORM powergate.audited(p_who, 'meter.password', jsonb_build_object('meter', p_meter), 'done', p_now);
+    RETURN jsonb_build_object('meter', p_meter, 'password', 'set', 'refresh', e);
+END $$;
 -- One sentence: why is it on or off?
 CREATE OR REPLACE FUNCTION door.api_why(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE m meter; s meter_state; e endpoint; a account; t account_state; c command; w text; st site;
@@ -365,6 +373,27 @@ CREATE OR REPLACE FUNCTION door.api_ledger_check(p jsonb, p_who text, p_now bigi
         'journals', (SELECT count(*) FROM journal), 'totals', (SELECT COALESCE(jsonb_object_agg(t.ledger, t.total), '{}') FROM
             (SELECT ledger, sum(amount_minor) AS total FROM posting GROUP BY ledger) t));
 $$;
+
+-- What was posted wrongly is posted the other way round; money that has travelled is not undone here.
+CREATE OR REPLACE FUNCTION door.api_ledger_reverse(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE j journal;
+BEGIN
+    SELECT * INTO j FROM journal WHERE id = (p ->> 'journal')::bigint;
+    IF j.id IS NULL THEN RETURN powergate.api_error(404, 'no such journal'); END IF;
+    IF COALESCE(p ->> 'reason', '') = '' THEN RETURN powergate.api_error(400, 'a reason is needed'); END IF;
+    IF j.reverses IS NOT NULL THEN RETURN powergate.api_error(409, 'this is a reversal itself'); END IF;
+    IF EXISTS (SELECT FROM journal WHERE reverses = j.id) THEN RETURN powergate.api_error(409, 'it is reversed already'); END IF;
+    IF j.kind = 'delivery' OR EXISTS (SELECT FROM payment x JOIN credit_delivery d ON d.payment_id = x.id
+        WHERE j.key = 'pay:' || x.source || ':' || x.payment_no AND d.state <> 'CANCELLED') THEN
+        RETURN powergate.api_error(409, 'this money is in a meter, or on its way there');
+    END IF;
+    PERFORM powergate.journal_post('reverse:' || j.id, 'reversal', p ->> 'reason', p_who, j.id,
+        array_agg(l.ledger ORDER BY l.line), array_agg(l.owner ORDER BY l.line), array_agg(l.account_id ORDER BY l.line),
+        array_agg(-l.amount_minor ORDER BY l.line), min(l.currency), p_now) FROM posting l WHERE l.journal_id = j.id;
+    PERFORM powergate.mark_dirty(array_agg(l.account_id), p_now) FROM posting l WHERE l.journal_id = j.id AND l.account_id IS NOT NULL;
+    PERFORM powergate.audited(p_who, 'ledger.reverse', p, 'done', p_now);
+    RETURN jsonb_build_object('journal', j.id, 'reversed_by', (SELECT id FROM journal WHERE reverses = j.id));
+END $$;
 
 -- --- freezes, events, work, the whole ---------------------------------------------------------
 

@@ -376,3 +376,29 @@ dlt645_error_text(const struct dlt645_error *x, char *out, size_t room)
 		at += n > 0 ? (size_t)n : 0;
 	}
 }
+
+void
+dlt645_mask(uint8_t *frame, size_t len)
+{
+	size_t start = 0, at;
+
+	while (start < len && frame[start] == 0xfe)
+		start++;
+	if (len - start < 12)
+		return;
+	switch (frame[start + 8]) {
+	case DLT645_CONTROL:
+	case DLT645_CLEAR_DEMAND:
+	case DLT645_CLEAR_METER:
+	case DLT645_CLEAR_EVENTS:
+		at = start + 11; /* PA, then the password */
+		break;
+	case DLT645_WRITE:
+		at = start + 15; /* DI, PA, then the password */
+		break;
+	default:
+		return;
+	}
+	for (size_t i = at; i < at + 3 && i < len; i++)
+		frame[i] = 0x33;
+}

@@ -157,7 +157,7 @@ dlt645_overheard(struct span frame, int64_t now_us, struct meter_event *ev, int 
 }
 
 const struct meter_protocol protocol_dlt645 = {"dlt645", dlt645_who, dlt645_begin, hear,
-    dlt645_silent, dlt645_signed, dlt645_paused, dlt645_overheard};
+    dlt645_silent, dlt645_signed, dlt645_paused, dlt645_overheard, dlt645_mask};
 
 const struct meter_protocol *
 meter_protocol_find(const char *name)

@@ -379,3 +379,24 @@ ctl_ledger_check(struct ctl *c)
 	buf_clear(&answer);
 	return result;
 }
+
+/* From a file or, "-", from standard input: an argument would be in everybody's process list. */
+enum ctl_exit
+ctl_password(struct ctl *c)
+{
+	const char *path = ctl_value(c, "file");
+	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	char line[32] = "";
+
+	if (f == NULL || fgets(line, sizeof line, f) == NULL) {
+		ctl_complain("cannot read %s", path);
+		return CTL_USAGE;
+	}
+	if (f != stdin)
+		fclose(f);
+	line[strcspn(line, "\r\n")] = '\0';
+	ctl_value_set(c, "file", path, true);
+	ctl_value_set(c, "password", line, false);
+	explicit_bzero(line, sizeof line);
+	return ctl_call(c);
+}

@@ -68,6 +68,8 @@ static const struct ctl_command commands[] = {
 	"relay=permitted", "Allow the customer to switch it on at the meter."),
     ORDER("meter commission", "meter=ADDRESS [--wait?=SECONDS]", "meter/commission", NULL,
 	"Adopt the meter's own count of purchases: where ours begins."),
+    SPECIAL("meter password", "meter=ADDRESS --file=PATH [--level=N]", "meter/password", true, NULL,
+	NULL, ctl_password, "Give the meter's password, six digits in a file; it is kept sealed."),
     SPECIAL(
 	"why", "meter=ADDRESS", "meter/why", false, NULL, NULL, ctl_why, "The same as meter why."),
 
@@ -123,6 +125,8 @@ static const struct ctl_command commands[] = {
 	"The newest postings; debit is positive."),
     SPECIAL("ledger check", "", "ledger/check", false, NULL, NULL, ctl_ledger_check,
 	"Do the books balance? Exit status 1 when not."),
+    WRITE("ledger reverse", "journal=N --reason=TEXT", "ledger/reverse",
+	"Post a journal the other way round; not money that is in a meter or on its way."),
     READ("event list", "[--meter=ADDRESS] [--account=ACCOUNT] [--limit=N]", "event/list",
 	"at_us kind meter account text", "What happened, in one sentence each."),
 

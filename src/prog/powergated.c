@@ -16,6 +16,7 @@
 #include "service/hooks.h"
 #include "service/intake.h"
 #include "service/reader.h"
+#include "service/seal.h"
 #include "service/signer.h"
 #include "service/witness.h"
 #include "store/db.h"
@@ -39,6 +40,7 @@ struct powergated {
 	const char *conf_path;
 	struct db *db;
 	struct signer *signer;
+	struct seal *seal;
 	struct intake *intake;
 	struct dispatch *dispatch;
 	struct gateway *gateway;
@@ -301,6 +303,10 @@ start_services(struct powergated *d, struct err *e)
 
 	if (settings_conninfo(&settings, conninfo, sizeof conninfo, e) < 0)
 		return -1;
+	d->seal = seal_new(d->loop, settings.meters.password_key, e);
+	if (d->seal == NULL)
+		return -1;
+	store_password_opener(seal_open, d->seal);
 	d->db = db_new(d->loop, conninfo, POWERGATE_SCHEMA, on_unfit, d);
 	d->signer = signer_new(d->loop, settings.signer.socket, settings.signer.patience);
 	d->intake = intake_new(d->loop, d->db, readings_stored, d);
@@ -326,6 +332,7 @@ start_services(struct powergated *d, struct err *e)
 	wired.dispatch = d->dispatch;
 	wired.billing = d->billing;
 	wired.pay = d->pay;
+	wired.seal = d->seal;
 	d->api = api_new(d->loop, settings.api.socket, &wired, e);
 	if (d->api == NULL || (d->hooks_port = hooks_listen(d->hooks, e)) < 0)
 		return -1;
@@ -352,6 +359,7 @@ stop_services(struct powergated *d)
 	pay_free(d->pay);
 	intake_free(d->intake);
 	signer_free(d->signer);
+	seal_free(d->seal);
 	db_free(d->db);
 }
 

@@ -49,6 +49,8 @@ static const struct conf_field database_fields[] = {
 static const struct conf_field meters_fields[] = {
     CONF_FIELD(struct gateway_conf, listen, CONF_TEXT, "127.0.0.1:9100", false,
 	"Address and port where meters and converters connect."),
+    CONF_FIELD(struct gateway_conf, password_key, CONF_TEXT, "", false,
+	"File with the key, 64 hex digits, that seals meters' passwords in the database."),
     CONF_RANGE(struct gateway_conf, most_sessions, CONF_INT, "15000", 1, 5000000, false,
 	"Connections kept at once; more wait in the kernel's queue."),
     CONF_TIME(struct gateway_conf, sweep_us, "sweep", "10s", SECOND_US / 10, HOUR_US, true,

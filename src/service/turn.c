@@ -3,16 +3,21 @@
 #include "base/loop.h"
 #include "service/intake.h"
 
-#include <stdio.h>
+#include <string.h>
 
 void
 turn_frame(char dir, struct span frame, int64_t at_us, void *arg)
 {
 	struct turn *t = arg;
+	uint8_t copy[512];
+	struct span shown = {copy, frame.len < sizeof copy ? frame.len : sizeof copy};
 
-	steps_add(&t->steps, at_us, dir == '>' ? "sent" : "heard", "", frame);
-	if (dir == '<')
+	memcpy(copy, frame.bytes, shown.len);
+	if (dir == '>')
+		meter_protocol_find(t->meter->protocol)->mask(copy, shown.len);
+	else
 		db_column_bytes(&t->frames, frame);
+	steps_add(&t->steps, at_us, dir == '>' ? "sent" : "heard", "", shown);
 }
 
 int64_t
@@ -87,6 +92,10 @@ on_commission_look(struct session *s, const struct answer *a, const struct err *
 
 	(void)s;
 	t->seen = *a;
+	if (e->class == ERR_REFUSED) { /* twice, and it is refused for good */
+		turn_move(t, COMMAND_DENIED, a->refusal, e->text);
+		return;
+	}
 	if (e->class != ERR_NONE || !a->has_count) {
 		turn_move(t, t->c.was == COMMAND_UNSURE ? COMMAND_DISPROVED : COMMAND_UNSENT,
 		    a->refusal, e->text);

@@ -1,5 +1,6 @@
 #include "store/store_meter.h"
 
+#include "base/log.h"
 #include "store/store_names.h"
 
 #include <stdio.h>
@@ -27,6 +28,32 @@ struct opening {
 	char identity[64];
 };
 
+static password_open_fn *opener;
+static void *opener_arg;
+
+void
+store_password_opener(password_open_fn *fn, void *arg)
+{
+	opener = fn;
+	opener_arg = arg;
+}
+
+/* A password that cannot be opened leaves the factory's: the meter will say that it is wrong. */
+static void
+password_from(struct meter *m, const char *hex)
+{
+	static const struct logctx log = {.module = "store"};
+	struct buf sealed = {0};
+	struct err e;
+
+	if (*hex == '\0' || opener == NULL)
+		return;
+	if (hex_in(&sealed, hex, &e) < 0 ||
+	    opener(buf_span(&sealed), m->address, &m->key, opener_arg) < 0)
+		log_line(&log, LOG_LEVEL_ERROR, "meter=%s its password cannot be opened", m->address);
+	buf_clear(&sealed);
+}
+
 static void
 meter_from(struct meter *m, const struct db_rows *rows, int row)
 {
@@ -36,6 +63,7 @@ meter_from(struct meter *m, const struct db_rows *rows, int row)
 	m->profile = store_intern(db_cell_text(rows, row, 7));
 	m->account_id = db_cell_int(rows, row, 8);
 	db_cell_copy(rows, row, 9, m->customer, sizeof m->customer);
+	password_from(m, db_cell_text(rows, row, 10));
 	m->zone = store_zone(db_cell_text(rows, row, 11));
 }
 
