@@ -86,14 +86,18 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(all_layers)
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(all_layers)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(all_libs)
 
-.PHONY: check check-built valgrind coverage soak bench
+.PHONY: check check-built check-san valgrind coverage soak bench
 check:
 	tools/deps build check proxy
 	+$(MAKE) --no-print-directory config.mk
 	+$(MAKE) --no-print-directory -j2 check-built
 
 check-built: all $(UNIT) $(B)/story
-	tests/run $(B) $(UNIT)
+	$(if $(SAN),CK_FORK=no ASAN_OPTIONS=detect_leaks=1) tests/run $(B) $(UNIT)
+
+# Everything again under sanitizers; the kill sweep is about system calls and is left out.
+check-san:
+	+$(MAKE) --no-print-directory SAN=address,undefined check
 
 valgrind: all $(UNIT)
 	tools/deps valgrind
@@ -121,10 +125,14 @@ $(B)/fuzz/%: tests/fuzz/%.c $(fuzz_src)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(LIB_CFLAGS) -o $@ $< $(fuzz_src) $(EVENT_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CRYPTO_LIBS)
 
+$(B)/fuzz/planted: tests/fuzz/fuzz_dlt645.c $(fuzz_src)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) -DPLANTED_OVERFLOW $(LIB_CFLAGS) -o $@ $< $(fuzz_src) $(EVENT_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CRYPTO_LIBS)
+
 .PHONY: fuzz
 fuzz: config.mk
 	tools/deps fuzz
-	+$(MAKE) --no-print-directory $(patsubst %,$(B)/fuzz/%,$(FUZZERS))
+	+$(MAKE) --no-print-directory $(patsubst %,$(B)/fuzz/%,$(FUZZERS)) $(B)/fuzz/planted
 	tests/fuzz/run $(B) $(FUZZ_RUNS) $(FUZZERS)
 
 # --- reading the sources -----------------------------------------------------------------

@@ -16,9 +16,6 @@ BEGIN
     SELECT * INTO s FROM meter_state q WHERE q.meter_id = c.meter_id FOR UPDATE;
     SELECT greatest(s.base_count, max(q.purchase)) INTO known FROM credit_delivery q
     WHERE q.meter_id = c.meter_id AND q.incarnation = s.incarnation AND q.state = 'APPLIED';
-    IF m.capability = 'none' AND EXISTS (SELECT FROM command_history h WHERE h.command_id = p_command AND h.step = 'sent') THEN
-        RETURN QUERY SELECT 'gone', NULL::bigint, NULL::text; RETURN;
-    END IF;
     IF p_count <> known THEN                    -- I11: a count nobody can explain
         UPDATE credit_delivery SET state = 'REVIEW', meter_id = c.meter_id, incarnation = s.incarnation,
             why = format('the meter counts %s purchases, we know of %s', p_count, known) WHERE id = p_delivery;
@@ -55,7 +52,7 @@ END $$;
 CREATE OR REPLACE FUNCTION door.delivery_evidence(p_delivery bigint, p_command bigint, p_epoch bigint, p_node text,
     p_count bigint, p_record jsonb, p_frames bytea[], p_verdict text, p_why text, p_now bigint)
 RETURNS text LANGUAGE plpgsql AS $$
-DECLARE d credit_delivery; e endpoint; m meter; s meter_state; verdict text := p_verdict;
+DECLARE d credit_delivery; e endpoint; m meter; s meter_state; verdict text := p_verdict; words text := p_why;
 BEGIN
     SELECT * INTO d FROM credit_delivery WHERE id = p_delivery FOR UPDATE;
     IF d.state NOT IN ('INTENT', 'VERIFYING') THEN RETURN d.state; END IF;
@@ -65,6 +62,11 @@ BEGIN
     -- I7, I13: only from the present session of a trusted endpoint, and the same meter as planned
     IF e.epoch <> p_epoch OR e.node <> p_node OR e.state <> 'claimed' OR e.held_until_us > p_now OR e.doubt_until_us > p_now THEN RETURN NULL; END IF;
     IF s.incarnation <> d.incarnation THEN verdict := 'contradictory'; END IF;
+    -- Only a meter type that was proven to refuse a count twice may be sent one twice.
+    IF verdict = 'absent' AND d.sends > 0 AND m.capability <> 'counted' THEN
+        verdict := 'contradictory';
+        words := p_why || ', and this type is not qualified to be sent the same twice';
+    END IF;
     IF verdict = 'applied' AND d.kind = 'recharge' AND NOT COALESCE(
         (p_record ->> 'count')::bigint = d.purchase % 10000 AND (p_record ->> 'amount')::bigint = d.amount_minor
         AND p_count >= d.purchase, false) THEN
@@ -77,11 +79,11 @@ BEGIN
     END IF;
     UPDATE meter_state SET purchases = p_count WHERE meter_id = d.meter_id;
     IF verdict = 'applied' THEN
-        UPDATE credit_delivery SET state = 'APPLIED', applied_us = p_now, why = p_why WHERE id = d.id;
+        UPDATE credit_delivery SET state = 'APPLIED', applied_us = p_now, why = words WHERE id = d.id;
         PERFORM powergate.delivery_done(d, p_record, p_now);
         RETURN 'APPLIED';
     ELSIF verdict IN ('burnt', 'contradictory') THEN
-        UPDATE credit_delivery SET state = 'REVIEW', why = p_why WHERE id = d.id;
+        UPDATE credit_delivery SET state = 'REVIEW', why = words WHERE id = d.id;
         PERFORM powergate.review_add(d.id, p_now);
         RETURN 'REVIEW';
     END IF;

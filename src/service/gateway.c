@@ -15,6 +15,8 @@
 
 #define CHALLENGE_US (5 * SECOND_US)
 
+struct login;
+
 struct gateway {
 	struct loop *loop;
 	struct db *db;
@@ -26,6 +28,7 @@ struct gateway {
 	void *arg;
 	struct listener *listener;
 	struct session *first; /* every session, the newest first */
+	struct login *logins;  /* asked of the database, not answered */
 	struct map *by_endpoint;
 	int count;
 	struct timer sweep, drain;
@@ -40,8 +43,6 @@ struct login {
 	struct session *s; /* NULL once it is gone */
 	struct login *next, **prev;
 };
-
-static struct login *logins;
 
 static void
 login_free(struct login *in)
@@ -137,11 +138,11 @@ on_named(struct session *s, const char *identity, bool is_dtu, void *arg)
 
 	in->g = g;
 	in->s = s;
-	in->prev = &logins;
-	in->next = logins;
-	if (logins != NULL)
-		logins->prev = &in->next;
-	logins = in;
+	in->prev = &g->logins;
+	in->next = g->logins;
+	if (g->logins != NULL)
+		g->logins->prev = &in->next;
+	g->logins = in;
 	store_session_open(
 	    g->db, identity, is_dtu, g->node, session_peer(s), loop_now_us(g->loop), on_opened, in);
 }
@@ -178,7 +179,7 @@ on_closed(struct session *s, const char *why, void *arg)
 		session_set_next(p, session_next(s));
 	}
 	g->count--;
-	for (struct login *in = logins; in != NULL; in = in->next)
+	for (struct login *in = g->logins; in != NULL; in = in->next)
 		if (in->s == s)
 			in->s = NULL;
 	if (is_current(g, s)) {

@@ -21,7 +21,7 @@ struct item {
 	struct buf body;
 	uint8_t sha[32];
 	char actor[40];
-	int64_t received_us;
+	int64_t received_us, deadline_us;
 	pay_fn *fn;
 	void *arg;
 };
@@ -29,7 +29,7 @@ struct item {
 struct batch {
 	struct pay *p;
 	int n;
-	struct item *items[];
+	struct item *items[]; /* NULL once its sender has lost patience */
 };
 
 struct pay {
@@ -41,8 +41,8 @@ struct pay {
 	int waiting;
 	struct batch *redo[64]; /* halves of one that failed as a whole */
 	int nredo;
-	bool flying;
-	struct timer poke;
+	struct batch *flying;
+	struct timer poke, impatience;
 	struct db_column columns[16];
 	struct logctx log;
 };
@@ -110,6 +110,7 @@ put_row(struct pay *p, const struct item *i)
 	db_column_text(&c[15], m->note);
 }
 
+/* Whether the sender still waits for it or not, the work it makes is there. */
 static void
 answer_row(struct pay *p, struct item *i, const struct db_rows *rows, int row)
 {
@@ -120,6 +121,10 @@ answer_row(struct pay *p, struct item *i, const struct db_rows *rows, int row)
 	    .suspense = strcmp(db_cell_text(rows, row, 3), "suspense") == 0,
 	};
 
+	if (strcmp(outcome, "accepted") == 0)
+		p->fn(db_cell_int(rows, row, 5), p->arg);
+	if (i == NULL)
+		return;
 	if (strcmp(outcome, "duplicate") == 0) {
 		a.outcome = PAY_DUPLICATE;
 	} else if (strncmp(outcome, "conflict", 8) == 0) {
@@ -129,8 +134,6 @@ answer_row(struct pay *p, struct item *i, const struct db_rows *rows, int row)
 			    : "this payment_no came before with other data";
 		slog(p, LOG_LEVEL_ERROR, "source=%s payment=%s conflict: %s", i->m.source,
 		    i->m.payment_no, a.why);
-	} else {
-		p->fn(db_cell_int(rows, row, 5), p->arg);
 	}
 	item_answer(i, &a);
 }
@@ -150,6 +153,19 @@ note_committed(struct pay *p, const struct db_rows *rows)
 		db_ask(p->db, &committed, NULL, NULL, db_array(&batch), db_array(&at));
 	db_column_free(&batch);
 	db_column_free(&at);
+}
+
+/* Only those whose senders still wait. */
+static int
+batch_shrink(struct batch *b)
+{
+	int n = 0;
+
+	for (int k = 0; k < b->n; k++)
+		if (b->items[k] != NULL)
+			b->items[n++] = b->items[k];
+	b->n = n;
+	return n;
 }
 
 /* The whole was refused: some row in it is bad.  Halves find it without harming the others. */
@@ -175,19 +191,20 @@ on_settled(const struct db_rows *rows, const struct err *e, void *arg)
 	struct batch *b = arg;
 	struct pay *p = b->p;
 
-	p->flying = false;
+	p->flying = NULL;
 	if (rows != NULL) {
 		note_committed(p, rows);
 		for (int row = 0; row < db_rows_count(rows); row++)
 			answer_row(p, b->items[db_cell_int(rows, row, 0) - 1], rows, row);
-	} else if (b->n > 1 && (e->class == ERR_REFUSED || e->class == ERR_BUG) && p->nredo < 60) {
+	} else if (batch_shrink(b) > 1 && (e->class == ERR_REFUSED || e->class == ERR_BUG) && p->nredo < 60) {
 		halve(p, b);
 	} else {
 		bool away = e->class == ERR_RETRY || e->class == ERR_UNCERTAIN;
 		struct pay_answer a = {.outcome = away ? PAY_UNAVAILABLE : PAY_REFUSED, .why = e->text};
 
-		slog(p, LOG_LEVEL_ERROR, "%d payment%s not settled: %s", b->n, b->n == 1 ? "" : "s",
-		    e->text);
+		if (b->n > 0)
+			slog(p, LOG_LEVEL_ERROR, "%d payment%s not settled: %s", b->n,
+			    b->n == 1 ? "" : "s", e->text);
 		for (int k = 0; k < b->n; k++)
 			item_answer(b->items[k], &a);
 	}
@@ -263,18 +280,60 @@ pay_poke(void *arg)
 	struct db_column *c = p->columns;
 	struct batch *b;
 
-	if (p->flying || (b = next_batch(p)) == NULL)
+	if (p->flying != NULL)
+		return;
+	while ((b = next_batch(p)) != NULL && batch_shrink(b) == 0)
+		free(b);
+	if (b == NULL)
 		return;
 	for (int k = 0; k < 16; k++)
 		db_column_clear(&c[k]);
 	for (int k = 0; k < b->n; k++)
 		put_row(p, b->items[k]);
-	p->flying = true;
+	p->flying = b;
 	db_ask(p->db, &settle, on_settled, b, db_array(&c[0]), db_array(&c[1]), db_array(&c[2]),
 	    db_array(&c[3]), db_array(&c[4]), db_array(&c[5]), db_array(&c[6]), db_array(&c[7]),
 	    db_array(&c[8]), db_array(&c[9]), db_array(&c[10]), db_array(&c[11]), db_array(&c[12]),
 	    db_array(&c[13]), db_array(&c[14]), db_array(&c[15]), db_text(b->items[0]->actor),
 	    db_int(loop_now_us(p->loop)));
+}
+
+/* --- a database that does not answer ------------------------------------------------------ */
+
+/* What flies may still be settled; its sender asks again and then hears of it. */
+static void
+batch_give_up(struct batch *b, int64_t mono_us)
+{
+	const struct pay_answer a = {.outcome = PAY_UNAVAILABLE, .why = "the database is away"};
+
+	for (int k = 0; k < b->n; k++)
+		if (b->items[k] != NULL && b->items[k]->deadline_us <= mono_us) {
+			item_answer(b->items[k], &a);
+			b->items[k] = NULL;
+		}
+}
+
+static void
+pay_impatient(void *arg)
+{
+	struct pay *p = arg;
+	const struct pay_answer a = {.outcome = PAY_UNAVAILABLE, .why = "the database is away"};
+	int64_t mono = loop_mono_us(p->loop);
+	struct item *i;
+
+	if (p->flying != NULL)
+		batch_give_up(p->flying, mono);
+	for (int k = 0; k < p->nredo; k++)
+		batch_give_up(p->redo[k], mono);
+	while ((i = p->first) != NULL && i->deadline_us <= mono) {
+		p->first = i->next;
+		if (p->first == NULL)
+			p->last = &p->first;
+		p->waiting--;
+		item_answer(i, &a);
+	}
+	if (p->flying != NULL || p->first != NULL)
+		timer_start(&p->impatience, p->loop, SECOND_US / 4, pay_impatient, p);
 }
 
 /* --- outside ------------------------------------------------------------------------------ */
@@ -301,6 +360,7 @@ pay_free(struct pay *p)
 	if (p == NULL)
 		return;
 	timer_stop(&p->poke);
+	timer_stop(&p->impatience);
 	while ((i = p->first) != NULL) {
 		p->first = i->next;
 		buf_clear(&i->body);
@@ -323,12 +383,15 @@ pay_settle(struct pay *p, const struct payment *m, struct span body, const char 
 	EVP_Digest(body.bytes, body.len, i->sha, &len, EVP_sha256(), NULL);
 	snprintf(i->actor, sizeof i->actor, "%s", actor);
 	i->received_us = received_us;
+	i->deadline_us = loop_mono_us(p->loop) + PATIENCE_US;
 	i->fn = fn;
 	i->arg = arg;
 	*p->last = i;
 	p->last = &i->next;
 	p->waiting++;
 	loop_defer(&p->poke, p->loop, pay_poke, p);
+	if (!timer_running(&p->impatience))
+		timer_start(&p->impatience, p->loop, PATIENCE_US, pay_impatient, p);
 }
 
 int64_t
