@@ -142,6 +142,9 @@ BEGIN
             UPDATE command q SET state = CASE WHEN why LIKE 'expire:%' THEN 'expired' ELSE 'cancelled' END,
                 ended_us = p_now, outcome = why WHERE q.id = c.id;
             PERFORM powergate.history(c.id, split_part(why, ':', 1), why, p_now);
+            -- the wish of a trip that did not leave lapses with it, or nobody would decide anew
+            UPDATE meter_state s SET relay_wanted = 'closed', wanted_why = why
+            WHERE s.meter_id = c.meter_id AND s.generation = c.generation AND c.reason = 'ARREARS' AND s.relay_wanted = 'open';
             PERFORM powergate.mark_dirty(ARRAY[m.account_id], p_now) FROM meter m WHERE m.id = c.meter_id AND m.account_id IS NOT NULL;
             CONTINUE;
         END IF;

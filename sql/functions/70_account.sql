@@ -57,6 +57,11 @@ BEGIN
             PERFORM powergate.relay_want(r.meter, r.wanted, r.reason, r.why, r.payment, 'powergated', p_now, r.expires);
             SELECT m.endpoint_id INTO e FROM meter m WHERE m.id = r.meter;
         END IF;
+        IF r.payment > s.told_payment THEN      -- "paid" is said when it is posted, "on the meter" when that is proven
+            PERFORM powergate.customer_notice('paid:' || q.id, 'paid', r.account, NULL,
+                jsonb_build_object('payment', q.id, 'payment_no', q.payment_no, 'amount_minor', q.amount_minor), p_now, 86400000000)
+            FROM payment q WHERE q.account_id = r.account AND q.id > s.told_payment AND q.id <= r.payment;
+        END IF;
         level_id := NULL;
         IF r.notice IS NOT NULL THEN
             level_id := powergate.customer_notice(format('%s:%s:%s:%s', r.notice, r.account, COALESCE(r.level::text, '-'), r.version),
@@ -69,6 +74,7 @@ BEGIN
         END IF;
         UPDATE account_state SET dirty_us = NULL, look_again_us = r.look_again,
             carry_nano = COALESCE(r.carry, carry_nano), period = COALESCE(r.period, period),
+            told_payment = greatest(told_payment, COALESCE(r.payment, 0)),
             period_wh = COALESCE(r.period_wh, period_wh), unrated_why = r.unrated,
             warned_level = CASE WHEN r.rearm THEN NULL ELSE COALESCE(r.warned, warned_level) END,
             final_notice = CASE WHEN r.rearm THEN NULL WHEN r.notice = 'final' THEN COALESCE(level_id, final_notice) ELSE final_notice END

@@ -57,6 +57,7 @@ CREATE TABLE account_state (
     carry_nano    bigint NOT NULL DEFAULT 0, -- exact charge less what was posted, 10^-9 major units
     warned_level  bigint,                    -- lowest level already warned of, NULL when armed
     final_notice  bigint,                    -- notice.id of "you will be cut off"
+    told_payment  bigint NOT NULL DEFAULT 0, -- newest payment whose receipt the customer was told
     unrated_why   text                       -- a price is missing: nothing is tripped on this
 ) WITH (fillfactor = 70);
 CREATE INDEX account_state_dirty ON account_state (dirty_us) WHERE dirty_us IS NOT NULL;

@@ -53,14 +53,14 @@ on_noted(const struct db_rows *rows, const struct err *e, void *arg)
 	n->fn(n->arg);
 }
 
-/* 30 s, 2 min, 10 min, 1 h, then every 3 h */
+/* After the first, second, ... attempt; the last for all that follow. */
 static int64_t
 pause_us(int attempts)
 {
 	static const int64_t seconds[] = {2, 30, 120, 600, 3600, 10800};
 	int last = (int)(sizeof seconds / sizeof *seconds) - 1;
 
-	return seconds[attempts < last ? attempts : last] * SECOND_US;
+	return seconds[attempts - 1 < last ? attempts - 1 : last] * SECOND_US;
 }
 
 static void

@@ -153,11 +153,14 @@ def misfit(db):
 
     there = db.value("SELECT door.schema()")
     db.run("CREATE OR REPLACE FUNCTION door.schema() RETURNS text LANGUAGE sql AS 'SELECT ''1:0123456789abcdef'''")
+    db.run("INSERT INTO powergate.endpoint (identity, kind, node, epoch) VALUES ('999999999999', 'meter', 'a', 1)")
     d = gate.Daemon(BUILD, db, start=False)
     code, lines = ends(d)
     gate.ok(code == 3 and len(lines) == 1 and "1:0123456789abcdef" in lines[0] and there in lines[0] and
             "powergatectl migrate" in lines[0],
             "a database of another schema: exit code 3, and one line says which and what to do", f"{code} {lines}")
+    left = db.value("SELECT count(*) FROM powergate.endpoint WHERE identity = '999999999999' AND closed_us IS NULL")
+    gate.ok(left == 1, "nothing is done to such a database", left)
     db.run(f"CREATE OR REPLACE FUNCTION door.schema() RETURNS text LANGUAGE sql AS 'SELECT ''{there}'''")
 
     d = gate.Daemon(BUILD, db, conninfo=db.database("empty"), start=False)

@@ -182,8 +182,8 @@ def work(daemon, cause, meter=None):
 
 
 def cash(daemon, account, minor):
-    daemon.order("payment/cash", account=account, amount_minor=minor, currency="CNY",
-                 payment_no=f"cash-{account}-{time.monotonic_ns()}", paid_us=int(time.time() * 1e6), terminal="till")
+    daemon.order("payment/cash", account=account, amount_minor=str(minor),
+                 payment_no=f"cash-{account}-{time.monotonic_ns()}")
 
 
 # --- notices --------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ class Sink:
         """To be given to a daemon that has not been started."""
         secret = daemon.write("notice.secret", gate.new_secret() + "\n")
         return {"notify": {"url": f"http://127.0.0.1:{self.server.server_port}/notices", "secret_file": secret,
-                           "sweep": "0.2s"}}
+                           "sweep": "200ms"}}
 
     def told(self, kind, account=None):
         return [n for n in list(self.taken)

@@ -143,7 +143,10 @@ class Process:
 # --- PostgreSQL -----------------------------------------------------------------------------
 
 class Cluster:
-    """A PostgreSQL of its own with the schema in it, and the directory everything lives in."""
+    """A PostgreSQL of its own with the schema in it, and the directory everything lives in.
+
+    disk_mb: its data lies on a tmpfs of that size (only root can; a PermissionError otherwise).
+    """
 
     def __init__(self, build, schema=True, disk_mb=0):
         self.build = os.path.abspath(build)
@@ -158,8 +161,7 @@ class Cluster:
                 self._mount(disk_mb)
             self.conninfo = self._pg("start")
             if schema:
-                self.migrate(self.conninfo)
-                self.run(f"INSERT INTO powergate.principal VALUES ({os.getuid()}, 'tester', 'admin', 0)")
+                self.prepare()
         except BaseException:
             self.close()
             raise
@@ -167,8 +169,10 @@ class Cluster:
     def _mount(self, megabytes):
         disk = os.path.join(self.dir, "disk")
         os.mkdir(disk)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0755", "powergate-test", disk],
-                       check=True, capture_output=True)
+        p = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0755", "powergate-test", disk],
+                           check=False, capture_output=True, text=True)
+        if p.returncode != 0:
+            raise PermissionError(p.stderr.strip())
         self.mounted = True
         self.disk = disk
         self.base = os.path.join(disk, "pg")
@@ -185,6 +189,7 @@ class Cluster:
         self._pg("stop")
         if self.mounted:
             subprocess.run(["umount", self.disk], check=False)
+            self.mounted = False
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def _pg(self, word):
@@ -206,9 +211,11 @@ class Cluster:
     def down(self, mode="fast"):
         return self._server("-m", mode, "stop")
 
-    def migrate(self, conninfo):
-        subprocess.run([os.path.join(self.build, "powergatectl"), "migrate", "--db", conninfo, "--sql",
+    def prepare(self):
+        """The schema, and who runs the tests as its first principal."""
+        subprocess.run([os.path.join(self.build, "powergatectl"), "migrate", "--db", self.conninfo, "--sql",
                         os.path.join(ROOT, "sql")], check=True, stdout=subprocess.PIPE)
+        self.run(f"INSERT INTO powergate.principal VALUES ({os.getuid()}, 'tester', 'admin', 0)")
 
     def database(self, name):
         """Another, empty database of this cluster: its conninfo."""
