@@ -14,7 +14,7 @@ enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARN = 4, LOG_LEVEL_INFO = 6, LO
 
 struct logctx {
 	const char *module; /* static text */
-	char who[96];       /* "peer=... meter=...", may be empty */
+	char who[64];       /* "peer=... meter=...", may be empty */
 };
 
 void log_line(const struct logctx *ctx, enum log_level level, const char *fmt, ...)

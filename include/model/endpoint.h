@@ -10,7 +10,7 @@
 
 struct endpoint {
 	int64_t id, epoch;
-	char identity[64];
+	char identity[41];
 	bool claimed; /* else quarantined: kept, listed, and nothing is asked of it */
 	bool live;    /* the site is not in observe mode */
 	int n;

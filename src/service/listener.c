@@ -154,7 +154,7 @@ listener_new(struct loop *l, const char *address, listener_fn *fn, void *arg, st
 	n->fd = fd;
 	n->port = port;
 	n->log.module = "listener";
-	snprintf(n->log.who, sizeof n->log.who, "address=%.60s", address);
+	snprintf(n->log.who, sizeof n->log.who, "address=%.50s", address);
 	n->readable = event_new(loop_base(l), fd, EV_READ | EV_PERSIST, on_readable, n);
 	event_add(n->readable, NULL);
 	return n;

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/map.h"
 #include "store/db.h"
 
 #include <openssl/evp.h>
@@ -212,31 +213,43 @@ on_settled(const struct db_rows *rows, const struct err *e, void *arg)
 	pay_poke(p);
 }
 
-static bool
-same_key(const struct item *x, const struct item *y)
+/* The two keys of a payment, each as one number: equal numbers are looked at closely. */
+static int64_t
+key_number(const struct item *i, const char *name)
 {
-	return strcmp(x->m.source, y->m.source) == 0 &&
-	       (strcmp(x->m.payment_no, y->m.payment_no) == 0 ||
-		   strcmp(x->m.event_id, y->m.event_id) == 0);
+	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+
+	for (const char *p = i->m.source; *p != '\0'; p++)
+		h = (h ^ (uint8_t)*p) * 0x100000001b3u;
+	h = (h ^ 0xff) * 0x100000001b3u;
+	for (; *name != '\0'; name++)
+		h = (h ^ (uint8_t)*name) * 0x100000001b3u;
+	return (int64_t)h;
 }
 
-/* A true repeat hangs on the first.  The same key with other content waits for the next
- * statement, which then sees the conflict in the tables. */
+/* A true repeat hangs on the first.  The same key with other content, or two keys that merely
+ * share a number, wait for the next statement, which then sees the other in the tables. */
 static bool
-gather(struct batch *b, struct item *i, bool *waits)
+gather(struct map *keys, struct item *i, bool *waits)
 {
-	for (int k = 0; k < b->n; k++)
-		if (same_key(b->items[k], i)) {
-			if (memcmp(b->items[k]->sha, i->sha, sizeof i->sha) == 0 &&
-			    strcmp(b->items[k]->m.event_id, i->m.event_id) == 0) {
-				i->repeats = b->items[k]->repeats;
-				b->items[k]->repeats = i;
-			} else {
-				*waits = true;
-			}
-			return true;
-		}
-	return false;
+	int64_t no = key_number(i, i->m.payment_no), event = ~key_number(i, i->m.event_id);
+	struct item *first = map_get(keys, no);
+
+	if (first == NULL)
+		first = map_get(keys, event);
+	if (first == NULL) {
+		map_put(keys, no, i);
+		map_put(keys, event, i);
+		return false;
+	}
+	*waits = memcmp(first->sha, i->sha, sizeof i->sha) != 0 ||
+		 strcmp(first->m.event_id, i->m.event_id) != 0 ||
+		 strcmp(first->m.source, i->m.source) != 0;
+	if (!*waits) {
+		i->repeats = first->repeats;
+		first->repeats = i;
+	}
+	return true;
 }
 
 static struct batch *
@@ -244,6 +257,7 @@ next_batch(struct pay *p)
 {
 	struct batch *b;
 	struct item *later = NULL, **tail = &later, *i;
+	struct map *keys;
 
 	if (p->nredo > 0)
 		return p->redo[--p->nredo];
@@ -251,13 +265,14 @@ next_batch(struct pay *p)
 		return NULL;
 	b = mem_new(sizeof *b + MOST_A_BATCH * sizeof *b->items);
 	b->p = p;
+	keys = map_new();
 	while ((i = p->first) != NULL && b->n < MOST_A_BATCH) {
 		bool waits = false;
 
 		p->first = i->next;
 		p->waiting--;
 		i->next = NULL;
-		if (!gather(b, i, &waits)) {
+		if (!gather(keys, i, &waits)) {
 			b->items[b->n++] = i;
 		} else if (waits) {
 			*tail = i;
@@ -265,6 +280,7 @@ next_batch(struct pay *p)
 			p->waiting++;
 		}
 	}
+	map_free(keys);
 	*tail = p->first;
 	p->first = later;
 	for (p->last = &p->first; *p->last != NULL;)

@@ -340,7 +340,7 @@ static void
 named(struct session *s, const char *identity, bool is_dtu)
 {
 	snprintf(s->identity, sizeof s->identity, "%s", identity);
-	snprintf(s->log.who, sizeof s->log.who, "peer=%.40s %s=%s", s->link->peer,
+	snprintf(s->log.who, sizeof s->log.who, "peer=%.26s %s=%.22s", s->link->peer,
 	    is_dtu ? "dtu" : "meter", s->identity);
 	s->state = SESSION_NAMED;
 	timer_start(&s->timer, s->loop, s->conf->greeting_us, on_greeting_over, s);

@@ -25,7 +25,7 @@ static const struct db_stmt node_start = {"node_start", DB_COMMANDS, true, 0,
 struct opening {
 	store_opened_fn *fn;
 	void *arg;
-	char identity[64];
+	char identity[41];
 };
 
 static password_open_fn *opener;

@@ -3,7 +3,7 @@
 # the ledger can be added to and nothing else.
 #   tests/it/payments.sh BUILD-DIR
 PYTHONPATH=$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec python3 - "$@" <<'PY'
-import collections, concurrent.futures, json, math, os, signal, sys, threading, time
+import collections, concurrent.futures, glob, json, math, os, shutil, signal, sys, time
 import gate
 
 BUILD = sys.argv[1]
@@ -172,7 +172,7 @@ def rotation(d):
 
 
 def suspense(db, d):
-    cases = [("an account nobody has", "R9", {}), ("a meter nobody has", None, {"meter_no": "999999999999"}),
+    cases = [("an account nobody has", "R99", {}), ("a meter nobody has", None, {"meter_no": "999999999999"}),
              ("the meter of another account", "R1", {"meter_no": OTHERS}),
              ("a meter without account", None, {"meter_no": NOBODYS}), ("another currency", "R1", {"currency": "USD"})]
     receipts = {}
@@ -202,7 +202,7 @@ def assigning(db, d, sim, receipts):
              d.ctl("payment", "assign", receipts[4], "L1", "--reason", "it is in dollars")[0]]
     gate.ok(all(tries) and db.counts() == before,
             "not assigned: to nobody, without a reason, a payment nobody made, to another currency", tries)
-    code, out, err = d.ctl("payment", "assign", receipts[0], "L1", "--reason", "the payer wrote R9 for L1")
+    code, out, err = d.ctl("payment", "assign", receipts[0], "L1", "--reason", "the payer wrote R99 for L1")
     gate.ok(code == 0, "powergatectl assigns a payment to a local account", err)
     came = gate.comes(lambda: sim.truth("credit", WALLET), 15)
     gate.ok(came and [c["amount_minor"] for c in sim.truth("credit", WALLET)] == [7000],
@@ -282,6 +282,60 @@ def database_away(db, d):
     gate.ok(not lost and seen == [["151", str(151 * 300)]],
             "the database crashes under 150 payments: each repeated until 200, each there once", f"{seen} {lost} {answers}")
     gate.ok(set(answers) <= {200, 503}, "and nobody heard anything but 200 and 503", answers)
+
+
+def crash_while_committing(db, d):
+    """The server dies with the rows ready and the commit not yet on its disk."""
+    if not shutil.which("strace"):
+        gate.skip("strace is not installed (tools/deps check)")
+        return
+    unsaid = told = 0
+    for n in range(4):
+        with open(db.base + "/data/postmaster.pid", encoding="utf-8") as f:
+            master = f.readline().strip()
+        with open(f"/proc/{master}/task/{master}/children", encoding="utf-8") as f:
+            servers = [word for pid in f.read().split() for word in ("-p", pid)]
+        log = [word for path in glob.glob(db.base + "/data/pg_wal/0*") for word in ("-P", path)]
+        slow = gate.Process(["strace", *log, "-e", "inject=pwrite64,fdatasync:delay_enter=3000000", *servers], db.dir + "/slow")
+        with open(slow.log_path, encoding="utf-8") as f:
+            gate.until(lambda: f.read().count("attached") or False, 5, "strace's start")
+        time.sleep(0.2)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            job = pool.submit(d.pay, "R7", 500, f"D-commit{n}", timeout=30)
+            time.sleep(0.4)
+            db.down("immediate")
+            slow.stop()
+            early = job.done() and job.result().status == 200
+            db.up()
+            kept = db.value("SELECT count(*) FROM powergate.payment WHERE payment_no = :'no'", no=f"D-commit{n}")
+            told += early
+            unsaid += early and kept == 0
+            job.result()
+        gate.until(d.healthy, 15)
+    gate.ok(not told, "while the commit is not on the disk nobody is told 200",
+            f"{told} of 4 were, and {unsaid} of those payments are gone")
+    gate.ok(gate.comes(lambda: all(d.pay("R7", 500, f"D-commit{n}").status == 200 for n in range(4)), 15) and
+            db.value("SELECT sum(amount_minor) FROM powergate.payment WHERE account_no = 'R7'") == 2000,
+            "sent again, each is there once")
+
+
+def not_confirmed(db, d):
+    """A standby that does not confirm: a commit that was not waited for is none."""
+    db.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    db.run("SELECT pg_reload_conf()")
+    time.sleep(0.3)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        job = pool.submit(d.pay, "R8", 600, "D-standby", timeout=20)
+        waits = gate.comes(lambda: db.rows("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep' "
+                                           "AND query LIKE '%payment_settle%'"), 5)
+        first = job.result()
+        again = d.pay("R8", 600, "D-standby", timeout=20)
+    db.run("SET synchronous_commit = local; ALTER SYSTEM RESET synchronous_standby_names")
+    db.run("SELECT pg_reload_conf()")
+    gate.ok(waits and (first.status, again.status) == (503, 503),
+            "503 while the standby does not confirm, to the repeat as well", f"{first}, {again}")
+    gate.ok(gate.comes(lambda: d.pay("R8", 600, "D-standby").status == 200, 15) and
+            db.value("SELECT count(*) FROM powergate.payment WHERE account_no = 'R8'") == 1, "then it is a 200, once")
 
 
 def database_stopped(db, d):
@@ -390,10 +444,10 @@ def reversing(db):
 
 
 with gate.Cluster(BUILD) as db, gate.Daemon(BUILD, db) as d:
-    for n in range(1, 7):
+    for n in range(1, 9):
         d.remote(f"R{n}")
     d.local("L1", WALLET)
-    d.remote("R7", OTHERS)
+    d.remote("R9", OTHERS)
     d.order("meter/add", meter=NOBODYS, profile="remote", site="here")
     with gate.Sim(BUILD, d, [{"address": WALLET, "profile": "wallet-esam", "opened": "yes", "customer": WALLET, "watts": 0}]) as sim:
         sim.online(1)
@@ -408,6 +462,8 @@ with gate.Cluster(BUILD) as db, gate.Daemon(BUILD, db) as d:
     crowd(db, d)
     desk(db, d)
     database_away(db, d)
+    crash_while_committing(db, d)
+    not_confirmed(db, d)
     database_stopped(db, d)
     ledger(db, d)
     reversing(db)

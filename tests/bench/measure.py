@@ -1,0 +1,380 @@
+"""The parts of the benchmark in order; see tests/bench/run.
+
+Each part has a database of its own, registers its meters by SQL and starts what it needs; when it
+cannot be taken, its figures say "skipped" and why, and the next part goes on.
+"""
+import contextlib
+import os
+import platform
+import re
+import resource
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import gate  # noqa: E402
+
+BUILD = os.path.abspath(sys.argv[1])
+PARTS = sys.argv[2:] or ["frames", "sessions", "ingest", "webhooks", "restore"]
+FLEET = 10_000      # sessions held
+ACCOUNTS = 2_000    # that payments go to
+ONLINE = 1_000      # meters while payments are timed
+POLL_S = 5          # each of them is read so often meanwhile
+PAYMENTS = 800      # timed, a round trip
+RATE = 40           # payments a second
+DAEMON_OPTIONS = "options='-c jit=off'"
+
+values = {}
+wrong = []
+
+
+# --- figures ----------------------------------------------------------------------------------
+
+def figure(name, value, unit):
+    values[name] = value
+    digits = 3 if abs(value) < 100 else 0
+    print(f"{name} {value:.{digits}f} {unit}", flush=True)
+
+
+def ratio(name, ours, bare):
+    if ours in values and bare in values and values[bare] > 0:
+        figure(f"{name}_ratio", values[ours] / values[bare], "x")
+
+
+def remark(text):
+    print(f"# {text}", flush=True)
+
+
+def right(good, what):
+    """What must be true of any run; the last line sums it up."""
+    if not good:
+        wrong.append(what)
+        remark(f"WRONG: {what}")
+
+
+def program(name, *words, seconds=90):
+    """Runs one of the C programs and takes its figures; the remarks it made come back."""
+    done = subprocess.run([f"{BUILD}/tests/bench/{name}", *map(str, words)], capture_output=True, text=True,
+                          timeout=seconds, check=False)
+    remarks = []
+    for line in done.stdout.splitlines():
+        found = re.fullmatch(r"(\w+) (-?[\d.]+) (\S+)", line)
+        if found:
+            figure(found[1], float(found[2]), found[3])
+        else:
+            remarks.append(line.lstrip("# "))
+    if done.returncode != 0 or done.stderr.strip():
+        raise RuntimeError(f"{name}: {done.stderr.strip().splitlines()[-1:] or done.returncode}")
+    return remarks
+
+
+# --- what is measured upon --------------------------------------------------------------------
+
+REGISTER = """
+SET search_path = powergate;
+INSERT INTO site (name, zone, currency) VALUES ('here', 'Asia/Shanghai', 'CNY') ON CONFLICT DO NOTHING;
+INSERT INTO tariff (name, currency) VALUES ('flat', 'CNY') ON CONFLICT DO NOTHING;
+INSERT INTO tariff_step SELECT id, 0, 500000 FROM tariff ON CONFLICT DO NOTHING;
+WITH made AS (
+    INSERT INTO account (number, site_id, fee_mode, tariff_id, warn_minor, created_us)
+    SELECT :'letter' || lpad(n::text, 6, '0'), s.id, :'mode', t.id, '{1000,500}', 0
+    FROM generate_series(:'first'::bigint, :'first'::bigint + :'count'::bigint - 1) n, site s, tariff t RETURNING id)
+INSERT INTO account_state (account_id) SELECT id FROM made;
+WITH addresses AS (
+    SELECT a.id AS account, a.site_id, lpad((:'base'::bigint + substr(a.number, 2)::bigint)::text, 12, '0') AS address
+    FROM account a WHERE a.number LIKE :'letter' || '%' AND substr(a.number, 2)::bigint >= :'first'::bigint),
+ends AS (
+    INSERT INTO endpoint (identity, kind, state) SELECT address, 'meter', 'claimed' FROM addresses RETURNING id, identity),
+made AS (
+    INSERT INTO meter (address, profile, capability, site_id, account_id, endpoint_id, customer, created_us)
+    SELECT t.address, :'profile', CASE :'mode' WHEN 'local' THEN 'counted' ELSE 'none' END, t.site_id, t.account, e.id,
+        t.address, 0 FROM addresses t JOIN ends e ON e.identity = t.address RETURNING id)
+INSERT INTO meter_state (meter_id, base_count, base_bought, base_by, account_open)
+SELECT id, 0, 0, 'bench', :'mode' = 'local' FROM made;
+"""
+
+# Cut off for arrears by us: the balance is below nothing, and the open relay is our own wish.
+CUT_OFF = """
+SET search_path = powergate;
+SELECT count(journal_post('bench:' || s.account_id, 'charge', 'used', 'bench', NULL, ARRAY['prepaid', 'energy'],
+    ARRAY['', ''], ARRAY[s.account_id, NULL], ARRAY[100, -100]::bigint[], 'CNY', 1)) FROM account_state s;
+INSERT INTO command (key, meter_id, kind, priority, order_us, rank, state, task, cause, created_by, generation, reason,
+    due_us, created_us, ended_us)
+SELECT 'relay:' || id || ':1', id, 'relay', 2, 1, 1, 'done', '{"relay": "open"}', 'credit is used up', 'bench', 1, 'ARREARS',
+    1, 1, 1 FROM meter;
+UPDATE meter_state SET relay_wanted = 'open', relay_seen = 'open', generation = 1, wanted_us = 1, seen_us = 1;
+"""
+
+
+def register(db, conninfo, letter, first, count, base):
+    db.psql(REGISTER, conninfo=conninfo, letter=letter, first=first, count=count, base=base,
+            mode="remote" if letter == "R" else "local", profile="remote" if letter == "R" else "wallet-esam")
+
+
+def database(db, name):
+    conninfo = db.database(name)
+    db.migrate(conninfo)
+    return conninfo
+
+
+def settled(db, conninfo):
+    """Statistics as autovacuum would have them, and no checkpoint waiting to happen."""
+    db.psql("VACUUM ANALYZE; CHECKPOINT", conninfo=conninfo)
+
+
+def count(db, conninfo, sql):
+    return db.value(sql, conninfo=conninfo)
+
+
+def private_bytes(pid):
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+        return 1024 * sum(int(n) for n in re.findall(r"^Private_(?:Clean|Dirty): +(\d+)", f.read(), re.M))
+
+
+def cpu_us(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        after = f.read().rsplit(")", 1)[1].split()
+    return (int(after[11]) + int(after[12])) * 1_000_000 / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def daemon(db, conninfo, poll, **sections):
+    settings = {"reading": {"poll_interval": poll, "freeze_window": "12h", "freeze_days": 1},
+                "meters": {"most_sessions": 19000}, "hooks": {"keep_alive": True}}
+    for section, more in sections.items():
+        settings.setdefault(section, {}).update(more)
+    d = gate.Daemon(BUILD, db, settings, conninfo=conninfo)
+    try:
+        yield d
+    finally:
+        d.process.signal(15)
+        if d.process.wait(3) is None:  # it drains for longer than is of interest here
+            d.kill()
+
+
+class Fleet:
+    """powergate-sim --fleet; its log is all that is kept of it."""
+
+    def __init__(self, db, d, n, first, *options):
+        where = db.place("f")
+        self.process = gate.Process(
+            [f"{BUILD}/powergate-sim", "--connect", f"127.0.0.1:{d.meters_port}", "--fleet", str(n), f"{first:012d}",
+             *options], f"{where}/sim.log")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stop()
+
+
+ONLINE_SQL = "SELECT count(*) FROM powergate.endpoint WHERE epoch > 0 AND closed_us IS NULL AND state = 'claimed'"
+
+
+# --- the parts --------------------------------------------------------------------------------
+
+def frames(_db):
+    program("frames")
+    ratio("frames_parsed", "frames_parsed_per_second", "frames_touched_per_second_bare")
+
+
+def sessions(db):
+    at = database(db, "sessions")
+    register(db, at, "R", 1, FLEET, 100_000_000)
+    settled(db, at)
+    # Polls are spread over a quarter of the interval after the login: by then each was read once.
+    with daemon(db, at, "60s") as d, contextlib.ExitStack() as stack:
+        time.sleep(1)
+        before = private_bytes(d.process.pid)
+        stack.enter_context(Fleet(db, d, FLEET, 100_000_001))
+        gate.until(lambda: count(db, at, ONLINE_SQL) == FLEET, 60, "the fleet's login", every=0.2)
+        read = "SELECT count(DISTINCT meter_id) FROM powergate.reading"
+        gate.until(lambda: count(db, at, read) == FLEET, 60, "reading every meter once", every=1)
+        time.sleep(4)
+        remark(f"sessions: named, loaded, and every meter read once ({count(db, at, read)} meters)")
+        figure("idle_sessions_held", count(db, at, ONLINE_SQL), "sessions")
+        figure("session_bytes_each", (private_bytes(d.process.pid) - before) / FLEET, "bytes")
+        busy = cpu_us(d.process.pid)
+        time.sleep(5)
+        figure("idle_fleet_cpu", (cpu_us(d.process.pid) - busy) / 5e4, "%")
+        right(count(db, at, ONLINE_SQL) == FLEET and d.running(), "every session was held to the end")
+        stack.close()
+        began = time.monotonic()
+        gate.until(lambda: count(db, at, ONLINE_SQL) == 0, 60, "the end of every session", every=0.05)
+        figure("sessions_closed_per_second", FLEET / (time.monotonic() - began), "sessions/s")
+    program("echo", FLEET)
+    ratio("session_bytes_each", "session_bytes_each", "session_bytes_each_bare")
+    with daemon(db, at, "1d") as d:
+        busy = cpu_us(d.process.pid)
+        program("dial", d.meters_port, 100_000_001, FLEET, at)
+        figure("login_daemon_cpu", (cpu_us(d.process.pid) - busy) / FLEET, "us")
+    ratio("sessions_logged_in", "sessions_logged_in_per_second", "sessions_echoed_per_second_bare")
+
+
+def ingest(db):
+    at = database(db, "ingest")
+    register(db, at, "R", 1, FLEET, 100_000_000)
+    settled(db, at)
+    for kind, rows in (("energy", 150_000), ("poll", 120_000)):
+        program("ingest", f"{at} {DAEMON_OPTIONS}", kind, rows)
+        ratio(f"readings_ingested_{kind}", f"readings_ingested_per_second_{kind}",
+              f"readings_inserted_per_second_{kind}_bare")
+    # what came in is there, and the meters' state followed
+    stored = count(db, at, "SELECT count(*) FROM powergate.reading")
+    behind = count(db, at, "SELECT count(*) FROM powergate.meter_state s JOIN (SELECT DISTINCT ON (meter_id) meter_id, value"
+                   " FROM powergate.reading WHERE reg = 'total_wh' ORDER BY meter_id, at_us DESC) r USING (meter_id)"
+                   " WHERE s.total_wh <> r.value")
+    right(stored == 150_000 + 120_000 + 2 * 5000, f"every reading fed was stored ({stored})")
+    right(behind == 0, "each meter's state is its newest reading")
+
+
+def answered(remarks):
+    """{"": (answered 200, otherwise), "repeats_": ...} of what hooks said."""
+    found = {}
+    for line in remarks:
+        m = re.match(r"(repeats_)?\w+ sent \d+ answered_200 (\d+) accepted (\d+) otherwise (\d+)", line)
+        if m:
+            found[m[1] or ""] = (int(m[2]), int(m[3]), int(m[4]))
+            remark(line)
+    return found
+
+
+def books(db, at, good, what):
+    paid = count(db, at, "SELECT count(*) FROM powergate.payment")
+    right(paid == good, f"{what}: {paid} payments in the database, {good} answered 200")
+    problems = db.psql("SELECT * FROM door.ledger_check()", conninfo=at).strip()
+    right(not problems, f"{what}: ledger_check: {problems[:200] or 'empty'}")
+
+
+def webhooks(db):
+    bare = db.database("barehooks")
+    for name, local in (("webhooks", 0), ("webhooks_half_local", 50)):
+        at = database(db, name)
+        register(db, at, "R", 1, ACCOUNTS, 100_000_000)
+        register(db, at, "L", 1, ACCOUNTS, 200_000_000)
+        settled(db, at)
+        with daemon(db, at, "1d") as d:
+            send = ("-p", d.hooks_port, "-s", d.secret_file, "-a", ACCOUNTS, "-l", local)
+            program_quiet("hooks", *send, "-N", "warm", "-n", 2000, "-t", 5)
+            busy = cpu_us(d.process.pid)
+            said = answered(program("hooks", *send, "-N", name, "-n", 60_000, "-t", 6, "-R"))
+            figure(f"{name}_daemon_cpu", (cpu_us(d.process.pid) - busy) / sum(a[0] for a in said.values()), "us")
+            right(all(a[2] == 0 for a in said.values()), f"{name}: every payment was answered 200")
+            right(said[""][1] == said[""][0] and said.get("repeats_", (0, 1))[1] == 0,
+                  f"{name}: new ones are accepted and repeats are duplicates")
+            warm = count(db, at, "SELECT count(*) FROM powergate.payment WHERE payment_no LIKE 'warm-%'")
+            books(db, at, said[""][0] + warm, name)
+            deliveries = count(db, at, "SELECT count(*) FROM powergate.credit_delivery WHERE kind = 'recharge'")
+            local_paid = count(db, at, "SELECT count(*) FROM powergate.payment WHERE account_no LIKE 'L%'")
+            right(deliveries == local_paid, f"{name}: {deliveries} deliveries for {local_paid} local payments")
+            batches = count(db, at, "SELECT count(*) FROM powergate.payment_batch")
+            remark(f"{name}: {(said[''][0] + warm) / batches:.1f} payments a statement")
+            if not local:
+                bare_hooks(bare, d)
+                ratio("webhooks_settled", "webhooks_per_second", "webhooks_bare_per_second")
+                ratio("webhooks_repeats", "webhooks_repeats_per_second", "webhooks_bare_repeats_per_second")
+    ratio("webhooks_half_local_settled", "webhooks_half_local_per_second", "webhooks_bare_per_second")
+
+
+def program_quiet(name, *words):
+    done = subprocess.run([f"{BUILD}/tests/bench/{name}", *map(str, words)], capture_output=True, text=True, timeout=60,
+                          check=False)
+    if done.returncode != 0 or done.stderr.strip():
+        raise RuntimeError(f"{name}: {done.stderr.strip()[:200] or done.returncode}")
+
+
+def bare_hooks(conninfo, d):
+    """The same senders, secret and requests against the bare server."""
+    with subprocess.Popen([f"{BUILD}/tests/bench/bare_hooks", d.secret_file, conninfo], stdout=subprocess.PIPE,
+                          text=True) as server:
+        try:
+            port = server.stdout.readline().split()[1]
+            send = ("-p", port, "-s", d.secret_file, "-a", ACCOUNTS)
+            program_quiet("hooks", *send, "-N", "warm", "-n", 2000, "-t", 5)
+            answered(program("hooks", *send, "-N", "webhooks_bare", "-n", 150_000, "-t", 5, "-R"))
+        finally:
+            server.terminate()
+            remark(server.stdout.read().strip().lstrip("# "))
+
+
+TIMES = """
+SELECT percentile_disc(:'p'::float) WITHIN GROUP (ORDER BY whole), percentile_disc(:'p'::float) WITHIN GROUP (ORDER BY soft),
+    percentile_disc(:'p'::float) WITHIN GROUP (ORDER BY committed), percentile_disc(:'p'::float) WITHIN GROUP (ORDER BY sent)
+FROM (SELECT c.ended_us - p.received_us AS whole, b.committed_us - p.received_us AS committed,
+    h.first_sent - p.received_us AS sent, h.first_sent - p.received_us + c.ended_us - h.last_heard AS soft
+    FROM powergate.payment p JOIN powergate.payment_batch b ON b.id = p.batch_id
+    JOIN powergate.command c ON c.payment_id = p.id AND c.kind = 'relay' AND c.state = 'done'
+    CROSS JOIN LATERAL (SELECT min(at_us) FILTER (WHERE step = 'sent') AS first_sent,
+        max(at_us) FILTER (WHERE step = 'heard') AS last_heard FROM powergate.command_history h WHERE h.command_id = c.id) h) t
+"""
+CLOSED = "SELECT count(*) FROM powergate.command WHERE kind = 'relay' AND payment_id IS NOT NULL AND state = 'done'"
+
+
+def restore(db):
+    for rtt in (0, 300):
+        name = f"payment_to_closed_rtt{rtt}"
+        at = database(db, name)
+        register(db, at, "R", 1, ONLINE, 100_000_000)
+        db.psql(CUT_OFF, conninfo=at)
+        settled(db, at)
+        with daemon(db, at, f"{POLL_S}s", session={"reply_timeout": "5s"}) as d, \
+                Fleet(db, d, ONLINE, 100_000_001, "--set", "relay=open", "--set", "watts=0", "--rtt-ms", str(rtt)):
+            gate.until(lambda: count(db, at, ONLINE_SQL) == ONLINE, 30, "the fleet's login", every=0.2)
+            time.sleep(POLL_S / 4 + 2)
+            began, rows = time.monotonic(), count(db, at, "SELECT count(*) FROM powergate.reading")
+            busy = cpu_us(d.process.pid)
+            said = answered(program("hooks", "-p", d.hooks_port, "-s", d.secret_file, "-N", f"payment_answered_rtt{rtt}",
+                                    "-n", PAYMENTS, "-a", ONLINE, "-r", RATE, "-t", PAYMENTS // RATE + 2))
+            took = time.monotonic() - began
+            rows = count(db, at, "SELECT count(*) FROM powergate.reading") - rows
+            remark(f"rtt {rtt} ms: {ONLINE} meters online, each read every {POLL_S} s ({rows / took:.0f} readings/s), "
+                   f"{RATE} payments/s, daemon {(cpu_us(d.process.pid) - busy) / took / 1e4:.0f} % of a core")
+            good = said[""][0]
+            closed = gate.comes(lambda: count(db, at, CLOSED) == good, 15)
+            right(closed, f"rtt {rtt} ms: {count(db, at, CLOSED)} of {good} payments closed a relay")
+            right(good == PAYMENTS, f"rtt {rtt} ms: {good} of {PAYMENTS} payments were answered 200")
+            seen = count(db, at, "SELECT count(*) FROM powergate.meter_state WHERE relay_seen = 'closed'")
+            right(seen == good, f"rtt {rtt} ms: {seen} relays seen closed for {good} payments")
+            for p in (50, 99):
+                row = db.rows(TIMES, conninfo=at, p=p / 100)[0]
+                for what, us in zip(("payment_to_closed", "payment_to_closed_software", "payment_to_committed",
+                                     "payment_to_first_byte"), row):
+                    figure(f"{what}_rtt{rtt}_p{p}", int(us) / 1000, "ms")
+            books(db, at, good, f"rtt {rtt} ms")
+
+
+# --- all of it --------------------------------------------------------------------------------
+
+NAMES = {"frames": "frames_parsed_per_second", "sessions": "idle_sessions_held", "ingest": "readings_ingested_per_second",
+         "webhooks": "webhooks_per_second", "restore": "payment_to_closed"}
+
+
+def facts(db):
+    model = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo", encoding="ascii").read())
+    remark(f"{os.cpu_count()} cores, {model[1] if model else platform.machine()}, Linux {platform.release()}, "
+           f"load {os.getloadavg()[0]:.2f} before")
+    shown = db.rows("SELECT name || ' ' || current_setting(name) FROM pg_settings WHERE name IN ('fsync', 'full_page_writes',"
+                    " 'synchronous_commit', 'shared_buffers', 'max_wal_size', 'server_version') ORDER BY name")
+    remark("PostgreSQL: " + ", ".join(r[0] for r in shown))
+    remark("client, daemon, simulated meters and PostgreSQL share the cores; loopback and a unix socket")
+
+
+def main():
+    began = time.monotonic()
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with gate.Cluster(BUILD, schema=False) as db:
+        facts(db)
+        for part in PARTS:
+            try:
+                globals()[part](db)
+            except (RuntimeError, TimeoutError, OSError, subprocess.SubprocessError, KeyError, IndexError) as why:
+                print(f"{NAMES[part]} skipped {type(why).__name__}: {' '.join(str(why).split())[:300]}", flush=True)
+                wrong.append(f"{part} could not be taken")
+    remark(f"{time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.2f} after")
+    print("correctness " + ("wrong " + "; ".join(wrong) if wrong else "ok all"), flush=True)
+    return 1 if wrong else 0
+
+
+sys.exit(main())
