@@ -27,6 +27,9 @@ ALL_CFLAGS  = $(CSTD) $(OPT) $(WARN) $(HARDEN) -fPIE $(if $(SAN),-fsanitize=$(SA
               -DPOWERGATE_VERSION='"$(VERSION)"' -DPOWERGATE_SQLDIR='"$(datadir)/powergate/sql"' $(LIB_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(if $(COV),--coverage) $(LDFLAGS)
 
+# One word a file instead of the whole command; V=1 shows it.
+Q = $(if $(V),,@echo "  $(1)" $@;)
+
 archive = $(B)/lib$(1).a
 PROGRAMS := $(B)/powergated $(B)/powergatectl $(B)/powergate-sim
 
@@ -40,7 +43,8 @@ config.mk: config.mk.in configure.ac
 
 define layer_rule
 $(call archive,$(1)): $(patsubst %,$(B)/src/$(1)/%.o,$($(1)))
-	rm -f $$@ && $(AR) rcs $$@ $$^
+	@rm -f $$@
+	$$(call Q,AR)$(AR) rcs $$@ $$^
 endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 
@@ -53,19 +57,19 @@ $(B)/gen/schema.h: $(SQL)
 
 $(B)/%.o: %.c config.mk $(B)/gen/schema.h
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call Q,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/powergated: $(patsubst %,$(B)/src/prog/%.o,$(daemon)) $(foreach l,service store codec model base,$(call archive,$(l)))
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS) $(SYSTEMD_LIBS)
+	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS) $(SYSTEMD_LIBS)
 
 $(B)/powergatectl: $(patsubst %,$(B)/src/prog/%.o,$(ctl)) $(foreach l,codec model base,$(call archive,$(l)))
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CURL_LIBS)
+	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CURL_LIBS)
 
 $(B)/powergate-sim: $(B)/src/sim/powergate-sim.o $(foreach l,sim codec model base,$(call archive,$(l)))
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CRYPTO_LIBS)
+	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CRYPTO_LIBS)
 
 $(B)/story: $(B)/demo/story.o $(B)/demo/world.o $(foreach l,service store codec model base,$(call archive,$(l)))
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS)
+	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS)
 
 .PHONY: demo
 demo:
@@ -81,10 +85,10 @@ all_layers = $(foreach l,sim service store codec model base,$(call archive,$(l))
 all_libs   = $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS)
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(all_layers)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(all_libs)
+	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(all_libs)
 
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(all_layers)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(all_libs)
+	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(all_libs)
 
 .PHONY: check check-built check-san valgrind coverage soak bench
 check:

@@ -57,6 +57,8 @@ heard_refusal(struct talk *t, const struct dlt645 *f, int64_t now_us)
 	t->answer.refusal = refusal_of(&x);
 	if (t->answer.refusal == REFUSAL_AUTH)
 		t->meter->auth_until_us = 0;
+	if (t->step == STEP_ACT && t->task->kind == TASK_RELAY)
+		t->meter->skew_known = false; /* its clock may have been set meanwhile */
 	if (t->step == STEP_CLOCK && t->answer.refusal == REFUSAL_NO_DATA)
 		return talk_go(t, STEP_DATE, now_us);
 	if (t->step == STEP_RECORD && t->answer.refusal == REFUSAL_NO_DATA)

@@ -1,6 +1,7 @@
 #include "service/turn.h"
 
 #include "base/loop.h"
+#include "codec/dlt645_profile.h"
 #include "service/intake.h"
 
 #include <string.h>
@@ -105,6 +106,16 @@ on_commission_look(struct session *s, const struct answer *a, const struct err *
 	store_commissioned(t->db, &t->c, a, loop_now_us(t->loop), on_commissioned, t);
 }
 
+/* Where closing is only ever permitted, that is all there is to wait for. */
+static void
+settle_for_permit(struct turn *t)
+{
+	const struct dlt645_profile *p = dlt645_profile(t->meter->profile);
+
+	if (t->c.task.relay == RELAY_CLOSED && p != NULL && p->close_code == 0x1b)
+		t->c.task.relay = RELAY_PERMITTED;
+}
+
 void
 turn_begin(struct turn *t)
 {
@@ -113,6 +124,7 @@ turn_begin(struct turn *t)
 		session_ask(t->session, t->meter, &t->c.task, turn_frame, on_read, t);
 		return;
 	case COMMAND_RELAY:
+		settle_for_permit(t);
 		session_ask(t->session, t->meter, &t->c.task, turn_frame, on_relay, t);
 		return;
 	case COMMAND_COMMISSION:
