@@ -28,6 +28,8 @@ typedef void notify_told_fn(void *arg);
 struct notify *notify_new(struct loop *l, struct db *db, struct fetcher *f,
     const struct notify_conf *conf, notify_told_fn *fn, void *arg);
 int notify_load_secret(struct notify *n, struct err *e);
+/* Whether these settings' secret would do. */
+int notify_try_secret(const struct notify_conf *conf, struct err *e);
 void notify_free(struct notify *n);
 void notify_look(struct notify *n);
 

@@ -504,20 +504,22 @@ BEGIN
     RETURN jsonb_build_object('hold', p ->> 'hold');
 END $$;
 
--- The daemon's own word at its start: what the witness file remembers against what is here.
-CREATE OR REPLACE FUNCTION door.witness(p_delivery bigint, p_journal bigint, p_now bigint)
-RETURNS TABLE (delivery bigint, journal bigint, held boolean) LANGUAGE plpgsql AS $$
+-- What the witness file remembers against what is here.  A database that knows less was
+-- restored: it is held until a person releases it, which is known by being later than the hold.
+CREATE OR REPLACE FUNCTION door.witness(p_delivery bigint, p_journal bigint, p_held bigint, p_now bigint)
+RETURNS TABLE (delivery bigint, journal bigint, held boolean, at_us bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
-DECLARE d bigint; j bigint;
+DECLARE d bigint; j bigint; h headend;
 BEGIN
     SELECT COALESCE(max(q.id), 0) INTO d FROM credit_delivery q;
     SELECT COALESCE(max(q.id), 0) INTO j FROM journal q;
-    IF d < p_delivery OR j < p_journal THEN
+    SELECT * INTO h FROM headend;
+    IF (d < p_delivery OR j < p_journal) AND NOT h.held AND NOT (p_held > 0 AND h.at_us > p_held) THEN
         UPDATE headend SET held = true, by = 'powergated', at_us = p_now,
             why = format('the database is older than what this daemon has seen: delivery %s of %s, journal %s of %s', d, p_delivery, j, p_journal)
-        WHERE NOT headend.held;
+        RETURNING * INTO h;
         PERFORM powergate.work_add('held', 'RESTORED', 'the database was restored from a backup: no credit and no trip leaves',
             'read back the meters with open deliveries, compare purchase counts, then: powergatectl headend hold off --reason "..."', NULL, NULL, NULL, NULL, p_now);
     END IF;
-    RETURN QUERY SELECT d, j, h.held FROM headend h;
+    RETURN QUERY SELECT d, j, h.held, h.at_us;
 END $$;

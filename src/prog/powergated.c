@@ -157,9 +157,10 @@ heard_from_node(const char *payload, void *arg)
 static bool
 clock_synchronised(void)
 {
-	struct timex t = {0};
+	struct timex t = {0}; /* asks, changes nothing */
+	int state = ntp_adjtime(&t);
 
-	return ntp_adjtime(&t) != TIME_ERROR;
+	return state >= 0 && state != TIME_ERROR; /* who may not ask does not know */
 }
 
 static bool
@@ -269,7 +270,7 @@ load_secrets(struct powergated *d, struct err *e)
 		if (pay_load_source(&source[i], e) < 0)
 			return -1;
 	if (notify_load_secret(d->notify, e) < 0)
-		return err_wrap(e, "notify");
+		return -1;
 	d->policy = settings_policy(&settings);
 	if (log_level_parse(settings.daemon.log_level, &level) == 0)
 		log_set_level(level);

@@ -18,6 +18,8 @@ settings_try(const char *path, struct err *e)
 	source = scratch.hooks.sources.entries;
 	for (size_t i = 0; result == 0 && i < scratch.hooks.sources.n; i++)
 		result = pay_load_source(&source[i], e);
+	if (result == 0)
+		result = notify_try_secret(&scratch.notify, e);
 	conf_clear(sections);
 	return result;
 }

@@ -180,16 +180,31 @@ notify_new(struct loop *l, struct db *db, struct fetcher *f, const struct notify
 	return n;
 }
 
-int
-notify_load_secret(struct notify *n, struct err *e)
+static int
+read_secret(const struct notify_conf *conf, struct webhook_secret *secret, struct err *e)
 {
 	char text[200];
 
-	if (n->conf->url[0] == '\0')
+	if (conf->url[0] == '\0')
 		return 0;
-	if (conf_secret_file(n->conf->secret_file, text, sizeof text, e) < 0)
-		return -1;
-	return webhook_secret_parse(text, &n->secret, e);
+	if (conf_secret_file(conf->secret_file, text, sizeof text, e) < 0 ||
+	    webhook_secret_parse(text, secret, e) < 0)
+		return err_wrap(e, "notify");
+	return 0;
+}
+
+int
+notify_try_secret(const struct notify_conf *conf, struct err *e)
+{
+	struct webhook_secret secret;
+
+	return read_secret(conf, &secret, e);
+}
+
+int
+notify_load_secret(struct notify *n, struct err *e)
+{
+	return read_secret(n->conf, &n->secret, e);
 }
 
 void

@@ -20,25 +20,28 @@ struct witness {
 	struct db *db;
 	char path[256], next_path[264];
 	int64_t delivery, journal; /* the furthest ever seen */
+	int64_t held_us;           /* since when it is held for knowing less; 0: it is not */
 	bool held, asking;
 	struct timer timer;
 	struct logctx log;
 };
 
 static const struct db_stmt look = {"witness", DB_BULK, true, 0,
-    "SELECT delivery, journal, held FROM door.witness($1::bigint, $2::bigint, $3::bigint)"};
+    "SELECT delivery, journal, held, at_us"
+    " FROM door.witness($1::bigint, $2::bigint, $3::bigint, $4::bigint)"};
 
 static void
 witness_read(struct witness *w)
 {
-	long long delivery, journal;
+	long long delivery, journal, held;
 	FILE *f = fopen(w->path, "re");
 
 	if (f == NULL)
 		return;
-	if (fscanf(f, "delivery=%lld journal=%lld", &delivery, &journal) == 2) {
+	if (fscanf(f, "delivery=%lld journal=%lld held_us=%lld", &delivery, &journal, &held) == 3) {
 		w->delivery = delivery;
 		w->journal = journal;
+		w->held_us = held;
 	}
 	fclose(f);
 }
@@ -51,8 +54,8 @@ witness_write(struct witness *w)
 	bool ok = fd >= 0;
 
 	if (ok)
-		ok = dprintf(fd, "delivery=%lld journal=%lld\n", (long long)w->delivery,
-			 (long long)w->journal) > 0 &&
+		ok = dprintf(fd, "delivery=%lld journal=%lld held_us=%lld\n", (long long)w->delivery,
+			 (long long)w->journal, (long long)w->held_us) > 0 &&
 		     fsync(fd) == 0;
 	if (fd >= 0)
 		close(fd);
@@ -78,11 +81,18 @@ on_looked(const struct db_rows *rows, const struct err *e, void *arg)
 		slog(w, LOG_LEVEL_WARN, w->held ? "the head-end is held: no credit, no trips"
 						: "the head-end is released");
 	}
-	if (w->held && (delivery < w->delivery || journal < w->journal))
-		return; /* what was lost is not forgotten while it is held */
-	if (delivery != w->delivery || journal != w->journal) {
+	if (w->held && (delivery < w->delivery || journal < w->journal)) {
+		/* what was lost is not forgotten before a person has released it */
+		if (w->held_us == 0) {
+			w->held_us = db_cell_int(rows, 0, 3);
+			witness_write(w);
+		}
+		return;
+	}
+	if (delivery != w->delivery || journal != w->journal || w->held_us != 0) {
 		w->delivery = delivery;
 		w->journal = journal;
+		w->held_us = 0;
 		witness_write(w);
 	}
 }
@@ -97,7 +107,7 @@ on_timer(void *arg)
 		return;
 	w->asking = true;
 	db_ask(w->db, &look, on_looked, w, db_int(w->delivery), db_int(w->journal),
-	    db_int(loop_now_us(w->loop)));
+	    db_int(w->held_us), db_int(loop_now_us(w->loop)));
 }
 
 struct witness *

@@ -3,12 +3,12 @@
  * transaction and one that fails leaves its neighbours alone.  Asking only queues; the lane is
  * poked at the end of the turn and keeps at most MOST_IN_FLIGHT on their way.
  *
- *	DOWN --PQconnectStart--> CONNECTING --ready--> GREETING --schema fits, prepared--> UP
+ *	DOWN --PQconnectStart--> CONNECTING --ready--> GREETING --the schema fits--> UP
  *	  ^--------------------------- lost, back-off ---------------------------------------/
  *
- * Results of a statement come as: rows or error, NULL, then the Sync's own result.  The greeting
- * (door.schema(), the LISTENs) travels through the same pipeline as asks without a callback
- * outside, so there is one way of reading results and not two.
+ * Results of a statement come as: rows or error, NULL, then the Sync's own result.  The greeting,
+ * door.schema(), travels through the same pipeline, so there is one way of reading results and
+ * not two; nothing else is sent before it is answered and fits.
  *
  * Statements are prepared the first time a connection sees them, in the same pipeline, just in
  * front of their first use.
@@ -32,7 +32,7 @@
 #define MOST_REPEATS   5
 #define CONNECT_US     (10 * SECOND_US)
 
-enum lane_state { LANE_DOWN, LANE_CONNECTING, LANE_UP };
+enum lane_state { LANE_DOWN, LANE_CONNECTING, LANE_GREETING, LANE_UP };
 
 struct ask {
 	struct ask *next;
@@ -284,7 +284,9 @@ lane_put(struct lane *lane, struct ask *a)
 	const char *values[MOST_ARGS];
 	int ok;
 
-	if (a->preparing) {
+	if (a->stmt == &greet) {
+		ok = PQsendQueryParams(lane->conn, greet.sql, 0, NULL, NULL, NULL, NULL, 0);
+	} else if (a->preparing) {
 		ok = PQsendPrepare(lane->conn, a->stmt->name, a->stmt->sql, 0, NULL);
 	} else {
 		for (size_t i = 0; i < a->n; i++)
@@ -370,20 +372,23 @@ static void
 greeted(struct lane *lane, PGresult *result)
 {
 	struct db *db = lane->db;
+	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	char why[200];
 
-	if (PQresultStatus(result) == PGRES_TUPLES_OK &&
-	    strcmp(PQgetvalue(result, 0, 0), db->schema) == 0) {
-		lane->backoff_us = 0;
-		return;
-	}
-	if (PQresultStatus(result) == PGRES_TUPLES_OK)
+	if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+		snprintf(why, sizeof why, "no Powergate schema here: %.120s",
+		    text != NULL ? text : "no answer");
+		db->unfit(why, db->unfit_arg);
+	} else if (strcmp(PQgetvalue(result, 0, 0), db->schema) != 0) {
 		snprintf(why, sizeof why, "the database has schema %.60s, this program needs %.60s",
 		    PQgetvalue(result, 0, 0), db->schema);
-	else
-		snprintf(why, sizeof why, "no Powergate schema here: %.120s",
-		    PQresultErrorMessage(result));
-	db->unfit(why, db->unfit_arg);
+		db->unfit(why, db->unfit_arg);
+	} else {
+		lane->state = LANE_UP;
+		lane->backoff_us = 0;
+		slog(lane, LOG_LEVEL_INFO, "connected");
+		loop_defer(&lane->poke, db->loop, lane_poke, lane);
+	}
 }
 
 /* One result for the statement in front; its NULL and Sync follow. */
@@ -407,7 +412,7 @@ lane_result(struct lane *lane, PGresult *result)
 		    a->stmt->name, text != NULL ? text : PQresultErrorMessage(result));
 	}
 	lane->not_durable = false;
-	if (a->stmt == &greet && !a->preparing) {
+	if (a->stmt == &greet) {
 		greeted(lane, result);
 		free(a);
 	} else if (a->preparing) {
@@ -490,6 +495,7 @@ lane_greet(struct lane *lane)
 	struct db *db = lane->db;
 	struct event_base *base = loop_base(db->loop);
 	struct queue old = lane->waiting;
+	struct ask *hello;
 
 	PQsetnonblocking(lane->conn, 1);
 	PQsetNoticeReceiver(lane->conn, on_notice, lane);
@@ -501,9 +507,15 @@ lane_greet(struct lane *lane)
 	    event_new(base, PQsocket(lane->conn), EV_READ | EV_PERSIST, on_readable, lane);
 	lane->writable = event_new(base, PQsocket(lane->conn), EV_WRITE, on_writable, lane);
 	event_add(lane->readable, NULL);
-	lane->state = LANE_UP;
+	lane->state = LANE_GREETING;
+	hello = ask_new(&greet, NULL, NULL, NULL, 0);
+	queue_push(&lane->flying, hello);
+	if (!lane_put(lane, hello)) {
+		lane_lost(lane, PQerrorMessage(lane->conn));
+		return;
+	}
+	/* Who listens listens before anything else is asked. */
 	queue_init(&lane->waiting);
-	queue_push(&lane->waiting, ask_new(&greet, NULL, NULL, NULL, 0));
 	if (lane->which == DB_COMMANDS)
 		for (struct ear *ear = db->ears; ear != NULL; ear = ear->next)
 			queue_push(&lane->waiting, ask_new(&ear->stmt, NULL, NULL, NULL, 0));
@@ -512,8 +524,7 @@ lane_greet(struct lane *lane)
 		lane->waiting.last = old.last;
 		lane->waiting.n += old.n;
 	}
-	slog(lane, LOG_LEVEL_INFO, "connected");
-	lane_poke(lane);
+	lane_flush(lane);
 }
 
 static void

@@ -46,10 +46,9 @@ def money_before_and_after(db, d, sim, dump):
 
 
 def restore(db, admin, dump):
-    db.psql('DROP DATABASE live', conninfo=admin)
-    db.psql('CREATE DATABASE live', conninfo=admin)
-    p = subprocess.run(["pg_restore", "--exit-on-error", "-d", db.conninfo, dump], capture_output=True, text=True)
-    gate.ok(p.returncode == 0 and not db.ledger_problems(), "a dump goes back into an empty database", p.stderr)
+    db.psql("DROP DATABASE live", conninfo=admin)
+    p = subprocess.run(["pg_restore", "--create", "--exit-on-error", "-d", admin, dump], capture_output=True, text=True)
+    gate.ok(p.returncode == 0 and not db.ledger_problems(), "a dump becomes a database again", p.stderr)
 
 
 def held(db, d, sim, before):

@@ -268,3 +268,45 @@ class Line:
 
     def close(self):
         self.socket.close()
+
+
+class Puppet(Line):
+    """A meter that answers as a test wants it to: manner(question, answer) gives the pieces that
+    leave, bytes or pauses in seconds; what it does not know it refuses."""
+
+    def __init__(self, port, address, values, manner=lambda question, answer: [answer]):
+        super().__init__(port, heartbeat(address))
+        self.address = address
+        self.values = values
+        self.manner = manner
+        self.asked = []
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _answer(self, question):
+        known = self.values.get(question.di)
+        if question.control != 0x11 or known is None:
+            return frame(self.address, question.control | 0xC0, b"\x02")
+        return value(self.address, question.di, known)
+
+    def _serve(self):
+        rest = b""
+        with contextlib.suppress(OSError):
+            self.socket.settimeout(None)
+            while part := self.socket.recv(4096):
+                rest = (rest + part).lstrip(b"\xfe")
+                while len(rest) >= 12 and len(rest) >= 12 + rest[9]:
+                    raw, rest = rest[:12 + rest[9]], rest[12 + rest[9]:].lstrip(b"\xfe")
+                    question = Frame(raw.hex())
+                    question.raw = raw
+                    self.asked.append(question)
+                    for piece in self.manner(question, self._answer(question)):
+                        if isinstance(piece, bytes):
+                            self.say(piece)
+                        else:
+                            time.sleep(piece)
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        super().close()
