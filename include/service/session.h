@@ -8,7 +8,7 @@
  * time: the wire is half duplex.  What nobody asked for never completes a question.
  *
  * The gateway owns it.  session_close() is the only way out, tells on_closed once, and lets the
- * memory go when this turn is over: a callback may always look at its session.
+ * memory go when this turn is over and nobody holds it: a callback may always look at its session.
  */
 #ifndef SERVICE_SESSION_H
 #define SERVICE_SESSION_H

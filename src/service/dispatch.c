@@ -65,16 +65,13 @@ on_moved(bool moved, const struct err *e, void *arg)
 {
 	struct turn *t = arg;
 	struct dispatch *d = t->dispatch;
-	struct session *s = gateway_find(d->gateway, t->c.endpoint_id);
 
 	if (e->class != ERR_NONE)
 		slog(d, LOG_LEVEL_ERROR, "command %lld: %s", (long long)t->c.id, e->text);
 	else if (!moved)
 		slog(d, LOG_LEVEL_DEBUG, "command %lld stays as it is", (long long)t->c.id);
-	if (s != NULL && s == t->session) {
-		session_release(s);
-		dispatch_look(d, t->c.endpoint_id);
-	}
+	session_release(t->session);
+	dispatch_look(d, t->c.endpoint_id);
 	turn_free(t);
 	d->events.on_moved(d->events.arg);
 }

@@ -50,6 +50,7 @@ struct session {
 	struct question *asking;
 	struct timer timer; /* greeting, patience, pause, or the moment of quiet */
 	struct timer later; /* on_free, and the end of the memory */
+	int64_t greet_by_us; /* who has not said who it is by then goes, however busy it was */
 	int64_t heard_us, heartbeat_us;
 	uint16_t noise;
 	uint8_t state, envelope;
@@ -87,6 +88,7 @@ session_new(struct loop *loop, struct link *link, struct signer *signer,
 	s->log.module = "session";
 	snprintf(s->log.who, sizeof s->log.who, "peer=%s", link->peer);
 	s->heard_us = loop_mono_us(loop);
+	s->greet_by_us = s->heard_us + conf->greeting_us;
 	link->user = &user;
 	link->arg = s;
 	timer_start(&s->timer, loop, conf->greeting_us, on_greeting_over, s);
@@ -140,7 +142,8 @@ session_close(struct session *s, const char *why)
 		session_answered(s);
 	}
 	s->events->on_closed(s, why, s->arg);
-	timer_start(&s->later, s->loop, 0, session_gone, s);
+	if (!s->held) /* or whoever holds it still looks at it: session_release() */
+		timer_start(&s->later, s->loop, 0, session_gone, s);
 }
 
 /* --- asking ------------------------------------------------------------------------------- */
@@ -260,8 +263,8 @@ begin(void *arg)
 	session_follow(s, s->asking->protocol->begin(&s->asking->talk, loop_now_us(s->loop)));
 }
 
-void
-session_ask(struct session *s, struct meter *m, const struct task *t, session_frame_fn *frame,
+static void
+ask(struct session *s, struct meter *m, const struct task *t, session_frame_fn *frame,
     session_answer_fn *fn, void *arg)
 {
 	struct question *q;
@@ -280,15 +283,27 @@ session_ask(struct session *s, struct meter *m, const struct task *t, session_fr
 	if (q->protocol == NULL)
 		abort(); /* the database names only protocols we know */
 	s->asking = q;
-	if (s->state == SESSION_CLOSED) {
-		err_set(&q->talk.err, ERR_RETRY, "the session is closed");
-		session_answered(s);
-		return;
-	}
 	s->state = SESSION_ASKING;
 	/* From the loop, so that nobody is answered before this call has returned; after a
 	 * silence, a moment later. */
 	timer_start(&s->timer, s->loop, s->settling ? SECOND_US / 4 : 0, begin, s);
+}
+
+/* Whoever holds a session may find it closed, or mute and being asked for a sign of life. */
+void
+session_ask(struct session *s, struct meter *m, const struct task *t, session_frame_fn *frame,
+    session_answer_fn *fn, void *arg)
+{
+	const struct answer nothing = {0};
+	struct err e = {0};
+
+	if (s->state != SESSION_CLOSED && !s->muted) {
+		ask(s, m, t, frame, fn, arg);
+		return;
+	}
+	err_set(&e, ERR_RETRY,
+	    s->muted ? "replaced by a newer connection" : "the session is closed");
+	fn(s, &nothing, &e, arg);
 }
 
 bool
@@ -307,7 +322,10 @@ void
 session_release(struct session *s)
 {
 	s->held = false;
-	free_later(s);
+	if (s->state == SESSION_CLOSED)
+		timer_start(&s->later, s->loop, 0, session_gone, s);
+	else
+		free_later(s);
 }
 
 void
@@ -329,9 +347,8 @@ void
 session_challenge(struct session *s, struct meter *m, const struct task *t, int64_t patience_us,
     session_answer_fn *fn, void *arg)
 {
-	session_ask(s, m, t, NULL, fn, arg);
-	if (s->asking != NULL)
-		s->asking->talk.reply_us = patience_us;
+	ask(s, m, t, NULL, fn, arg);
+	s->asking->talk.reply_us = patience_us;
 }
 
 /* --- hearing ------------------------------------------------------------------------------ */
@@ -409,10 +426,24 @@ static void
 on_name_pause(void *arg)
 {
 	struct session *s = arg;
+	int64_t left = s->greet_by_us - loop_mono_us(s->loop);
 
+	if (left <= 0) {
+		on_greeting_over(s);
+		return;
+	}
 	s->paused = true;
-	timer_start(&s->timer, s->loop, s->conf->greeting_us, on_greeting_over, s);
+	timer_start(&s->timer, s->loop, left, on_greeting_over, s);
 	s->link->again(s->link);
+}
+
+/* A name is over when nothing follows, and so is the time for it. */
+static void
+wait_for_name(struct session *s)
+{
+	int64_t left = s->greet_by_us - loop_mono_us(s->loop);
+
+	timer_start(&s->timer, s->loop, left < NAME_PAUSE ? left : NAME_PAUSE, on_name_pause, s);
 }
 
 static bool
@@ -423,7 +454,7 @@ decide_envelope(struct session *s, struct span bytes)
 	switch (k) {
 	case ENVELOPE_UNDECIDED:
 		if (!s->paused)
-			timer_start(&s->timer, s->loop, NAME_PAUSE, on_name_pause, s);
+			wait_for_name(s);
 		return false;
 	case ENVELOPE_DLT645:
 	case ENVELOPE_DTU:

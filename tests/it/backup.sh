@@ -17,7 +17,7 @@ def witness(d):
     if not os.path.exists(path):
         return 0, 0
     with open(path, encoding="utf-8") as f:
-        return tuple(map(int, re.fullmatch(r"delivery=(\d+) journal=(\d+)\n", f.read()).groups()))
+        return tuple(map(int, re.fullmatch(r"delivery=(\d+) journal=(\d+) held_us=\d+\n", f.read()).groups()))
 
 
 def furthest(db):

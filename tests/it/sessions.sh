@@ -74,7 +74,7 @@ def strangers(d):
 def names(d):
     """What converters say when they come."""
     cases = [("text", b"DTU-TEXT", "DTU-TEXT"), ("a line", b"866123045678901\r\n", "866123045678901"),
-             ("hex", bytes.fromhex("0a861204f0"), "0a861204f0")]
+             ("hex", bytes.fromhex("861204f00a11"), "861204f00a11")]
     lines = []
     for what, said, identity in cases:
         lines.append(Line(d.meters_port, said))
@@ -273,7 +273,7 @@ def manners(d, meter):
     """One meter that answers in every way a line can bend an answer."""
     values = {0x0001FF00: b"".join(field.bcd(n, 4) for n in (12345, 0, 0, 12345, 0)), 0x00010000: field.bcd(12345, 4),
               field.STATUS: b"\x00\x00"}
-    wrong = field.value(meter, 0x00010000, field.bcd(99999, 4))
+    volts = field.value(meter, 0x02010100, field.bcd(2200, 2))
     other = field.value("202600009999", 0x0001FF00, b"".join(field.bcd(77777, 4) for _ in range(5)))
     late = {"answer": b""}
 
@@ -285,7 +285,7 @@ def manners(d, meter):
     cases = [("byte by byte", lambda q, a: [p for n in range(len(a)) for p in (a[n:n + 1], 0.004)]),
              ("merged with heartbeats around it", lambda q, a: [field.heartbeat(meter) + b"\xfe\xfe" + a + field.heartbeat(meter)]),
              ("behind frames nobody asked for", lambda q, a: [field.heartbeat(meter), 0.1, other, 0.1,
-                                                              wrong if q.di != 0x00010000 else b"", 0.3, a]),
+                                                              volts, 0.3, a]),
              ("behind an echo of the question", lambda q, a: [b"\xfe\xfe" + q.raw, 0.05, a]),
              ("behind the answer before it", stale),
              ("behind noise and a broken copy", lambda q, a: [b"\x00\x68\x11", a[:-2] + b"\x00\x16", b"\x68", a])]
