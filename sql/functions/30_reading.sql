@@ -42,27 +42,11 @@ BEGIN
     RETURN n;
 END $$;
 
--- Days without a record, newest first, of meters this node can ask now; as far back as asked
--- (a meter keeps 62), so that an adopted meter brings its history along.
-CREATE OR REPLACE FUNCTION door.freeze_gaps(p_node text, p_day_starts bigint[], p_days int[], p_since bigint,
-    p_window bigint, p_limit int)
-RETURNS TABLE (meter_id bigint, endpoint_id bigint, day int, nth int) LANGUAGE sql AS $$
-    SELECT m.id, m.endpoint_id, d.day, d.nth::int
-    FROM unnest(p_day_starts, p_days) WITH ORDINALITY AS d(start, day, nth)
-    JOIN meter m ON m.state = 'active'
-    JOIN endpoint e ON e.id = m.endpoint_id AND e.node = p_node AND e.closed_us IS NULL AND e.state = 'claimed'
-    WHERE NOT EXISTS (SELECT FROM freeze_record f WHERE f.meter_id = m.id AND f.day = d.day)
-      AND NOT EXISTS (SELECT FROM freeze_absent a WHERE a.meter_id = m.id AND a.day = d.day)
-      -- today's is spread: each meter has its own place in the window after midnight
-      AND (d.nth > 1 OR p_since >= (hashint8(m.id)::bigint & 65535) * p_window / 65536)
-    ORDER BY d.nth, m.id LIMIT p_limit;
-$$;
-
--- The meter's own record.  A remote balance is the ledger's at that instant; a local one is the
--- first balance read after midnight, rolled back over what was loaded and charged in between.
-CREATE OR REPLACE FUNCTION door.freeze_store(p_meter bigint, p_day int, p_at bigint, p_wh bigint[], p_now bigint)
-RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE a account; balance bigint; how text; first_us bigint; credit bigint; loaded bigint; used_wh bigint; price bigint;
+-- The balance at a midnight.  A remote one is the ledger's at that instant; a local one is the
+-- first balance read after it, rolled back over what was loaded and charged in between.
+CREATE OR REPLACE FUNCTION powergate.balance_at(p_meter bigint, p_at bigint, p_wh bigint, OUT balance bigint, OUT how text)
+LANGUAGE plpgsql AS $$
+DECLARE a account; first_us bigint; credit bigint; loaded bigint; used_wh bigint; price bigint;
 BEGIN
     SELECT t.* INTO a FROM meter m JOIN account t ON t.id = m.account_id WHERE m.id = p_meter;
     IF a.fee_mode = 'remote' THEN
@@ -72,24 +56,58 @@ BEGIN
     ELSIF a.fee_mode = 'local' THEN
         SELECT at_us, value INTO first_us, credit FROM reading
         WHERE meter_id = p_meter AND reg = 'credit' AND at_us >= p_at ORDER BY at_us LIMIT 1;
-        IF first_us IS NOT NULL THEN
-            SELECT COALESCE(sum(amount_minor), 0) INTO loaded FROM credit_delivery
-            WHERE meter_id = p_meter AND state = 'APPLIED' AND applied_us > p_at AND applied_us <= first_us;
-            SELECT value - p_wh[1] INTO used_wh FROM reading
-            WHERE meter_id = p_meter AND reg = 'total_wh' AND at_us <= first_us AND at_us >= p_at ORDER BY at_us DESC LIMIT 1;
-            SELECT value INTO price FROM reading
-            WHERE meter_id = p_meter AND reg = 'price' AND at_us <= first_us ORDER BY at_us DESC LIMIT 1;
-            -- without a price the energy since midnight cannot be valued: no balance rather than a guess
-            IF COALESCE(used_wh, 0) = 0 THEN
-                balance := credit - loaded;
-            ELSIF price IS NOT NULL THEN
-                balance := credit - loaded + used_wh * price / 10000000; -- Wh x micro/kWh = nano; 10^7 nano = 1 minor
-            END IF;
-            how := CASE WHEN balance IS NOT NULL THEN 'reconstructed' END;
+        IF first_us IS NULL THEN RETURN; END IF;
+        SELECT COALESCE(sum(amount_minor), 0) INTO loaded FROM credit_delivery
+        WHERE meter_id = p_meter AND state = 'APPLIED' AND applied_us > p_at AND applied_us <= first_us;
+        SELECT value - p_wh INTO used_wh FROM reading
+        WHERE meter_id = p_meter AND reg = 'total_wh' AND at_us <= first_us AND at_us >= p_at ORDER BY at_us DESC LIMIT 1;
+        -- the price in force then; of a meter that was just adopted, the first one read
+        SELECT COALESCE(
+            (SELECT value FROM reading WHERE meter_id = p_meter AND reg = 'price' AND at_us <= first_us ORDER BY at_us DESC LIMIT 1),
+            (SELECT value FROM reading WHERE meter_id = p_meter AND reg = 'price' AND at_us > first_us ORDER BY at_us LIMIT 1)) INTO price;
+        -- without a price the energy since midnight cannot be valued: no balance rather than a guess
+        IF COALESCE(used_wh, 0) = 0 THEN
+            balance := credit - loaded;
+        ELSIF price IS NOT NULL THEN
+            balance := credit - loaded + used_wh * price / 10000000; -- Wh x micro/kWh = nano; 10^7 nano = 1 minor
         END IF;
+        how := CASE WHEN balance IS NOT NULL THEN 'reconstructed' END;
     END IF;
+END $$;
+
+-- Days without a record, newest first, of meters this node can ask now; as far back as asked
+-- (a meter keeps 62), so that an adopted meter brings its history along.  Records that were read
+-- before the first balance after midnight get theirs here.
+CREATE OR REPLACE FUNCTION door.freeze_gaps(p_node text, p_day_starts bigint[], p_days int[], p_since bigint,
+    p_window bigint, p_limit int)
+RETURNS TABLE (meter_id bigint, endpoint_id bigint, day int, nth int) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    UPDATE freeze_record f SET balance_minor = b.balance, balance_quality = b.how
+    FROM (SELECT q.meter_id, q.day, x.balance, x.how FROM freeze_record q
+          CROSS JOIN LATERAL powergate.balance_at(q.meter_id, q.at_us, q.total_wh) x
+          WHERE q.day = ANY (p_days) AND q.balance_quality IS NULL AND EXISTS (
+              SELECT FROM reading r WHERE r.meter_id = q.meter_id AND r.reg = 'credit' AND r.at_us >= q.at_us)
+          LIMIT p_limit) b
+    WHERE f.meter_id = b.meter_id AND f.day = b.day AND b.how IS NOT NULL;
+    RETURN QUERY SELECT m.id, m.endpoint_id, d.day, d.nth::int
+    FROM unnest(p_day_starts, p_days) WITH ORDINALITY AS d(start, day, nth)
+    JOIN meter m ON m.state = 'active'
+    JOIN endpoint e ON e.id = m.endpoint_id AND e.node = p_node AND e.closed_us IS NULL AND e.state = 'claimed'
+    WHERE NOT EXISTS (SELECT FROM freeze_record f WHERE f.meter_id = m.id AND f.day = d.day)
+      AND NOT EXISTS (SELECT FROM freeze_absent a WHERE a.meter_id = m.id AND a.day = d.day)
+      -- today's is spread: each meter has its own place in the window after midnight
+      AND (d.nth > 1 OR p_since >= (hashint8(m.id)::bigint & 65535) * p_window / 65536)
+    ORDER BY d.nth, m.id LIMIT p_limit;
+END $$;
+
+-- The meter's own record.
+CREATE OR REPLACE FUNCTION door.freeze_store(p_meter bigint, p_day int, p_at bigint, p_wh bigint[], p_now bigint)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
     INSERT INTO freeze_record (meter_id, day, at_us, total_wh, t1_wh, t2_wh, t3_wh, t4_wh, balance_minor, quality, balance_quality, read_us)
-    VALUES (p_meter, p_day, p_at, p_wh[1], p_wh[2], p_wh[3], p_wh[4], p_wh[5], balance, 'meter', how, p_now)
+    SELECT p_meter, p_day, p_at, p_wh[1], p_wh[2], p_wh[3], p_wh[4], p_wh[5], b.balance, 'meter', b.how, p_now
+    FROM powergate.balance_at(p_meter, p_at, p_wh[1]) b
     ON CONFLICT DO NOTHING;
     RETURN FOUND;
 END $$;

@@ -124,6 +124,13 @@ BEGIN
                SELECT FROM credit_delivery o WHERE o.id = q.delivery_id AND o.kind = 'open'))))
         ORDER BY q.priority, q.order_us, q.rank, q.id LIMIT 1 FOR UPDATE OF q SKIP LOCKED;
         EXIT WHEN NOT FOUND;
+        -- The delivery was decided and the daemon died before it could say so: nothing is left to ask.
+        IF c.kind = 'credit' AND (SELECT o.state FROM credit_delivery o WHERE o.id = c.delivery_id) IN ('APPLIED', 'REVIEW', 'CANCELLED') THEN
+            UPDATE command q SET state = CASE WHEN c.state = 'unsure' THEN 'done' ELSE 'cancelled' END, ended_us = p_now,
+                outcome = 'its delivery is decided' WHERE q.id = c.id RETURNING q.* INTO c;
+            PERFORM powergate.history(c.id, c.state, c.outcome, p_now);
+            CONTINUE;
+        END IF;
         IF c.kind = 'relay' AND c.task ->> 'relay' = 'open' AND NOT trip_locked THEN
             PERFORM pg_advisory_xact_lock(645);  -- the budget is counted by one claim at a time
             trip_locked := true;

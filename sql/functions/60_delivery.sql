@@ -16,9 +16,10 @@ BEGIN
     SELECT * INTO s FROM meter_state q WHERE q.meter_id = c.meter_id FOR UPDATE;
     SELECT greatest(s.base_count, max(q.purchase)) INTO known FROM credit_delivery q
     WHERE q.meter_id = c.meter_id AND q.incarnation = s.incarnation AND q.state = 'APPLIED';
-    IF p_count <> known THEN                    -- I11: a count nobody can explain
+    IF p_count <> known OR d.amount_minor > 99999999 THEN -- I11: a count nobody can explain; or no record has room for it
         UPDATE credit_delivery SET state = 'REVIEW', meter_id = c.meter_id, incarnation = s.incarnation,
-            why = format('the meter counts %s purchases, we know of %s', p_count, known) WHERE id = p_delivery;
+            why = CASE WHEN p_count <> known THEN format('the meter counts %s purchases, we know of %s', p_count, known)
+                ELSE 'it is more than a meter can take at once' END WHERE id = p_delivery;
         PERFORM powergate.review_add(p_delivery, p_now);
         RETURN QUERY SELECT 'review', NULL::bigint, NULL::text; RETURN;
     END IF;
@@ -62,8 +63,9 @@ BEGIN
     -- I7, I13: only from the present session of a trusted endpoint, and the same meter as planned
     IF e.epoch <> p_epoch OR e.node <> p_node OR e.state <> 'claimed' OR e.held_until_us > p_now OR e.doubt_until_us > p_now THEN RETURN NULL; END IF;
     IF s.incarnation <> d.incarnation THEN verdict := 'contradictory'; END IF;
-    -- Only a meter type that was proven to refuse a count twice may be sent one twice.
-    IF verdict = 'absent' AND d.sends > 0 AND m.capability <> 'counted' THEN
+    -- Only a meter type that was proven to refuse a count twice may be sent one twice; and a crash may
+    -- hide that it was sent, so what was planned counts as sent.
+    IF verdict = 'absent' AND m.capability <> 'counted' THEN
         verdict := 'contradictory';
         words := p_why || ', and this type is not qualified to be sent the same twice';
     END IF;

@@ -466,7 +466,9 @@ BEGIN
         UPDATE credit_delivery SET state = 'QUEUED', meter_id = NULL, incarnation = NULL, purchase = NULL, customer = NULL, why = 'queued again by people' WHERE id = d.id;
         PERFORM powergate.delivery_command(d.id, d.payment_id, w.meter_id, d.created_us, p_who, p_now);
     ELSE
-        UPDATE credit_delivery SET state = 'CANCELLED', why = 'refund decided by people' WHERE id = d.id;
+        -- the next purchase has the same count if the meter never took this one
+        UPDATE credit_delivery SET state = 'CANCELLED', purchase = NULL,
+            why = 'refund decided by people' || COALESCE(', was purchase ' || d.purchase, '') WHERE id = d.id;
         IF d.payment_id IS NOT NULL THEN
             PERFORM powergate.work_add('refund:' || d.id, 'REFUND', format('refund %s to the payer', powergate.money_text(d.amount_minor)),
                 'pay it back, note the reference, resolve', d.account_id, w.meter_id, d.payment_id, d.id, p_now);

@@ -40,7 +40,7 @@ send(struct talk *t, struct dlt645 *f, bool security)
 		return TALK_DONE;
 	t->expect = f->control;
 	t->patience_us = t->reply_us > 0 ? t->reply_us : p->reply_us;
-	if (security && t->patience_us < p->security_reply_us)
+	if (security && t->reply_us == 0) /* a setting counts for all */
 		t->patience_us = p->security_reply_us;
 	return TALK_SEND;
 }

@@ -12,6 +12,7 @@
 #include "service/intake.h"
 #include "service/turn.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MOST_SENDS 2 /* a turn; then others on the bus have their say, and we come back */
@@ -99,11 +100,24 @@ on_proved(char state, const struct err *e, void *arg)
 		give_up(t, e->class != ERR_NONE ? e->text : "the read-back is not believed yet");
 }
 
+/* These do not mend themselves: read back as not there, they are for people. */
+static bool
+is_final(enum refusal r)
+{
+	return r == REFUSAL_CUSTOMER || r == REFUSAL_LIMIT;
+}
+
 static void
 judge(struct turn *t)
 {
 	char why[160];
 	enum verdict v = delivery_judge(&t->c.delivery, &t->seen, why, sizeof why);
+	size_t len = strlen(why);
+
+	if (v == VERDICT_ABSENT && is_final(t->c.refusal)) {
+		snprintf(why + len, sizeof why - len, " and refuses: %s", refusal_name(t->c.refusal));
+		v = VERDICT_CONTRADICTORY;
+	}
 
 	if (v == VERDICT_LOOK_AGAIN) {
 		give_up(t, why);

@@ -13,6 +13,7 @@
 #define GAPS_US     (30 * SECOND_US) /* between two queries for missing freezes */
 #define MOST_GAPS   500
 #define MOST_STEPS  4 /* records tried for one day */
+#define LATE_CLOCK_US (2 * HOUR_US)
 
 struct reader {
 	struct loop *loop;
@@ -135,6 +136,19 @@ freeze_end(struct session *s, struct freezing *f)
 	free(f);
 }
 
+/* A meter whose clock is late has its midnight after ours: today is given up only some hours on. */
+static void
+freeze_missing(struct session *s, struct freezing *f)
+{
+	struct reader *r = f->r;
+	int64_t now = loop_now_us(r->loop);
+
+	if (f->day < calendar_day(r->zone, now) ||
+	    now - calendar_midnight_before(r->zone, now) > LATE_CLOCK_US)
+		store_freeze_absent(r->db, f->m->id, f->day, now);
+	freeze_end(s, f);
+}
+
 static int
 days_between(const struct calendar *zone, int from, int to)
 {
@@ -150,12 +164,10 @@ on_frozen(struct session *s, const struct answer *a, const struct err *e, void *
 {
 	struct freezing *f = arg;
 	struct reader *r = f->r;
-	int64_t now = loop_now_us(r->loop);
-	int day, off;
+	int day, off, next;
 
 	if (e->class == ERR_REFUSED && a->refusal == REFUSAL_NO_DATA) {
-		store_freeze_absent(r->db, f->m->id, f->day, now);
-		freeze_end(s, f);
+		freeze_missing(s, f);
 		return;
 	}
 	if (e->class != ERR_NONE) {
@@ -163,20 +175,19 @@ on_frozen(struct session *s, const struct answer *a, const struct err *e, void *
 		return;
 	}
 	day = calendar_day(f->m->zone, a->frozen_us);
-	store_freeze(r->db, f->m->id, day, a->frozen_us, a->frozen_wh, now);
+	store_freeze(r->db, f->m->id, day, a->frozen_us, a->frozen_wh, loop_now_us(r->loop));
 	off = days_between(f->m->zone, f->day, day);
 	if (off == 0) {
 		freeze_end(s, f);
 		return;
 	}
 	/* off > 0: the record is newer than the day; older ones have higher numbers */
-	f->steps++;
-	if (f->nth + off < 1 || f->steps >= MOST_STEPS || off < 0) {
-		store_freeze_absent(r->db, f->m->id, f->day, now);
-		freeze_end(s, f);
+	next = f->nth + off > 1 ? f->nth + off : 1;
+	if (next == f->nth || ++f->steps >= MOST_STEPS) {
+		freeze_missing(s, f);
 		return;
 	}
-	f->nth += off;
+	f->nth = next;
 	freeze_ask(s, f);
 }
 

@@ -6,7 +6,9 @@
  *	DOWN --PQconnectStart--> CONNECTING --ready--> GREETING --the schema fits--> UP
  *	  ^--------------------------- lost, back-off ---------------------------------------/
  *
- * Results of a statement come as: rows or error, NULL, then the Sync's own result.  The greeting,
+ * Results of a statement come as: rows or error, NULL, then the Sync's own result.  It commits at
+ * the Sync, and a server that dies in between still sends what it had ready: so an answer is held
+ * until the Sync's result is there, and an error on the way takes its place.  The greeting,
  * door.schema(), travels through the same pipeline, so there is one way of reading results and
  * not two; nothing else is sent before it is answered and fits.
  *
@@ -61,6 +63,7 @@ struct lane {
 	PGconn *conn;
 	struct event *readable, *writable;
 	struct queue waiting, flying;
+	PGresult *held; /* of the first that flies, until its Sync */
 	const struct db_stmt *prepared[MOST_PREPARED];
 	int nprepared;
 	struct timer poke, reconnect, impatience;
@@ -168,6 +171,8 @@ lane_lost(struct lane *lane, const char *why)
 	if (lane->writable != NULL)
 		event_free(lane->writable);
 	lane->readable = lane->writable = NULL;
+	PQclear(lane->held);
+	lane->held = NULL;
 	PQfinish(lane->conn);
 	lane->conn = NULL;
 	lane->state = LANE_DOWN;
@@ -391,17 +396,14 @@ greeted(struct lane *lane, PGresult *result)
 	}
 }
 
-/* One result for the statement in front; its NULL and Sync follow. */
+/* The statement in front is over, and committed if it went well. */
 static void
-lane_result(struct lane *lane, PGresult *result)
+lane_answer(struct lane *lane, PGresult *result)
 {
-	struct ask *a = lane->flying.first;
+	struct ask *a = queue_pop(&lane->flying);
 	ExecStatusType status = PQresultStatus(result);
 	struct err e = {0};
 
-	if (a == NULL || status == PGRES_PIPELINE_SYNC)
-		return;
-	queue_pop(&lane->flying);
 	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
 		if (lane->not_durable)
 			err_set(&e, ERR_UNCERTAIN, "%s: not confirmed by the standby", a->stmt->name);
@@ -426,6 +428,24 @@ lane_result(struct lane *lane, PGresult *result)
 	} else {
 		ask_answer(lane, a, result, &e);
 	}
+}
+
+/* The rows or the error of the statement in front, an error of its commit, or its Sync. */
+static void
+lane_result(struct lane *lane, PGresult *result)
+{
+	PGresult *held = lane->held;
+
+	if (PQresultStatus(result) != PGRES_PIPELINE_SYNC) {
+		PQclear(held);
+		lane->held = result;
+		return;
+	}
+	PQclear(result);
+	lane->held = NULL;
+	if (held != NULL && lane->flying.first != NULL)
+		lane_answer(lane, held);
+	PQclear(held);
 }
 
 static void
@@ -460,7 +480,6 @@ lane_read(struct lane *lane)
 		}
 		empty = 0;
 		lane_result(lane, result);
-		PQclear(result);
 	}
 	if (lane->conn == NULL)
 		return;
@@ -615,6 +634,7 @@ db_free(struct db *db)
 			event_free(lane->readable);
 		if (lane->writable != NULL)
 			event_free(lane->writable);
+		PQclear(lane->held);
 		PQfinish(lane->conn);
 		while ((a = queue_pop(&lane->flying)) != NULL)
 			free(a);

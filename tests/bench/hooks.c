@@ -170,9 +170,9 @@ busy_senders(void)
 
 /* Whoever is free sends what is due; the moment it was due is the beginning of its time. */
 static void
-send_due(int64_t from)
+send_due(int64_t from, long most)
 {
-	for (int i = 0; i < o.senders && sent < o.count; i++) {
+	for (int i = 0; i < o.senders && sent < most; i++) {
 		int64_t due = now_ns();
 
 		if (o.rate > 0) {
@@ -202,7 +202,7 @@ run(const char *prefix, long most)
 
 	sent = good = fresh = bad = 0;
 	while (sent < most && now_ns() < end && alive > 0) {
-		send_due(from);
+		send_due(from, most);
 		hear_some(o.rate > 0 ? 1 : 100);
 	}
 	while (busy_senders() > 0 && now_ns() < end + GRACE_NS)

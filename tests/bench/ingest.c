@@ -10,6 +10,7 @@
  */
 #include "bench.h"
 
+#include "base/log.h"
 #include "base/loop.h"
 #include "model/meter.h"
 #include "schema.h"
@@ -162,7 +163,7 @@ bare_begin(struct bench *b)
 				  " $4::text[], $5::bigint[])";
 	PGresult *r;
 
-	query(b->bare, "DROP TABLE IF EXISTS bare_reading");
+	query(b->bare, "SET client_min_messages = warning; DROP TABLE IF EXISTS bare_reading");
 	query(b->bare,
 	    "CREATE TABLE bare_reading (LIKE powergate.reading INCLUDING ALL) PARTITION BY RANGE "
 	    "(at_us);"
@@ -273,6 +274,7 @@ main(int argc, char **argv)
 	b.regs = strcmp(argv[2], "poll") == 0 ? poll : energy;
 	b.nregs = b.regs == poll ? 6 : 1;
 	b.rows = number(argv[3], BATCH, 10000000);
+	log_set_level(LOG_LEVEL_WARN);
 	b.first_us = loop_now_us(b.loop);
 	b.bare = PQconnectdb(argv[1]);
 	if (PQstatus(b.bare) != CONNECTION_OK)

@@ -114,7 +114,8 @@ def register(db, conninfo, letter, first, count, base):
 
 def database(db, name):
     conninfo = db.database(name)
-    db.migrate(conninfo)
+    subprocess.run([f"{BUILD}/powergatectl", "migrate", "--db", conninfo, "--sql", f"{gate.ROOT}/sql"], check=True,
+                   stdout=subprocess.PIPE)
     return conninfo
 
 
@@ -138,6 +139,11 @@ def cpu_us(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as f:
         after = f.read().rsplit(")", 1)[1].split()
     return (int(after[11]) + int(after[12])) * 1_000_000 / os.sysconf("SC_CLK_TCK")
+
+
+def backends_us(db):
+    """Processor time of the daemon's connections."""
+    return sum(cpu_us(int(r[0])) for r in db.rows("SELECT pid FROM pg_stat_activity WHERE application_name = 'powergated'"))
 
 
 @contextlib.contextmanager
@@ -208,9 +214,10 @@ def sessions(db):
     program("echo", FLEET)
     ratio("session_bytes_each", "session_bytes_each", "session_bytes_each_bare")
     with daemon(db, at, "1d") as d:
-        busy = cpu_us(d.process.pid)
+        busy, backends = cpu_us(d.process.pid), backends_us(db)
         program("dial", d.meters_port, 100_000_001, FLEET, at)
         figure("login_daemon_cpu", (cpu_us(d.process.pid) - busy) / FLEET, "us")
+        figure("login_database_cpu", (backends_us(db) - backends) / FLEET, "us")
     ratio("sessions_logged_in", "sessions_logged_in_per_second", "sessions_echoed_per_second_bare")
 
 
@@ -259,9 +266,11 @@ def webhooks(db):
         with daemon(db, at, "1d") as d:
             send = ("-p", d.hooks_port, "-s", d.secret_file, "-a", ACCOUNTS, "-l", local)
             program_quiet("hooks", *send, "-N", "warm", "-n", 2000, "-t", 5)
-            busy = cpu_us(d.process.pid)
+            busy, backends = cpu_us(d.process.pid), backends_us(db)
             said = answered(program("hooks", *send, "-N", name, "-n", 60_000, "-t", 6, "-R"))
-            figure(f"{name}_daemon_cpu", (cpu_us(d.process.pid) - busy) / sum(a[0] for a in said.values()), "us")
+            requests = sum(a[0] for a in said.values())
+            figure(f"{name}_daemon_cpu", (cpu_us(d.process.pid) - busy) / requests, "us")
+            figure(f"{name}_database_cpu", (backends_us(db) - backends) / requests, "us")
             right(all(a[2] == 0 for a in said.values()), f"{name}: every payment was answered 200")
             right(said[""][1] == said[""][0] and said.get("repeats_", (0, 1))[1] == 0,
                   f"{name}: new ones are accepted and repeats are duplicates")
@@ -300,11 +309,13 @@ def bare_hooks(conninfo, d):
             remark(server.stdout.read().strip().lstrip("# "))
 
 
+# Of the software are the times before the first byte to the meter and after its last answer; the
+# first of them includes waiting for an answer the line was busy with.
 TIMES = """
 SELECT percentile_disc(:'p'::float) WITHIN GROUP (ORDER BY whole), percentile_disc(:'p'::float) WITHIN GROUP (ORDER BY soft),
-    percentile_disc(:'p'::float) WITHIN GROUP (ORDER BY committed), percentile_disc(:'p'::float) WITHIN GROUP (ORDER BY sent)
+    percentile_disc(:'p'::float) WITHIN GROUP (ORDER BY committed)
 FROM (SELECT c.ended_us - p.received_us AS whole, b.committed_us - p.received_us AS committed,
-    h.first_sent - p.received_us AS sent, h.first_sent - p.received_us + c.ended_us - h.last_heard AS soft
+    h.first_sent - p.received_us + c.ended_us - h.last_heard AS soft
     FROM powergate.payment p JOIN powergate.payment_batch b ON b.id = p.batch_id
     JOIN powergate.command c ON c.payment_id = p.id AND c.kind = 'relay' AND c.state = 'done'
     CROSS JOIN LATERAL (SELECT min(at_us) FILTER (WHERE step = 'sent') AS first_sent,
@@ -340,8 +351,7 @@ def restore(db):
             right(seen == good, f"rtt {rtt} ms: {seen} relays seen closed for {good} payments")
             for p in (50, 99):
                 row = db.rows(TIMES, conninfo=at, p=p / 100)[0]
-                for what, us in zip(("payment_to_closed", "payment_to_closed_software", "payment_to_committed",
-                                     "payment_to_first_byte"), row):
+                for what, us in zip(("payment_to_closed", "payment_to_closed_software", "payment_to_committed"), row):
                     figure(f"{what}_rtt{rtt}_p{p}", int(us) / 1000, "ms")
             books(db, at, good, f"rtt {rtt} ms")
 
@@ -371,7 +381,7 @@ def main():
         for part in PARTS:
             try:
                 globals()[part](db)
-            except (RuntimeError, TimeoutError, OSError, subprocess.SubprocessError, KeyError, IndexError) as why:
+            except (RuntimeError, TimeoutError, OSError, subprocess.SubprocessError, KeyError, IndexError, AttributeError) as why:
                 print(f"{NAMES[part]} skipped {type(why).__name__}: {' '.join(str(why).split())[:300]}", flush=True)
                 wrong.append(f"{part} could not be taken")
     remark(f"{time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.2f} after")
