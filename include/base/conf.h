@@ -33,6 +33,7 @@ struct conf_field {
 	bool reload;              /* may change while running */
 	const char *help;         /* the manual's own words, one sentence or more */
 	const char *const *words; /* TEXT: allowed words, NULL-terminated, or NULL */
+	int (*check)(const char *text, struct err *e); /* TEXT: what words cannot say, or NULL */
 	const struct conf_field *each; /* LIST: the fields of one entry, NULL name ends */
 	size_t each_size;         /* LIST: sizeof of one entry */
 };

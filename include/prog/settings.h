@@ -62,7 +62,7 @@ extern struct settings settings;
 #define SETTINGS_SECTIONS 12 /* with the end mark */
 const struct conf_section *settings_sections(void);
 void settings_bind(struct conf_section *out, struct settings *into);
-/* What the table cannot say: "HH:MM-HH:MM", sources with names of their own. */
+/* What no single setting can say: sources have names of their own. */
 int settings_check(const struct settings *s, struct err *e);
 /* Whether a file would do, secrets included, without changing anything. */
 int settings_try(const char *path, struct err *e);

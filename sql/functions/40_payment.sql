@@ -1,53 +1,64 @@
 -- Money coming in.  One call settles all payments that have gathered; each row answers for
 -- itself.  Within a call every (source, event) and every (source, payment) stands once; the
 -- caller sees to that and sorts by key, so that two nodes lock in the same order.
+--
+-- A connection keeps a plan for as long as it lives, also one made while the tables were nearly
+-- empty.  So every look into a table that grows is one index probe a row, by its shape (LATERAL
+-- with LIMIT, = ANY), and the planner is not free to read the whole of it instead.
 
 CREATE OR REPLACE FUNCTION door.payment_settle(p_source text[], p_event text[], p_sha bytea[], p_body bytea[],
     p_received bigint[], p_no text[], p_account text[], p_meter text[], p_amount bigint[], p_currency text[],
     p_paid bigint[], p_method text[], p_terminal text[], p_payer text[], p_order text[], p_note text[],
     p_actor text, p_now bigint)
 RETURNS TABLE (n int, outcome text, payment_id bigint, state text, batch_id bigint, endpoint_id bigint)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 #variable_conflict use_column
-DECLARE batch bigint;
+DECLARE r record;
 BEGIN
     CREATE TEMP TABLE IF NOT EXISTS settling (n int, source text, event text, sha bytea, body bytea, received bigint,
         no text, account text, meter text, amount bigint, currency text, paid bigint, method text, terminal text,
-        payer text, ord text, note text, outcome text, payment_id bigint, account_id bigint, meter_id bigint,
-        fee_mode text, state text, endpoint_id bigint, why text) ON COMMIT DELETE ROWS;
+        payer text, ord text, note text, outcome text, payment_id bigint, journal_id bigint, account_id bigint, meter_id bigint,
+        fee_mode text, state text, endpoint_id bigint, why text, batch_id bigint) ON COMMIT DELETE ROWS;
     INSERT INTO settling
     SELECT t.n, t.source, t.event, t.sha, t.body, t.received, t.no, t.account, t.meter, t.amount, t.currency, t.paid,
-        t.method, t.terminal, t.payer, t.ord, t.note,
+        t.method, t.terminal, t.payer, t.ord, t.note, o.outcome,
+        CASE o.outcome WHEN 'accepted' THEN nextval('payment_id_seq') ELSE p.id END,
+        CASE o.outcome WHEN 'accepted' THEN nextval('journal_id_seq') END,
+        a.id, COALESCE(m.id, am.id), a.fee_mode, p.state, COALESCE(m.endpoint_id, am.endpoint_id), w.why, p.batch_id
+    FROM unnest(p_source, p_event, p_sha, p_body, p_received, p_no, p_account, p_meter, p_amount, p_currency, p_paid,
+            p_method, p_terminal, p_payer, p_order, p_note) WITH ORDINALITY
+        AS t(source, event, sha, body, received, no, account, meter, amount, currency, paid, method, terminal, payer, ord, note, n)
+    LEFT JOIN LATERAL (SELECT x.source, x.body_sha256 FROM inbox x
+        WHERE x.source = t.source AND x.event_id = t.event LIMIT 1) i ON true
+    LEFT JOIN LATERAL (SELECT x.* FROM payment x WHERE x.source = t.source AND x.payment_no = t.no LIMIT 1) p ON true
+    LEFT JOIN LATERAL (SELECT x.id FROM account x WHERE x.number = t.account LIMIT 1) na ON true
+    LEFT JOIN LATERAL (SELECT x.id, x.account_id, x.endpoint_id FROM meter x WHERE x.address = t.meter LIMIT 1) m ON true
+    LEFT JOIN LATERAL (SELECT x.id, x.number, x.fee_mode, x.state, x.site_id FROM account x
+        WHERE x.id = COALESCE(na.id, CASE WHEN t.account = '' THEN m.account_id END) LIMIT 1) a ON true
+    LEFT JOIN LATERAL (SELECT x.currency FROM site x WHERE x.id = a.site_id LIMIT 1) s ON true
+    LEFT JOIN LATERAL (SELECT x.id, x.endpoint_id FROM meter x
+        WHERE x.account_id = a.id AND x.state = 'active' AND t.meter = '' ORDER BY x.id LIMIT 1) am ON true
+    CROSS JOIN LATERAL (SELECT
         CASE WHEN i.source IS NOT NULL AND i.body_sha256 <> t.sha THEN 'conflict_event'
              WHEN p.id IS NOT NULL AND (p.amount_minor <> t.amount OR p.currency <> t.currency OR
                   p.account_no <> t.account OR p.meter_no <> t.meter) THEN 'conflict_payment'
              WHEN i.source IS NOT NULL OR p.id IS NOT NULL THEN 'duplicate'
-             ELSE 'accepted' END,
-        p.id, a.id, COALESCE(m.id, am.id), a.fee_mode, p.state, COALESCE(m.endpoint_id, am.endpoint_id),
+             ELSE 'accepted' END AS outcome) o
+    CROSS JOIN LATERAL (SELECT
         CASE WHEN t.account <> '' AND na.id IS NULL THEN 'no account ' || t.account
              WHEN t.meter <> '' AND m.id IS NULL THEN 'no meter ' || t.meter
              WHEN a.id IS NULL THEN 'meter ' || t.meter || ' has no account'
              WHEN t.account <> '' AND m.id IS NOT NULL AND m.account_id IS DISTINCT FROM na.id
                   THEN 'meter ' || t.meter || ' is not of account ' || t.account
              WHEN a.state <> 'active' THEN 'account ' || a.number || ' is closed'
-             WHEN s.currency <> t.currency THEN 'paid in ' || t.currency || ', the account is in ' || s.currency END
-    FROM unnest(p_source, p_event, p_sha, p_body, p_received, p_no, p_account, p_meter, p_amount, p_currency, p_paid,
-            p_method, p_terminal, p_payer, p_order, p_note) WITH ORDINALITY
-        AS t(source, event, sha, body, received, no, account, meter, amount, currency, paid, method, terminal, payer, ord, note, n)
-    LEFT JOIN inbox i ON i.source = t.source AND i.event_id = t.event
-    LEFT JOIN payment p ON p.source = t.source AND p.payment_no = t.no
-    LEFT JOIN account na ON na.number = t.account
-    LEFT JOIN meter m ON m.address = t.meter
-    LEFT JOIN account a ON a.id = COALESCE(na.id, CASE WHEN t.account = '' THEN m.account_id END)
-    LEFT JOIN site s ON s.id = a.site_id
-    LEFT JOIN LATERAL (SELECT x.id, x.endpoint_id FROM meter x
-        WHERE x.account_id = a.id AND x.state = 'active' AND t.meter = '' ORDER BY x.id LIMIT 1) am ON true;
+             WHEN s.currency <> t.currency THEN 'paid in ' || t.currency || ', the account is in ' || s.currency END AS why) w;
 
     -- A repeat writes too: its answer must not be quicker than the durability of the first.
-    UPDATE inbox i SET deliveries = i.deliveries + 1 FROM settling t
-    WHERE t.outcome = 'duplicate' AND i.source = t.source AND i.event_id = t.event;
-    UPDATE payment p SET deliveries = p.deliveries + 1 FROM settling t
-    WHERE t.outcome = 'duplicate' AND p.id = t.payment_id;
+    FOR r IN SELECT t.source, array_agg(t.event) AS events, array_agg(t.payment_id) AS payments
+        FROM settling t WHERE t.outcome = 'duplicate' GROUP BY t.source LOOP
+        UPDATE inbox i SET deliveries = i.deliveries + 1 WHERE i.source = r.source AND i.event_id = ANY (r.events);
+        UPDATE payment p SET deliveries = p.deliveries + 1 WHERE p.id = ANY (r.payments);
+    END LOOP;
 
     IF EXISTS (SELECT FROM settling t WHERE t.outcome = 'accepted') THEN
         BEGIN
@@ -57,8 +68,7 @@ BEGIN
             RAISE EXCEPTION 'raced with another node' USING ERRCODE = '40001';
         END;
     END IF;
-    RETURN QUERY SELECT t.n, t.outcome, t.payment_id, t.state, p.batch_id, t.endpoint_id
-        FROM settling t LEFT JOIN payment p ON p.id = t.payment_id ORDER BY t.n;
+    RETURN QUERY SELECT t.n, t.outcome, t.payment_id, t.state, t.batch_id, t.endpoint_id FROM settling t ORDER BY t.n;
 END $$;
 
 -- The new ones: inbox, payment, journal with two postings, the account's mark, the delivery.
@@ -68,22 +78,20 @@ BEGIN
     INSERT INTO payment_batch (sent_us) VALUES (p_now) RETURNING id INTO batch;
     INSERT INTO inbox (source, event_id, body_sha256, body, received_us)
     SELECT source, event, sha, body, received FROM settling WHERE outcome = 'accepted' ORDER BY source, event;
-    WITH new AS (
-        INSERT INTO payment (source, payment_no, event_id, account_no, meter_no, amount_minor, currency, paid_us,
-            received_us, batch_id, method, terminal, payer, order_no, note, account_id, state)
-        SELECT source, no, event, account, meter, amount, currency, paid, received, batch, method, terminal, payer,
-            ord, note, CASE WHEN why IS NULL THEN account_id END, CASE WHEN why IS NULL THEN 'settled' ELSE 'suspense' END
-        FROM settling WHERE outcome = 'accepted' ORDER BY source, no
-        RETURNING id, source, payment_no, state)
-    UPDATE settling t SET payment_id = new.id, state = new.state FROM new
-    WHERE t.source = new.source AND t.no = new.payment_no;
+    UPDATE settling t SET batch_id = batch, state = CASE WHEN t.why IS NULL THEN 'settled' ELSE 'suspense' END
+    WHERE t.outcome = 'accepted';
+    INSERT INTO payment (id, source, payment_no, event_id, account_no, meter_no, amount_minor, currency, paid_us,
+        received_us, batch_id, method, terminal, payer, order_no, note, account_id, state) OVERRIDING SYSTEM VALUE
+    SELECT payment_id, source, no, event, account, meter, amount, currency, paid, received, batch, method, terminal, payer,
+        ord, note, CASE WHEN why IS NULL THEN account_id END, state
+    FROM settling WHERE outcome = 'accepted' ORDER BY source, no;
     WITH j AS (
-        INSERT INTO journal (key, kind, at_us, memo, actor)
-        SELECT 'pay:' || source || ':' || no, 'payment', p_now, COALESCE(why, ''), p_actor
-        FROM settling WHERE outcome = 'accepted' ORDER BY source, no RETURNING id, key)
+        INSERT INTO journal (id, key, kind, at_us, memo, actor) OVERRIDING SYSTEM VALUE
+        SELECT journal_id, 'pay:' || source || ':' || no, 'payment', p_now, COALESCE(why, ''), p_actor
+        FROM settling WHERE outcome = 'accepted' ORDER BY source, no)
     INSERT INTO posting (journal_id, line, ledger, owner, account_id, amount_minor, currency)
-    SELECT j.id, l.line, l.ledger, l.owner, l.account, l.amount, t.currency
-    FROM settling t JOIN j ON j.key = 'pay:' || t.source || ':' || t.no
+    SELECT t.journal_id, l.line, l.ledger, l.owner, l.account, l.amount, t.currency
+    FROM settling t
     CROSS JOIN LATERAL (VALUES
         (1, 'clearing', t.source, NULL::bigint, t.amount),
         (2, CASE WHEN t.why IS NULL THEN 'prepaid' ELSE 'suspense' END, '',

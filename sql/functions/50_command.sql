@@ -69,7 +69,7 @@ BEGIN
     IF c.expires_us < p_now THEN
         RETURN 'expire: a trip must not come late; it is decided anew';
     ELSIF h.trips_stopped OR NOT p_trips_ok THEN
-        RETURN 'wait: trips are stopped: ' || COALESCE(NULLIF(h.why, ''), 'kill switch file');
+        RETURN 'wait: trips are stopped: ' || CASE WHEN NOT h.trips_stopped THEN 'kill file, or the clock is not synchronised' ELSE h.why END;
     ELSIF h.held THEN
         RETURN 'wait: the head-end is held: ' || h.why;
     ELSIF p_held_until > p_now THEN

@@ -106,7 +106,7 @@ conf_value_read(const struct conf_field *f, const char *text, union conf_value *
 {
 	switch (f->type) {
 	case CONF_TEXT:
-		if (word_check(f, text, e) < 0)
+		if (word_check(f, text, e) < 0 || (f->check != NULL && f->check(text, e) < 0))
 			return -1;
 		v->text = mem_text(text);
 		return 0;

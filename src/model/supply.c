@@ -52,8 +52,10 @@ decide_warning(const struct policy *p, const struct account_view *v, struct deci
 		d->notice = NOTICE_LOW;
 		d->level_minor = lowest;
 	} else if (v->warned || v->final_asked) {
-		/* armed again from the level that was warned of, by a margin */
-		int64_t level = v->warned ? v->warned_level : v->trip_minor;
+		/* armed again from the level that was warned of, by a margin; who is still below
+		 * the trip level has had his notice */
+		int64_t level = v->warned && v->warned_level > v->trip_minor ? v->warned_level
+									     : v->trip_minor;
 		int64_t margin = level / 10 > p->rearm_minor ? level / 10 : p->rearm_minor;
 
 		d->rearm = v->balance_minor >= level + margin;

@@ -14,6 +14,7 @@
 #include "prog/ctl_migrate.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
 #include <pwd.h>
@@ -250,16 +251,20 @@ make_user(struct err *e)
 static int
 make_directory(const char *path, uid_t uid, gid_t gid, struct err *e)
 {
-	if (mkdir(path, 0750) < 0) {
-		if (errno != EEXIST)
-			return err_set(e, ERR_INPUT, "%s: %s", path, strerror(errno));
-		printf("%s: there already\n", path);
-		return 0;
-	}
-	if (chown(path, uid, gid) < 0 || chmod(path, 0750) < 0)
+	bool made = mkdir(path, 0750) == 0;
+	int fd, result = 0;
+
+	if (!made && errno != EEXIST)
 		return err_set(e, ERR_INPUT, "%s: %s", path, strerror(errno));
-	printf("%s: made\n", path);
-	return 0;
+	/* One that `make install` made has not got its group yet; a link is not followed. */
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fchown(fd, uid, gid) < 0 || fchmod(fd, 0750) < 0)
+		result = err_set(e, ERR_INPUT, "%s: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	if (result == 0)
+		printf("%s: %s\n", path, made ? "made" : "there already");
+	return result;
 }
 
 static int
@@ -277,6 +282,8 @@ prepare_system(struct err *e)
 		return err_set(e, ERR_INPUT, "system user " SYSTEM_USER " cannot be looked up");
 	if (make_directory("/etc/powergate", 0, pw->pw_gid, e) < 0)
 		return -1;
+	if (chown("/etc/powergate/powergated.yaml", 0, pw->pw_gid) < 0 && errno != ENOENT)
+		return err_set(e, ERR_INPUT, "/etc/powergate/powergated.yaml: %s", strerror(errno));
 	return make_directory("/var/lib/powergate", pw->pw_uid, pw->pw_gid, e);
 }
 

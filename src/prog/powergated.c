@@ -387,7 +387,7 @@ run(struct powergated *d)
 	watch_signals(d);
 	if (start_services(d, &e) < 0) {
 		slog(d, LOG_LEVEL_ERROR, "%s", e.text);
-		d->exit_code = EXIT_SETTINGS;
+		d->exit_code = e.class == ERR_RETRY ? EXIT_FAILURE : EXIT_SETTINGS;
 	} else {
 		tell_ready(d);
 		loop_run(d->loop);
@@ -446,6 +446,10 @@ main(int argc, char **argv)
 		return EXIT_SETTINGS;
 	}
 	if (test) {
+		if (settings_try(d.conf_path, &e) < 0) {
+			fprintf(stderr, "powergated: %s\n", e.text);
+			return EXIT_SETTINGS;
+		}
 		printf("%s: settings are good\n", d.conf_path);
 		conf_clear(settings_sections());
 		return 0;

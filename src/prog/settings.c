@@ -16,6 +16,39 @@ struct settings settings;
 		.help = (help_)                                                               \
 	}
 
+static int
+parse_hours(const char *text, int *from, int *until)
+{
+	int h1, m1, h2, m2, end = 0;
+
+	if (sscanf(text, "%2d:%2d-%2d:%2d%n", &h1, &m1, &h2, &m2, &end) != 4 || text[end] != '\0' ||
+	    h1 < 0 || h1 > 23 || h2 < 0 || h2 > 24 || m1 < 0 || m1 > 59 || m2 < 0 || m2 > 59)
+		return -1;
+	*from = h1 * 60 + m1;
+	*until = h2 * 60 + m2;
+	return *from <= *until && *until <= 24 * 60 ? 0 : -1;
+}
+
+static int
+check_hours(const char *text, struct err *e)
+{
+	int from, until;
+
+	if (parse_hours(text, &from, &until) < 0)
+		return err_set(e, ERR_INPUT, "\"%.40s\" is not HH:MM-HH:MM within one day", text);
+	return 0;
+}
+
+static int
+check_source_name(const char *text, struct err *e)
+{
+	if (text[0] == '\0' || strlen(text) > 31 || strcmp(text, "cash") == 0 ||
+	    strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-") != strlen(text))
+		return err_set(e, ERR_INPUT,
+		    "\"%.40s\" is no name (a-z 0-9 _ -, 31 at most, not cash)", text);
+	return 0;
+}
+
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 
 static const struct conf_field daemon_fields[] = {
@@ -103,8 +136,12 @@ static const struct conf_field signer_fields[] = {
 };
 
 static const struct conf_field source_fields[] = {
-    CONF_FIELD(struct pay_source, name, CONF_TEXT, NULL, true,
-	"Last part of the path: POST /hooks/v1/NAME."),
+    {.name = "name",
+	.type = CONF_TEXT,
+	.offset = offsetof(struct pay_source, name),
+	.reload = true,
+	.check = check_source_name,
+	.help = "Last part of the path: POST /hooks/v1/NAME."},
     CONF_FIELD(struct pay_source, secret_file, CONF_TEXT, NULL, true,
 	"File with its secrets, one whsec_ a line: the old and the new one while they change."),
     {0},
@@ -137,9 +174,14 @@ static const struct conf_field api_fields[] = {
 };
 
 static const struct conf_field supply_fields[] = {
-    CONF_FIELD(struct supply_conf, trip_hours, CONF_TEXT, "08:00-18:00", true,
-	"Hours of the day, in the site's zone, in which people may be cut off; 00:00-00:00 is "
-	"any."),
+    {.name = "trip_hours",
+	.type = CONF_TEXT,
+	.offset = offsetof(struct supply_conf, trip_hours),
+	.preset = "08:00-18:00",
+	.reload = true,
+	.check = check_hours,
+	.help = "Hours of the day, in the site's zone, in which people may be cut off; 00:00-00:00 is "
+	"any."},
     CONF_FIELD(struct supply_conf, trip_rest_days, CONF_BOOL, "false", true,
 	"Cut off on Saturdays and Sundays too."),
     CONF_RANGE(struct supply_conf, final_notice, CONF_DURATION, "30m", 0, 30 * DAY_US, true,
@@ -207,42 +249,16 @@ settings_sections(void)
 	return bound;
 }
 
-static int
-parse_hours(const char *text, int *from, int *until)
-{
-	int h1, m1, h2, m2, end = 0;
-
-	if (sscanf(text, "%2d:%2d-%2d:%2d%n", &h1, &m1, &h2, &m2, &end) != 4 || text[end] != '\0' ||
-	    h1 < 0 || h1 > 23 || h2 < 0 || h2 > 24 || m1 < 0 || m1 > 59 || m2 < 0 || m2 > 59)
-		return -1;
-	*from = h1 * 60 + m1;
-	*until = h2 * 60 + m2;
-	return *from <= *until && *until <= 24 * 60 ? 0 : -1;
-}
-
 int
 settings_check(const struct settings *s, struct err *e)
 {
 	const struct pay_source *source = s->hooks.sources.entries;
-	int from, until;
 
-	if (parse_hours(s->supply.trip_hours, &from, &until) < 0)
-		return err_set(e, ERR_INPUT,
-		    "supply.trip_hours: \"%s\" is not HH:MM-HH:MM within one day",
-		    s->supply.trip_hours);
-	for (size_t i = 0; i < s->hooks.sources.n; i++) {
-		if (source[i].name[0] == '\0' ||
-		    strspn(source[i].name, "abcdefghijklmnopqrstuvwxyz0123456789_-") !=
-			strlen(source[i].name) ||
-		    strlen(source[i].name) > 31 || strcmp(source[i].name, "cash") == 0)
-			return err_set(e, ERR_INPUT,
-			    "hooks.sources: \"%s\" is no name (a-z 0-9 _ -, 31 at most, not cash)",
-			    source[i].name);
+	for (size_t i = 0; i < s->hooks.sources.n; i++)
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(source[i].name, source[k].name) == 0)
 				return err_set(e, ERR_INPUT, "hooks.sources: \"%s\" is there twice",
 				    source[i].name);
-	}
 	return 0;
 }
 

@@ -115,7 +115,8 @@ judge(struct turn *t)
 	size_t len = strlen(why);
 
 	if (v == VERDICT_ABSENT && is_final(t->c.refusal)) {
-		snprintf(why + len, sizeof why - len, " and refuses: %s", refusal_name(t->c.refusal));
+		snprintf(
+		    why + len, sizeof why - len, " and refuses: %s", refusal_name(t->c.refusal));
 		v = VERDICT_CONTRADICTORY;
 	}
 

@@ -71,10 +71,10 @@ on_sent(int status, struct span body, const struct err *e, void *arg)
 	int64_t now = loop_now_us(n->loop);
 	bool ok = status >= 200 && status < 300;
 	bool final = status >= 400 && status < 500 && status != 408 && status != 429;
-	char why[80];
+	char why[160];
 
 	(void)body;
-	snprintf(why, sizeof why, "%.60s", e->class != ERR_NONE ? e->text : "");
+	snprintf(why, sizeof why, "%.150s", e->class != ERR_NONE ? e->text : "");
 	if (!ok && status != 0)
 		snprintf(why, sizeof why, "answered %d", status);
 	slog(n, ok ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "notice %lld %s %s%s", (long long)s->id,

@@ -49,7 +49,8 @@ struct pay {
 };
 
 static const struct db_stmt settle = {"payment_settle", DB_MONEY, true, PATIENCE_US,
-    "SELECT n, outcome, payment_id, state, batch_id, endpoint_id FROM door.payment_settle($1::text[],"
+    "SELECT n, outcome, payment_id, state, batch_id, endpoint_id FROM "
+    "door.payment_settle($1::text[],"
     " $2::text[], $3::bytea[], $4::bytea[], $5::bigint[], $6::text[], $7::text[], $8::text[],"
     " $9::bigint[], $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[],"
     " $16::text[], $17, $18::bigint)"};
@@ -197,11 +198,13 @@ on_settled(const struct db_rows *rows, const struct err *e, void *arg)
 		note_committed(p, rows);
 		for (int row = 0; row < db_rows_count(rows); row++)
 			answer_row(p, b->items[db_cell_int(rows, row, 0) - 1], rows, row);
-	} else if (batch_shrink(b) > 1 && (e->class == ERR_REFUSED || e->class == ERR_BUG) && p->nredo < 60) {
+	} else if (batch_shrink(b) > 1 && (e->class == ERR_REFUSED || e->class == ERR_BUG) &&
+		   p->nredo < 60) {
 		halve(p, b);
 	} else {
 		bool away = e->class == ERR_RETRY || e->class == ERR_UNCERTAIN;
-		struct pay_answer a = {.outcome = away ? PAY_UNAVAILABLE : PAY_REFUSED, .why = e->text};
+		struct pay_answer a = {
+		    .outcome = away ? PAY_UNAVAILABLE : PAY_REFUSED, .why = e->text};
 
 		if (b->n > 0)
 			slog(p, LOG_LEVEL_ERROR, "%d payment%s not settled: %s", b->n,

@@ -189,10 +189,10 @@ def cash(daemon, account, minor):
 # --- notices --------------------------------------------------------------------------------
 
 class Sink:
-    """Takes notices as they come, or refuses them with a status."""
+    """Takes notices as they come, or refuses those of an account: statuses["R1"] = 500."""
 
     def __init__(self):
-        self.status = 200
+        self.statuses = {}
         self.taken = []
         self.refused = []
         sink = self
@@ -203,8 +203,9 @@ class Sink:
                 told = json.loads(body)
                 told["id"] = self.headers["webhook-id"]
                 told["at"] = time.time()
-                (sink.taken if sink.status == 200 else sink.refused).append(told)
-                self.send_response(sink.status)
+                status = sink.statuses.get(told["data"].get("account"), 200)
+                (sink.taken if status == 200 else sink.refused).append(told)
+                self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
