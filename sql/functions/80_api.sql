@@ -349,6 +349,9 @@ BEGIN
     IF a.id IS NULL THEN RETURN powergate.api_error(404, 'no such active account'); END IF;
     IF COALESCE(p ->> 'reason', '') = '' THEN RETURN powergate.api_error(400, 'a reason is needed'); END IF;
     IF q.state <> 'suspense' THEN RETURN powergate.api_error(409, 'this payment is not in suspense'); END IF;
+    IF EXISTS (SELECT FROM journal j JOIN journal r ON r.reverses = j.id WHERE j.key = 'pay:' || q.source || ':' || q.payment_no) THEN
+        RETURN powergate.api_error(409, 'this payment has been reversed');
+    END IF;
     IF q.currency <> (SELECT currency FROM site WHERE id = a.site_id) THEN RETURN powergate.api_error(409, 'the account is in another currency'); END IF;
     UPDATE payment SET state = 'assigned', account_id = a.id WHERE id = q.id;
     PERFORM powergate.journal_post('assign:' || q.id, 'assign', p ->> 'reason', p_who, NULL, ARRAY['suspense', 'prepaid'], ARRAY['', ''],
@@ -384,8 +387,12 @@ BEGIN
     IF j.reverses IS NOT NULL THEN RETURN powergate.api_error(409, 'this is a reversal itself'); END IF;
     IF EXISTS (SELECT FROM journal WHERE reverses = j.id) THEN RETURN powergate.api_error(409, 'it is reversed already'); END IF;
     IF j.kind = 'delivery' OR EXISTS (SELECT FROM payment x JOIN credit_delivery d ON d.payment_id = x.id
-        WHERE j.key = 'pay:' || x.source || ':' || x.payment_no AND d.state <> 'CANCELLED') THEN
+        WHERE j.key IN ('pay:' || x.source || ':' || x.payment_no, 'assign:' || x.id) AND d.state <> 'CANCELLED') THEN
         RETURN powergate.api_error(409, 'this money is in a meter, or on its way there');
+    END IF;
+    IF EXISTS (SELECT FROM payment x JOIN journal a ON a.key = 'assign:' || x.id WHERE j.key = 'pay:' || x.source || ':' || x.payment_no
+        AND NOT EXISTS (SELECT FROM journal r WHERE r.reverses = a.id)) THEN
+        RETURN powergate.api_error(409, 'this payment has been assigned: reverse that first');
     END IF;
     PERFORM powergate.journal_post('reverse:' || j.id, 'reversal', p ->> 'reason', p_who, j.id,
         array_agg(l.ledger ORDER BY l.line), array_agg(l.owner ORDER BY l.line), array_agg(l.account_id ORDER BY l.line),

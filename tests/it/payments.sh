@@ -423,7 +423,21 @@ def ledger(db, d):
     gate.ok(before == after, "and not one line has changed", f"{before} {after}")
 
 
-def reversing(db):
+def reversing(db, d, receipts):
+    def journal(key):
+        return str(db.value("SELECT id FROM powergate.journal WHERE key = :'k'", k=key))
+
+    def reverse(key):
+        return d.ctl("ledger", "reverse", journal(key), "--reason", "charged back")[0]
+
+    before = db.counts()
+    tries = [d.ctl("ledger", "reverse", journal("pay:app:P-1"))[0], reverse(f"deliver:{receipts[0]}"), d.ctl("ledger", "reverse", "999999", "--reason", "x")[0],
+             reverse("pay:app:S-0"), reverse(f"assign:{receipts[0]}"), reverse("pay:app:S-1")]
+    gate.ok(all(tries) and db.counts() == before, "not reversed: without a reason, what nobody posted, what is in a meter, what was assigned since", tries)
+    gate.ok(reverse("pay:app:S-2") == 0 and d.ctl("payment", "assign", receipts[2], "R2", "--reason", "x")[0] != 0,
+            "a payment that was reversed in suspense is nobody's any more")
+    gate.ok(reverse("pay:app:D-1") == 0 and reverse("pay:app:D-1") != 0 and not db.ledger_problems(),
+            "powergatectl reverses a journal, once", db.ledger_problems())
     paid = "SELECT j.id FROM powergate.journal j WHERE j.key = 'pay:app:P-1'"
     held = ("SELECT s.prepaid_minor FROM powergate.account_state s JOIN powergate.account a ON a.id = s.account_id WHERE number = 'R1'")
     post = """SET search_path = powergate; SELECT powergate.journal_post(:'key', 'reversal', 'charged back', 'tester', j.id, array_agg(p.ledger ORDER BY line),
@@ -458,7 +472,8 @@ with gate.Cluster(BUILD) as db, gate.Daemon(BUILD, db) as d:
         conflicts(d, keeper)
         edges(d)
         rotation(d)
-        assigning(db, d, sim, suspense(db, d))
+        receipts = suspense(db, d)
+        assigning(db, d, sim, receipts)
     crowd(db, d)
     desk(db, d)
     database_away(db, d)
@@ -466,7 +481,7 @@ with gate.Cluster(BUILD) as db, gate.Daemon(BUILD, db) as d:
     not_confirmed(db, d)
     database_stopped(db, d)
     ledger(db, d)
-    reversing(db)
+    reversing(db, d, receipts)
     gate.ok(d.running(), "the daemon is still the same process")
 sys.exit(gate.done())
 PY
