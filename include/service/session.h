@@ -72,6 +72,7 @@ bool session_dead(const struct session *s, int64_t mono_us); /* three heartbeats
 
 /* The gateway's list of sessions; nobody else follows it. */
 struct session *session_next(const struct session *s);
-void session_set_next(struct session *s, struct session *next);
+void session_link(struct session *s, struct session **first);
+void session_unlink(struct session *s);
 
 #endif

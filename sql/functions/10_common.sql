@@ -1,9 +1,11 @@
--- Helpers of the other functions; not callable from outside.
+-- Helpers of the other functions; not callable from outside.  Those that are called row by row
+-- are plpgsql, which keeps its plans: LANGUAGE sql plans anew at each call.
 
-CREATE OR REPLACE FUNCTION powergate.mark_dirty(ids bigint[], now_us bigint) RETURNS void LANGUAGE sql AS $$
+CREATE OR REPLACE FUNCTION powergate.mark_dirty(ids bigint[], now_us bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
     UPDATE account_state s SET version = version + 1, dirty_us = COALESCE(dirty_us, now_us)
     WHERE account_id = ANY (ids);
-$$;
+END $$;
 
 CREATE OR REPLACE FUNCTION powergate.money_text(minor bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN minor < 0 THEN '-' ELSE '' END || (abs(minor) / 100)::text || '.' || lpad((abs(minor) % 100)::text, 2, '0');
@@ -27,19 +29,23 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION powergate.event_add(what text, meter bigint, account bigint, words text, now_us bigint)
-RETURNS void LANGUAGE sql AS $$
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
     INSERT INTO event (at_us, kind, meter_id, account_id, text) VALUES (now_us, what, meter, account, words);
-$$;
+END $$;
 
 CREATE OR REPLACE FUNCTION powergate.customer_notice(k text, what text, account bigint, payment bigint,
-    words jsonb, now_us bigint, life_us bigint) RETURNS bigint LANGUAGE sql AS $$
+    words jsonb, now_us bigint, life_us bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE new_id bigint;
+BEGIN
     INSERT INTO notice (key, kind, account_id, payment_id, recipient, body, due_us, expires_us)
     SELECT k, what, account, payment, 'customer',
         words || jsonb_build_object('account', a.number, 'customer', a.customer, 'contact', a.contact),
         now_us, now_us + life_us
     FROM account a WHERE a.id = account
-    ON CONFLICT (key) DO NOTHING RETURNING id;
-$$;
+    ON CONFLICT (key) DO NOTHING RETURNING id INTO new_id;
+    RETURN new_id;
+END $$;
 
 -- One journal with its lines in one statement; 0 when the key is there already.
 CREATE OR REPLACE FUNCTION powergate.journal_post(k text, what text, words text, who text, reversed bigint,

@@ -66,7 +66,8 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION powergate.commands_unsure(p_endpoint bigint, p_why text, p_now bigint)
-RETURNS void LANGUAGE sql AS $$
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
     -- what was about to be read back is read back at once when there is somebody to ask
     UPDATE command c SET due_us = p_now
     FROM meter m WHERE m.id = c.meter_id AND m.endpoint_id = p_endpoint AND c.state = 'unsure' AND c.due_us > p_now;
@@ -75,7 +76,7 @@ RETURNS void LANGUAGE sql AS $$
         FROM meter m WHERE m.id = c.meter_id AND m.endpoint_id = p_endpoint AND c.state = 'sent'
         RETURNING c.id)
     INSERT INTO command_history (command_id, at_us, step, text) SELECT id, p_now, 'unsure', p_why FROM moved;
-$$;
+END $$;
 
 CREATE OR REPLACE FUNCTION door.session_seen(p_ids bigint[], p_at bigint[]) RETURNS void LANGUAGE sql AS $$
     UPDATE endpoint e SET seen_us = t.at FROM unnest(p_ids, p_at) AS t(id, at) WHERE e.id = t.id;

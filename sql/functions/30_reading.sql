@@ -35,8 +35,13 @@ BEGIN
     SELECT array_agg(DISTINCT m.account_id) INTO touched
     FROM moved v JOIN meter m ON m.id = v.meter_id WHERE v.moved AND m.account_id IS NOT NULL;
     PERFORM powergate.mark_dirty(touched, p_now);
-    FOR r IN SELECT meter, value, relay, at FROM unnest(p_meter, p_reg, p_value, p_relay, p_at)
-        AS t(meter, reg, value, relay, at) WHERE reg = 'status' AND relay IS NOT NULL ORDER BY at LOOP
+    -- A relay that is where it was is noted for all at once; one that moved, one by one.
+    UPDATE meter_state s SET status = t.value, seen_us = t.at
+    FROM unnest(p_meter, p_reg, p_value, p_relay, p_at) AS t(meter, reg, value, relay, at)
+    WHERE t.reg = 'status' AND t.relay = s.relay_seen AND s.meter_id = t.meter AND COALESCE(s.seen_us, 0) <= t.at;
+    FOR r IN SELECT t.meter, t.value, t.relay, t.at FROM unnest(p_meter, p_reg, p_value, p_relay, p_at)
+        AS t(meter, reg, value, relay, at) JOIN meter_state s ON s.meter_id = t.meter
+        WHERE t.reg = 'status' AND t.relay <> s.relay_seen ORDER BY t.at LOOP
         PERFORM powergate.relay_noted(r.meter, r.value, r.relay, r.at);
     END LOOP;
     RETURN n;

@@ -1,9 +1,10 @@
 -- The queue: add, claim, move.
 
 CREATE OR REPLACE FUNCTION powergate.history(p_command bigint, p_step text, p_text text, p_now bigint)
-RETURNS void LANGUAGE sql AS $$
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
     INSERT INTO command_history (command_id, at_us, step, text) VALUES (p_command, p_now, p_step, p_text);
-$$;
+END $$;
 
 -- A new wish for a relay supersedes the older ones; commands exist only to close the gap.
 CREATE OR REPLACE FUNCTION powergate.relay_want(p_meter bigint, p_relay text, p_reason text, p_why text, p_payment bigint,

@@ -132,6 +132,8 @@ CREATE TABLE command (
     refusal     int                     -- enum refusal of what the meter last denied
 ) WITH (fillfactor = 75);
 CREATE INDEX command_live ON command (meter_id, priority, order_us) WHERE state IN ('waiting', 'sent', 'unsure');
+CREATE INDEX command_delivery ON command (delivery_id) WHERE delivery_id IS NOT NULL;
+CREATE INDEX command_wish ON command (meter_id, generation) WHERE kind = 'relay';
 CREATE INDEX command_payment ON command (payment_id) WHERE payment_id IS NOT NULL;
 
 CREATE TABLE command_history (

@@ -202,7 +202,7 @@ on_sweep(void *arg)
 	struct billing *b = arg;
 
 	timer_start(&b->sweep, b->loop, SWEEP_US, on_sweep, b);
-	if (db_backlog(b->db, DB_MONEY) < 8)
+	if (db_backlog(b->db, DB_BILLING) < 8)
 		billing_poke(b);
 }
 

@@ -169,15 +169,8 @@ static void
 on_closed(struct session *s, const char *why, void *arg)
 {
 	struct gateway *g = arg;
-	struct session *p = g->first;
 
-	if (p == s) {
-		g->first = session_next(s);
-	} else {
-		while (session_next(p) != s)
-			p = session_next(p);
-		session_set_next(p, session_next(s));
-	}
+	session_unlink(s);
 	g->count--;
 	for (struct login *in = g->logins; in != NULL; in = in->next)
 		if (in->s == s)
@@ -201,8 +194,7 @@ gateway_admit(struct gateway *g, struct link *link)
 	struct session *s =
 	    session_new(g->loop, link, g->signer, g->session_conf, &session_events, g);
 
-	session_set_next(s, g->first);
-	g->first = s;
+	session_link(s, &g->first);
 	if (++g->count >= g->conf->most_sessions && g->listener != NULL) {
 		slog(g, LOG_LEVEL_WARN, "%d sessions: no more are taken", g->count);
 		listener_pause(g->listener, true);

@@ -45,7 +45,7 @@ struct session {
 	const struct session_conf *conf;
 	const struct session_events *events;
 	void *arg;
-	struct session *next;
+	struct session *next, **prev;
 	struct endpoint *mine;
 	struct question *asking;
 	struct timer timer; /* greeting, patience, pause, or the moment of quiet */
@@ -189,6 +189,7 @@ on_silence(void *arg)
 	struct session *s = arg;
 	struct question *q = s->asking;
 	struct meter *m = q->talk.meter;
+	int64_t quiet_us = q->talk.patience_us / 16; /* q goes with its answer */
 	bool alone = s->mine->n == 1 && m->silences + 1 >= s->conf->quiet_after;
 
 	note_silence(s, m);
@@ -201,7 +202,7 @@ on_silence(void *arg)
 		return;
 	}
 	if (s->asking == NULL)
-		timer_start(&s->timer, s->loop, q->talk.patience_us / 16, on_quiet_over, s);
+		timer_start(&s->timer, s->loop, quiet_us, on_quiet_over, s);
 }
 
 static void
@@ -570,7 +571,19 @@ session_next(const struct session *s)
 }
 
 void
-session_set_next(struct session *s, struct session *next)
+session_link(struct session *s, struct session **first)
 {
-	s->next = next;
+	s->next = *first;
+	s->prev = first;
+	if (s->next != NULL)
+		s->next->prev = &s->next;
+	*first = s;
+}
+
+void
+session_unlink(struct session *s)
+{
+	*s->prev = s->next;
+	if (s->next != NULL)
+		s->next->prev = s->prev;
 }

@@ -596,7 +596,8 @@ lane_connect(void *arg)
 struct db *
 db_new(struct loop *l, const char *conninfo, const char *schema, db_unfit_fn *unfit, void *arg)
 {
-	static const char *const names[DB_LANES] = {"lane=money", "lane=commands", "lane=bulk"};
+	static const char *const names[DB_LANES] = {
+	    "lane=money", "lane=billing", "lane=commands", "lane=bulk"};
 	struct db *db = mem_new(sizeof *db);
 
 	db->loop = l;

@@ -6,15 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct db_stmt dirty = {"accounts_dirty", DB_MONEY, true, 0,
+static const struct db_stmt dirty = {"accounts_dirty", DB_BILLING, true, 0,
     "SELECT account_id, version, fee_mode, live, zone, prepaid, carry, period, period_wh, warned,"
     " warn_minor, trip_minor, tariff_id, final_sent_us, final_state, unrated, payment_id, paid_open,"
     " meter_id, profile, wanted, seen, closed_us, total_wh, total_us, billed_wh, billed_us, credit,"
     " wraps_wh, most_watts, wanted_reason, relay_pending, credit_us"
     " FROM door.accounts_dirty($1::int, $2::bigint)"};
-static const struct db_stmt decided = {"accounts_decided", DB_MONEY, true, 0,
+static const struct db_stmt decided = {"accounts_decided", DB_BILLING, true, 0,
     "SELECT account_id, endpoint_id FROM door.accounts_decided($1::jsonb, $2::bigint)"};
-static const struct db_stmt steps = {"tariff_steps", DB_MONEY, true, 0,
+static const struct db_stmt steps = {"tariff_steps", DB_BILLING, true, 0,
     "SELECT tariff_id, from_wh, price_micro FROM door.tariff_steps()"};
 
 /* The columns of `dirty`, in its order. */
