@@ -30,11 +30,13 @@ struct delivery {
 	int64_t amount_minor;
 	uint32_t purchase;     /* reserved count */
 	int64_t base_bought;   /* cumulative amount before; -1 when the meter does not tell */
+	int64_t planned_us;    /* when the count was reserved: no record of it can be older */
 };
 
-/* `why` gets a sentence.  The record must be of our count: a meter shows counts mod 10 000. */
-enum verdict delivery_judge(
-    const struct delivery *d, const struct answer *seen, char *why, size_t room);
+/* `why` gets a sentence.  The record must be of our count: a meter shows counts mod 10 000, so
+ * its time must fit as well, corrected by how wrong the meter's clock is. */
+enum verdict delivery_judge(const struct delivery *d, const struct answer *seen,
+    int64_t clock_skew_us, int64_t now_us, char *why, size_t room);
 void delivery_arrows(FILE *out);
 
 #endif

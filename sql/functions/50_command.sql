@@ -108,7 +108,7 @@ CREATE OR REPLACE FUNCTION door.command_claim(p_endpoints bigint[], p_epochs big
     p_trips_ok boolean, p_now bigint)
 RETURNS TABLE (id bigint, endpoint_id bigint, epoch bigint, meter_id bigint, kind text, state text, attempts int,
     task jsonb, generation bigint, delivery_id bigint, d_state text, d_kind text, d_amount bigint, d_purchase bigint,
-    d_customer text, d_base_bought bigint, refusal int)
+    d_customer text, d_base_bought bigint, d_planned bigint, refusal int)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE e record; c command; why text; d credit_delivery; was text; trip_locked boolean := false;
@@ -171,7 +171,7 @@ BEGIN
         END IF;
         RETURN QUERY SELECT c.id, e.id, e.epoch, c.meter_id, c.kind, was, c.attempts, c.task, c.generation, c.delivery_id,
             d.state, d.kind, d.amount_minor, d.purchase,
-            COALESCE(d.customer, (SELECT m.customer FROM meter m WHERE m.id = c.meter_id)), d.base_bought, c.refusal;
+            COALESCE(d.customer, (SELECT m.customer FROM meter m WHERE m.id = c.meter_id)), d.base_bought, d.planned_us, c.refusal;
         EXIT;
       END LOOP;
     END LOOP;

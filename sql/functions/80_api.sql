@@ -478,7 +478,7 @@ BEGIN
             why = 'refund decided by people' || COALESCE(', was purchase ' || d.purchase, '') WHERE id = d.id;
         IF d.payment_id IS NOT NULL THEN
             PERFORM powergate.work_add('refund:' || d.id, 'REFUND', format('refund %s to the payer', powergate.money_text(d.amount_minor)),
-                'pay it back, note the reference, resolve', d.account_id, w.meter_id, d.payment_id, d.id, p_now);
+                format('pay it back, then post it: powergatectl ledger reverse %s --reason "refunded, reference ..."; then resolve', (SELECT j.id FROM journal j JOIN payment q ON j.key = 'pay:' || q.source || ':' || q.payment_no WHERE q.id = d.payment_id)), d.account_id, w.meter_id, d.payment_id, d.id, p_now);
         END IF;
     END IF;
     UPDATE work SET state = 'resolved', resolved_us = p_now, resolution = p || jsonb_build_object('by', p_who, 'voices', n, 'single', p_voices = 1) WHERE id = w.id;

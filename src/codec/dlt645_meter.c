@@ -4,7 +4,7 @@
  *	READ         item, item, ...
  *	RELAY        [clock] [auth] status -> 1C -> status, and again after a pause
  *	RELAY_LOOK   status
- *	CREDIT_LOOK  [auth] wallet -> record, record, ... [-> status]
+ *	CREDIT_LOOK  [clock] [auth] wallet -> record, record, ... [-> status]
  *	CREDIT_SEND  [auth] -> 03
  *	FREEZE       time -> energies
  *	CLOCK        clock
@@ -92,7 +92,7 @@ dlt645_begin(struct talk *t, int64_t now_us)
 	if (k == TASK_CREDIT_SEND &&
 	    (t->task->amount_minor < 0 || t->task->amount_minor > UINT32_MAX))
 		return talk_done(t, ERR_REFUSED, "the meter holds no such amount");
-	if (k == TASK_RELAY && !t->meter->skew_known)
+	if ((k == TASK_RELAY || k == TASK_CREDIT_LOOK) && !t->meter->skew_known)
 		return talk_go(t, p->combined_clock ? STEP_CLOCK : STEP_DATE, now_us);
 	return talk_begin_secured(t, now_us);
 }

@@ -2,6 +2,9 @@
 
 #include <stdio.h>
 
+/* A record has whole minutes, and a clock may have been set since. */
+#define TOLERANCE_US INT64_C(3600000000)
+
 const char *
 verdict_name(enum verdict v)
 {
@@ -13,7 +16,8 @@ verdict_name(enum verdict v)
 
 /* Count, amount and the balance around it must all be what our purchase leaves behind. */
 static enum verdict
-judge_record(const struct delivery *d, const struct purchase_record *r, char *why, size_t room)
+judge_record(const struct delivery *d, const struct purchase_record *r, int64_t at_us, int64_t now_us,
+    char *why, size_t room)
 {
 	if (!r->found) {
 		snprintf(why, room, "the meter counts %u and keeps no record of it any more",
@@ -31,6 +35,11 @@ judge_record(const struct delivery *d, const struct purchase_record *r, char *wh
 		    (long long)r->after_minor);
 		return VERDICT_CONTRADICTORY;
 	}
+	if (r->at_us == 0 || at_us < d->planned_us - TOLERANCE_US || at_us > now_us + TOLERANCE_US) {
+		snprintf(why, room, "the record of purchase %u is of another time: %lld s before now",
+		    d->purchase, (long long)(now_us - at_us) / 1000000);
+		return VERDICT_CONTRADICTORY;
+	}
 	if (d->base_bought >= 0 && r->bought_minor < d->base_bought + d->amount_minor) {
 		snprintf(why, room, "cumulative %lld in the meter is less than %lld and ours",
 		    (long long)r->bought_minor, (long long)d->base_bought);
@@ -41,7 +50,8 @@ judge_record(const struct delivery *d, const struct purchase_record *r, char *wh
 }
 
 enum verdict
-delivery_judge(const struct delivery *d, const struct answer *seen, char *why, size_t room)
+delivery_judge(const struct delivery *d, const struct answer *seen, int64_t clock_skew_us,
+    int64_t now_us, char *why, size_t room)
 {
 	if (!seen->has_count) {
 		snprintf(why, room, "no purchase count was read");
@@ -60,7 +70,8 @@ delivery_judge(const struct delivery *d, const struct answer *seen, char *why, s
 		snprintf(why, room, "the meter counts %u, its account is open", seen->count);
 		return VERDICT_APPLIED;
 	}
-	return judge_record(d, &seen->record, why, room);
+	return judge_record(
+	    d, &seen->record, seen->record.at_us - clock_skew_us, now_us, why, room);
 }
 
 void

@@ -75,6 +75,7 @@ on_planned(enum planned p, uint32_t purchase, const struct err *e, void *arg)
 		t->c.delivery.purchase = purchase;
 		t->c.delivery.base_bought =
 		    t->seen.record.found ? t->seen.record.bought_minor : (purchase == 1 ? 0 : -1);
+		t->c.delivery.planned_us = loop_now_us(t->loop);
 		t->c.planned = true;
 		send(t);
 	} else if (p == PLANNED_REVIEW) {
@@ -111,7 +112,8 @@ static void
 judge(struct turn *t)
 {
 	char why[160];
-	enum verdict v = delivery_judge(&t->c.delivery, &t->seen, why, sizeof why);
+	enum verdict v = delivery_judge(&t->c.delivery, &t->seen,
+	    t->meter->clock_skew_us, loop_now_us(t->loop), why, sizeof why);
 	size_t len = strlen(why);
 
 	if (v == VERDICT_ABSENT && is_final(t->c.refusal)) {

@@ -44,6 +44,7 @@ struct polling {
 	struct meter *m;
 	struct task all;
 	int next;
+	bool clock_asked;
 };
 
 static void poll_next(struct session *s, struct polling *p);
@@ -73,6 +74,12 @@ poll_next(struct session *s, struct polling *p)
 {
 	struct task t = {.kind = TASK_READ};
 
+	if (!p->m->skew_known && p->next == 0 && !p->clock_asked) { /* once a session */
+		p->clock_asked = true;
+		t.kind = TASK_CLOCK;
+		session_ask(s, p->m, &t, NULL, on_polled, p);
+		return;
+	}
 	t.regs[t.nregs++] = p->all.regs[p->next++];
 	if (t.regs[0] == REG_TOTAL_WH) /* one block holds the tariffs too */
 		while (p->next < p->all.nregs && p->all.regs[p->next] <= REG_T4_WH)

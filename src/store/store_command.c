@@ -9,7 +9,7 @@
 
 static const struct db_stmt claim = {"command_claim", DB_COMMANDS, false, 0,
     "SELECT id, endpoint_id, epoch, meter_id, kind, state, attempts, task, delivery_id, d_state,"
-    " d_kind, d_amount, d_purchase, d_base_bought, refusal"
+    " d_kind, d_amount, d_purchase, d_base_bought, refusal, d_planned"
     " FROM door.command_claim($1::bigint[], $2::bigint[], $3::bigint[], $4, $5, $6::bigint)"};
 static const struct db_stmt move = {"command_move", DB_COMMANDS, true, 0,
     "SELECT door.command_move($1::bigint, $2::bigint, $3, $4::bigint, $5, $6::int, $7::bigint, $8,"
@@ -110,6 +110,7 @@ claimed_from(const struct db_rows *rows, int i)
 	c.delivery.amount_minor = db_cell_int(rows, i, 11);
 	c.delivery.purchase = (uint32_t)db_cell_int(rows, i, 12);
 	c.delivery.base_bought = db_cell_null(rows, i, 13) ? -1 : db_cell_int(rows, i, 13);
+	c.delivery.planned_us = db_cell_int(rows, i, 15);
 	c.planned = strcmp(db_cell_text(rows, i, 9), "INTENT") == 0 ||
 		    strcmp(db_cell_text(rows, i, 9), "VERIFYING") == 0;
 	task_from(&c, db_cell_text(rows, i, 7));

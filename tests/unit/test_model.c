@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define S INT64_C(1000000)
+#define S   INT64_C(1000000)
+#define NOW (INT64_C(1795158000) * S) /* Friday 2026-11-20, 15:00 in Shanghai */
 
 static struct calendar *
 zone(const char *name)
@@ -156,7 +157,7 @@ meter_shows(uint32_t count, bool found, int64_t amount, int64_t before, int64_t 
 {
 	return (struct answer){.has_count = true,
 	    .count = count,
-	    .record = {found, 0, count, amount, before, after, bought}};
+	    .record = {found, NOW - 60 * S, count, amount, before, after, bought}};
 }
 
 START_TEST(our_count_and_amount_in_the_record_is_proof)
@@ -165,7 +166,24 @@ START_TEST(our_count_and_amount_in_the_record_is_proof)
 	struct answer a = meter_shows(7, true, 10000, 20, 10020, 10500);
 	char why[160];
 
-	ck_assert_int_eq(delivery_judge(&d, &a, why, sizeof why), VERDICT_APPLIED);
+	ck_assert_int_eq(delivery_judge(&d, &a, 0, NOW, why, sizeof why), VERDICT_APPLIED);
+}
+END_TEST
+
+START_TEST(a_record_of_another_time_is_not_ours)
+{
+	const struct delivery d = {.amount_minor = 100, .purchase = 7, .planned_us = NOW - 7200 * S};
+	struct answer a = meter_shows(7, true, 100, 0, 100, 100);
+	char why[160];
+
+	ck_assert_int_eq(delivery_judge(&d, &a, 0, NOW, why, sizeof why), VERDICT_APPLIED);
+	a.record.at_us = NOW - 4 * 3600 * S; /* before the count was reserved */
+	ck_assert_int_eq(delivery_judge(&d, &a, 0, NOW, why, sizeof why), VERDICT_CONTRADICTORY);
+	/* but a clock three hours slow says just that of a purchase an hour ago */
+	ck_assert_int_eq(
+	    delivery_judge(&d, &a, -3 * 3600 * S, NOW, why, sizeof why), VERDICT_APPLIED);
+	a.record.at_us = NOW + 2 * 3600 * S;
+	ck_assert_int_eq(delivery_judge(&d, &a, 0, NOW, why, sizeof why), VERDICT_CONTRADICTORY);
 }
 END_TEST
 
@@ -175,7 +193,7 @@ START_TEST(one_less_means_send_the_same_count_again)
 	struct answer a = meter_shows(6, false, 0, 0, 0, 0);
 	char why[160];
 
-	ck_assert_int_eq(delivery_judge(&d, &a, why, sizeof why), VERDICT_ABSENT);
+	ck_assert_int_eq(delivery_judge(&d, &a, 0, NOW, why, sizeof why), VERDICT_ABSENT);
 }
 END_TEST
 
@@ -190,12 +208,12 @@ START_TEST(a_count_burnt_by_somebody_else_goes_to_people)
 	struct answer nothing = {0};
 	char why[160];
 
-	ck_assert_int_eq(delivery_judge(&d, &other, why, sizeof why), VERDICT_BURNT);
-	ck_assert_int_eq(delivery_judge(&d, &cleared, why, sizeof why), VERDICT_CONTRADICTORY);
-	ck_assert_int_eq(delivery_judge(&d, &forgotten, why, sizeof why), VERDICT_CONTRADICTORY);
-	ck_assert_int_eq(delivery_judge(&d, &odd, why, sizeof why), VERDICT_CONTRADICTORY);
-	ck_assert_int_eq(delivery_judge(&d, &less, why, sizeof why), VERDICT_CONTRADICTORY);
-	ck_assert_int_eq(delivery_judge(&d, &nothing, why, sizeof why), VERDICT_LOOK_AGAIN);
+	ck_assert_int_eq(delivery_judge(&d, &other, 0, NOW, why, sizeof why), VERDICT_BURNT);
+	ck_assert_int_eq(delivery_judge(&d, &cleared, 0, NOW, why, sizeof why), VERDICT_CONTRADICTORY);
+	ck_assert_int_eq(delivery_judge(&d, &forgotten, 0, NOW, why, sizeof why), VERDICT_CONTRADICTORY);
+	ck_assert_int_eq(delivery_judge(&d, &odd, 0, NOW, why, sizeof why), VERDICT_CONTRADICTORY);
+	ck_assert_int_eq(delivery_judge(&d, &less, 0, NOW, why, sizeof why), VERDICT_CONTRADICTORY);
+	ck_assert_int_eq(delivery_judge(&d, &nothing, 0, NOW, why, sizeof why), VERDICT_LOOK_AGAIN);
 }
 END_TEST
 
@@ -284,7 +302,6 @@ END_TEST
 
 /* --- supply --- */
 
-#define NOW (INT64_C(1795158000) * S) /* Friday 2026-11-20, 15:00 in Shanghai */
 
 static struct policy
 daytime(void)
@@ -459,6 +476,7 @@ main(void)
 	tcase_add_test(c, nothing_that_was_sent_is_withdrawn_or_expires);
 	tcase_add_test(c, waiting_grows_to_ten_minutes_and_no_more);
 	tcase_add_test(c, our_count_and_amount_in_the_record_is_proof);
+	tcase_add_test(c, a_record_of_another_time_is_not_ours);
 	tcase_add_test(c, one_less_means_send_the_same_count_again);
 	tcase_add_test(c, a_count_burnt_by_somebody_else_goes_to_people);
 	tcase_add_test(c, only_what_lies_above_a_step_costs_more);
