@@ -50,11 +50,13 @@ def loop(d, sim, sink):
     kinds = [(n["type"].removeprefix("notice."), n["data"].get("level_minor")) for n in sink.taken
              if n["data"].get("account") == "R1" and n["type"] != "notice.posted"]
     kinds = [k for k in kinds if k[0] in ("low", "final", "tripped")]
-    gate.ok(off and [k[0] for k in kinds] == ["low", "low", "final", "tripped"] and [k[1] for k in kinds[:2]] == [1000, 500],
+    gate.ok(off and [k[0] for k in kinds] == ["low", "low", "final",
+                                              "tripped"] and [k[1] for k in kinds[:2]] == [1000, 500],
             "warned once at each level, told that the end is near, cut off, told so", kinds)
     final = sink.told("final", "R1")[0]["at"]
     trip = sent_trips(sim, "R1")[0].t_us / 1e6
-    gate.ok(trip - final >= NOTICE_S, f"the trip left {trip - final:.1f} s after the final notice was delivered", trip - final)
+    gate.ok(trip - final >= NOTICE_S, f"the trip left {trip - final:.1f} s after the final notice was delivered",
+            trip - final)
     gate.ok(balance(d, "R1") <= 0 and told, "and not before the money was gone", balance(d, "R1"))
     gate.ok(len(sent_trips(sim, "R1")) == 1, "one order did it")
     why = d.ask("meter/why", meter=meter).json["why"]
@@ -64,7 +66,8 @@ def loop(d, sim, sink):
     if small > 0:
         d.pay("R1", small, "R1-small")
         time.sleep(1.5)
-        gate.ok(is_off(sim, "R1") and not field.orders(sim, meter, CLOSE), "what only pays the debt restores nothing",
+        gate.ok(is_off(sim, "R1") and not field.orders(sim, meter, CLOSE),
+                "what only pays the debt restores nothing",
                 balance(d, "R1"))
     began = time.time()
     d.pay("R1", 5000, "R1-1")
@@ -74,7 +77,8 @@ def loop(d, sim, sink):
     six = ("received_us", "committed_us", "dispatched_us", "acknowledged_us", "done_us", "notified_us")
     done = gate.comes(lambda: all(d.ask("payment/show", payment_no="R1-1").json[k] for k in six), 10)
     show = d.ask("payment/show", payment_no="R1-1").json
-    gate.ok(done and all(show[a] <= show[b] for a, b in zip(six[2:], six[3:])) and show["received_us"] <= show["committed_us"],
+    gate.ok(done and all(show[a] <= show[b] for a,
+                         b in zip(six[2:], six[3:])) and show["received_us"] <= show["committed_us"],
             "its six times are there", show)
     gate.ok(len(sink.told("restored", "R1")) == 1, "the customer hears of it once", sink.told("restored", "R1"))
     time.sleep(2.5)
@@ -83,7 +87,8 @@ def loop(d, sim, sink):
 
 def silence(d, sim, sink):
     """N5's channel answers 500, N4's 400; both have no money from the beginning."""
-    gate.until(lambda: [n for n in sink.refused if n["type"] == "notice.final" and n["data"]["account"] == "N5"], 15, "a try")
+    gate.until(lambda: [n for n in sink.refused if n["type"] == "notice.final" and n["data"]["account"] == "N5"],
+               15, "a try")
     gate.until(lambda: field.work(d, "NOTICE"), 15, "a work item")
     items = field.work(d, "NOTICE")
     gate.ok(len(items) == 1 and items[0]["account"] == "N4" and "400" in items[0]["text"],
@@ -115,7 +120,8 @@ def price(wh):
 
 
 def charged(db, account):
-    return int(db.value("SELECT COALESCE(sum(p.amount_minor), 0)::bigint FROM powergate.posting p JOIN powergate.journal j ON j.id = p.journal_id "
+    return int(db.value("SELECT COALESCE(sum(p.amount_minor), 0)::bigint FROM powergate.posting p "
+                        "JOIN powergate.journal j ON j.id = p.journal_id "
                         "JOIN powergate.account a ON a.id = p.account_id WHERE a.number = :'a' AND j.kind = 'charge' "
                         "AND p.ledger = 'prepaid'", a=account))
 
@@ -139,8 +145,10 @@ def two_steps(db, d, sim, begin_wh):
     gate.ok(charged(db, "X1") == expected,
             f"{end_wh - begin_wh} Wh over two prices, the daemon killed in between: {expected / 100:.2f} to the cent ({n} charges)",
             (charged(db, "X1"), float(exact)))
-    carry = db.value("SELECT carry_nano FROM powergate.account_state s JOIN powergate.account a ON a.id = s.account_id WHERE number = 'X1'")
-    gate.ok(fractions.Fraction(carry, 10**7) == exact - expected, "and what is below a cent is carried exactly", (carry, float(exact)))
+    carry = db.value("SELECT carry_nano FROM powergate.account_state s JOIN powergate.account a ON a.id = s.account_id "
+                     "WHERE number = 'X1'")
+    gate.ok(fractions.Fraction(carry, 10**7) == exact - expected, "and what is below a cent is carried exactly",
+            (carry, float(exact)))
 
 
 def hours(d, sim, sink):
@@ -153,7 +161,8 @@ def hours(d, sim, sink):
     gate.until(lambda: balance(d, "H1") <= 0, 30, "the end of the money")
     gate.until(lambda: sink.told("final", "H1"), 10, "the final notice")
     time.sleep(NOTICE_S + 4)
-    gate.ok(not sent_trips(sim, "H1") and not is_off(sim, "H1"), "nobody is cut off outside the hours for it", balance(d, "H1"))
+    gate.ok(not sent_trips(sim, "H1") and not is_off(sim, "H1"), "nobody is cut off outside the hours for it",
+            balance(d, "H1"))
     d.configure({"supply": {"trip_hours": "00:00-00:00"}})
     d.signal(signal.SIGHUP)
     gate.ok(gate.comes(lambda: is_off(sim, "H1"), 10), "within them he is")
@@ -169,8 +178,10 @@ def register_back(db, d, sim, sink):
     db.run("UPDATE powergate.account SET trip_minor = 50000 WHERE number = 'U1'")  # now the balance is below it
     gate.until(lambda: d.ask("account/show", account="U1").json["unrated"], 5, "its mark")
     time.sleep(NOTICE_S + 4)
-    gate.ok(not sent_trips(sim, "U1"), "nobody is cut off on energy that cannot be priced", field.commands(d, meter))
-    gate.ok(len(field.work(d, "UNRATED", meter)) == 1 and charged(db, "U1") == 0, "it is charged nothing, and said once")
+    gate.ok(not sent_trips(sim, "U1"), "nobody is cut off on energy that cannot be priced",
+            field.commands(d, meter))
+    gate.ok(len(field.work(d, "UNRATED", meter)) == 1 and charged(db, "U1") == 0,
+            "it is charged nothing, and said once")
     sim.do(f"set {meter} energy_wh 50100")
     gate.ok(gate.comes(lambda: is_off(sim, "U1"), 15) and charged(db, "U1") == 100,
             "when it can be priced again both happen", (charged(db, "U1"), field.commands(d, meter)))
@@ -196,7 +207,8 @@ with gate.Cluster(BUILD) as db:
     meters = [{"address": a, "watts": 0, "energy_wh": 50000} for a in METERS.values()]
     with gate.Sim(BUILD, d, meters, "--truth-frames") as sim:
         sim.online(len(meters))
-        gate.until(lambda: all(d.ask("meter/show", meter=m).json["total_wh"] == 50000 for m in METERS.values()), 15, "readings")
+        gate.until(lambda: all(d.ask("meter/show", meter=m).json["total_wh"] == 50000 for m in METERS.values()), 15,
+                   "readings")
         silence(d, sim, sink)
         loop(d, sim, sink)
         two_steps(db, d, sim, 50000)

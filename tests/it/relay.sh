@@ -8,7 +8,7 @@ import time
 
 import field
 import gate
-from field import CLOSE, PERMIT, TRIP, Order
+from field import CLOSE, TRIP, Order
 
 BUILD = sys.argv[1]
 ZONE = "Asia/Shanghai"
@@ -75,7 +75,7 @@ def by_hand(d, sim, m):
             "its history tells every step and frame", steps)
 
 
-def liars(db, d, sim, meters):
+def liars(d, sim, meters):
     """Each fault on a meter of its own, all at once."""
     #        name             at the order  orders  unsure in between
     cases = [("do_not_ack",   False, 1, True),
@@ -104,7 +104,7 @@ def liars(db, d, sim, meters):
                 f"{fault}: {sent} frame{'s' if sent > 1 else ''}, and never two without a look between", detail)
 
 
-def wrong_password(db, d, sim, m):
+def wrong_password(d, sim, m):
     a = m.address
     order = Order(d, "open", a).end()
     gate.ok(order.code == 1 and order.json["state"] == "refused", "a wrong password ends the order refused", order)
@@ -114,7 +114,7 @@ def wrong_password(db, d, sim, m):
     return a
 
 
-def killed(db, d, sim, does, does_not):
+def killed(d, sim, does, does_not):
     """Two orders on the wire, the daemon dies; one was obeyed and one was not."""
     sim.do(f"fault {does_not.address} ack_not_do 1")
     ids = [field.relay(d, m.address, "open") for m in (does, does_not)]
@@ -169,7 +169,8 @@ def observed(d, sim, remote, local):
     d.pay(local.account, 3000, "OBS-1")
     gate.until(lambda: d.ask("meter/show", meter=remote.address).json["total_wh"] is not None, 15, "a reading")
     time.sleep(1.5)
-    credit = [f for f in field.heard(sim, local.address) if f.control == 0x03 and f.di != 0x070000FF and f.di >> 16 != 0x0781]
+    credit = [f for f in field.heard(sim, local.address)
+              if f.control == 0x03 and f.di in (0x070101FF, 0x070102FF)]
     gate.ok(not field.orders(sim, remote.address) and not credit and sim.truth("credit", local.address) == [],
             "observe mode: it reads, and neither order nor credit leaves")
     why = d.ask("meter/why", meter=remote.address)
@@ -209,7 +210,7 @@ def switches(d, sim, trip, restore):
             field.command(d, n))
 
 
-def sealed(db, d, sim, m):
+def sealed(d, sim, m):
     a = m.address
     order = Order(d, "open", a).end()
     sent = field.orders(sim, a)
@@ -241,7 +242,8 @@ def wrong_clocks(d, sim, ahead, behind, corrected):
         late = sent[0].deadline(ZONE) - (sent[0].t_us + hours * 3600000000) if sent else 0
         gate.ok(order.code == 0 and sim.state(m.address)["relay"] == "open" and len(sent) == 1,
                 f"a clock {hours:+d} h wrong: the order works", order)
-        gate.ok(290e6 <= late <= 305e6, f"a clock {hours:+d} h wrong: the deadline is five minutes on its clock", late)
+        gate.ok(290e6 <= late <= 305e6, f"a clock {hours:+d} h wrong: the deadline is five minutes on its clock",
+                late)
     a = corrected.address
     Order(d, "open", a).end()
     sim.do(f"set {a} clock_offset_s 7200")  # whoever put it forward; its session stays
@@ -262,7 +264,7 @@ def admin_off(d, sim, m):
             "why says so in one sentence", out + err)
 
 
-def late_trips(db, d, sim, sink, unpaid, paid):
+def late_trips(d, sim, sink, unpaid, paid):
     """Both meters lose their supply between the final notice and the trip."""
     both = (unpaid, paid)
     for m in both:
@@ -274,7 +276,8 @@ def late_trips(db, d, sim, sink, unpaid, paid):
     for m in both:
         gate.until(lambda m=m: field.last_command(d, m.address), 15, "trips")
         ids[m] = field.last_command(d, m.address)["command"]
-        gate.ok(field.last_command(d, m.address)["what"] == "open", "an account runs out while its meter is away: a trip waits")
+        gate.ok(field.last_command(d, m.address)["what"] == "open",
+                "an account runs out while its meter is away: a trip waits")
     gate.ok(d.pay(paid.account, 100000, "LATE-1").status == 200, "one of them pays")
     gate.until(lambda: field.command(d, ids[paid])["state"] != "waiting", 5, "the trip's end")
     gate.ok(field.command(d, ids[paid])["state"] == "cancelled", "the trip of who has paid is dropped",
@@ -325,7 +328,8 @@ def budget(db, d, sink):
         gate.ok(told["state"] == "waiting" and "budget" in (told["outcome"] or ""),
                 "a person's trip does", told)
         back = Order(d, "close", off[0].address, 15).end()
-        gate.ok(back.code == 0 and sim.state(off[0].address)["relay"] == "closed", "and a restore asks for none", back)
+        gate.ok(back.code == 0 and sim.state(off[0].address)["relay"] == "closed", "and a restore asks for none",
+                back)
 
 
 # --- the story ------------------------------------------------------------------------------
@@ -357,27 +361,26 @@ with gate.Cluster(BUILD) as db:
         sim.online(len(first_house))
         for m in (wallet, quiet[1]):
             d.commission(m.address)
-        refused = wrong_password(db, d, sim, password)
-        ids = late_trips(db, d, sim, sink, *late)
+        refused = wrong_password(d, sim, password)
+        ids = late_trips(d, sim, sink, *late)
         by_hand(d, sim, hand)
         forget_trips(db)
-        liars(db, d, sim, faulty)
+        liars(d, sim, faulty)
         forget_trips(db)
         late_trips_end(d, sim, ids, *late)
         newest_wish(d, sim, wishes, away, liar)
         observed(d, sim, *quiet)
         forget_trips(db)
         switches(d, sim, *stopped)
-        sealed(db, d, sim, wallet)
+        field.together(lambda: sealed(d, sim, wallet), lambda: wrong_clocks(d, sim, *clocks),
+                       lambda: admin_off(d, sim, admin))
         forget_trips(db)
-        wrong_clocks(d, sim, *clocks)
-        admin_off(d, sim, admin)
-        forget_trips(db)
-        killed(db, d, sim, *dies)
+        killed(d, sim, *dies)
         gate.ok(len(field.orders(sim, refused)) == 1, "the refused password was never tried again",
                 field.orders(sim, refused))
         with gate.Sim(BUILD, d, [away.sim], "--truth-frames") as other:
-            gate.until(lambda: d.ask("meter/show", meter=away.address).json["total_wh"] is not None, 10, "a reading")
+            gate.until(lambda: d.ask("meter/show", meter=away.address).json["total_wh"] is not None, 10,
+                       "a reading")
             gate.ok(not field.orders(other, away.address) and other.state(away.address)["relay"] == "closed",
                     "the meter that was away hears none of the orders taken back")
     budget(db, d, sink)

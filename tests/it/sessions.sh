@@ -5,7 +5,6 @@
 PYTHONPATH=$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec python3 - "$@" <<'PY'
 import os
 import random
-import re
 import resource
 import sys
 import time
@@ -51,14 +50,17 @@ def strangers(d):
         gate.until(lambda: is_online(d, STRANGER), 10, "the stranger")
         time.sleep(3)
         e = endpoint(d, STRANGER)
-        gate.ok(e["state"] == "quarantined" and "unknown" in e["why"], "an unknown identity is quarantined and listed", e)
+        gate.ok(e["state"] == "quarantined" and "unknown" in e["why"],
+                "an unknown identity is quarantined and listed", e)
         gate.ok(field.heard(sim, STRANGER) == [] and sim.state(STRANGER)["connected"],
                 "it is kept and hears no frame at all", [f.control for f in field.heard(sim, STRANGER)])
         code, out, err = d.ctl("endpoint", "claim", STRANGER)
-        gate.ok(code == 1 and "no meter" in out + err, "it cannot be claimed while nobody knows what it is", out + err)
+        gate.ok(code == 1 and "no meter" in out + err, "it cannot be claimed while nobody knows what it is",
+                out + err)
         remote(d, "S1", STRANGER)
         gate.ok(gate.comes(lambda: d.ask("meter/show", meter=STRANGER).json["total_wh"], 10) and
-                endpoint(d, STRANGER)["state"] == "claimed", "with its meter added it is talked to", endpoint(d, STRANGER))
+                endpoint(d, STRANGER)["state"] == "claimed", "with its meter added it is talked to",
+                endpoint(d, STRANGER))
         d.ctl("endpoint", "quarantine", STRANGER, "--reason", "smells")
         gate.until(lambda: is_online(d, STRANGER), 10, "its return")
         time.sleep(0.5)
@@ -86,14 +88,16 @@ def names(d):
     quiet = [line.listen(0.5) == b"" for line in lines]
     for line in lines:
         line.say(b"\x00")
-    gate.ok(all(quiet) and all(line.listen(0.5) == b"" for line in lines), "pings are neither answered nor held against them")
+    gate.ok(all(quiet) and all(line.listen(0.5) == b"" for line in lines),
+            "pings are neither answered nor held against them")
     for line in lines:
         line.close()
 
 
 def foreigners(d):
     cases = [("gdw376.1", "Q/GDW 376.1's login", bytes.fromhex("68320032006849010100000271000001000016")),
-             ("acrel", "Acrel's meter", b"\x7b\x7b\x84" + b"12345678901234567890" + bytes(38) + b"\x01\x02\x7d\x7d"),
+             ("acrel", "Acrel's meter",
+              b"\x7b\x7b\x84" + b"12345678901234567890" + bytes(38) + b"\x01\x02\x7d\x7d"),
              ("acrel", "Acrel's gateway", b"\x1f\x1f\x01\x00\x00\x00\x10<xml></xml>...."),
              ("dlms", "DLMS in its wrapper", bytes.fromhex("0001000100010012") + bytes(18)),
              ("dlms", "DLMS in HDLC", bytes.fromhex("7ea0210002002303934b")),
@@ -168,12 +172,14 @@ def old_one_dead(d, meters):
         trusted = gate.comes(lambda: d.db.value(
             "SELECT doubt_until_us FROM powergate.endpoint WHERE identity = :'i'", i=meter) == 0, 8)
         took = time.monotonic() - began
-        gate.ok(doubted and trusted and took < 6.5, f"a silent old connection: the new one is trusted after {took:.1f} s", took)
+        gate.ok(doubted and trusted and took < 6.5,
+                f"a silent old connection: the new one is trusted after {took:.1f} s", took)
         gate.ok(old.closed(2), "and the old one is closed")
         paid = gate.comes(lambda: d.ask("payment/show", payment_no="DEAD-1").json["done_us"], 15)
         took = time.monotonic() - began
         gate.ok(paid and len(sim.truth("credit", meter)) == 1,
-                f"the payment that waited is in the meter, {took:.1f} s after it came back", sim.truth("credit", meter))
+                f"the payment that waited is in the meter, {took:.1f} s after it came back",
+                sim.truth("credit", meter))
     old.close()
 
 
@@ -198,10 +204,12 @@ def flapping(d, meters):
         gate.ok(code == 0, "the sixth takeover in ten minutes: reads go on", out + err)
         while time.monotonic() - began < 7:
             time.sleep(0.1)
-        gate.ok(sim.truth("credit", meter) == [] and field.orders(sim, meter) == [], "neither money nor a trip leaves",
+        gate.ok(sim.truth("credit", meter) == [] and field.orders(sim, meter) == [],
+                "neither money nor a trip leaves",
                 [f.control for f in field.heard(sim, meter)])
         told = [c["outcome"] or "" for c in field.commands(d, meter) if c["state"] == "waiting"]
-        gate.ok(len(told) == 2 and all("flapping" in t or "taken over" in t for t in told), "both say why they wait", told)
+        gate.ok(len(told) == 2 and all("flapping" in t or "taken over" in t for t in told),
+                "both say why they wait", told)
         d.db.run("UPDATE powergate.endpoint SET held_until_us = 0 WHERE identity = :'i'", i=meter)
         gate.ok(gate.comes(lambda: len(sim.truth("credit", meter)) == 1, 12) and
                 gate.comes(lambda: field.command(d, n)["state"] == "done", 12), "when that is over both leave",
@@ -222,7 +230,8 @@ def taken_over_in_a_recharge(d, meters):
         gate.until(lambda: sim.truth("credit", meter), 10, "the credit")
         new = Line(d.meters_port, field.heartbeat(meter))
         gate.until(lambda: "quarantined" == endpoint(d, meter)["state"] or not d.running(), 10, "the judgement")
-        gate.ok(d.running() and d.process.pid == pid, "a takeover in the middle of a recharge: the daemon lives", d.log()[-1500:])
+        gate.ok(d.running() and d.process.pid == pid, "a takeover in the middle of a recharge: the daemon lives",
+                d.log()[-1500:])
         new.close()
         if not d.running():
             d.start()
@@ -244,15 +253,18 @@ def gone_while_deciding(d, db, meters):
                "CREATE TRIGGER slow BEFORE UPDATE ON powergate.credit_delivery FOR EACH ROW "
                "WHEN (NEW.state = 'INTENT') EXECUTE FUNCTION powergate.slow()")
         d.pay("Y1", 3000, "GONE-1")
-        gate.until(lambda: any(f.control == 0x03 and f.di == 0x078102FF for f in field.heard(sim, meter)), 10, "the look")
+        gate.until(lambda: any(f.control == 0x03 and f.di == 0x078102FF for f in field.heard(sim, meter)), 10,
+                   "the look")
         time.sleep(0.5)
         sim.do(f"drop {meter}")
         time.sleep(2)
         db.run("DROP TRIGGER slow ON powergate.credit_delivery")
-        paid = gate.comes(lambda: d.ask("payment/show", payment_no="GONE-1").json["done_us"], 20) if d.running() else False
+        paid = gate.comes(lambda: d.ask("payment/show", payment_no="GONE-1").json["done_us"],
+                          20) if d.running() else False
         gate.ok(d.running() and d.process.pid == pid,
                 "a connection that ends while the database is asked: the daemon lives", d.log()[-1500:])
-        gate.ok(paid and len(sim.truth("credit", meter)) == 1, "and the credit arrives, once", sim.truth("credit", meter))
+        gate.ok(paid and len(sim.truth("credit", meter)) == 1, "and the credit arrives, once",
+                sim.truth("credit", meter))
 
 
 # --- bytes ----------------------------------------------------------------------------------
@@ -265,13 +277,15 @@ def half_open(d):
     began = time.monotonic()
     gone = line.closed(SILENCE_S + 5)
     took = time.monotonic() - began + 1.1
-    gate.ok(gone and SILENCE_S - 1 < took < SILENCE_S + 2, f"a connection without a word is closed after {took:.1f} s", took)
+    gate.ok(gone and SILENCE_S - 1 < took < SILENCE_S + 2,
+            f"a connection without a word is closed after {took:.1f} s", took)
     line.close()
 
 
 def manners(d, meter):
     """One meter that answers in every way a line can bend an answer."""
-    values = {0x0001FF00: b"".join(field.bcd(n, 4) for n in (12345, 0, 0, 12345, 0)), 0x00010000: field.bcd(12345, 4),
+    values = {0x0001FF00: b"".join(field.bcd(n, 4) for n in (12345, 0, 0, 12345, 0)),
+              0x00010000: field.bcd(12345, 4),
               field.STATUS: b"\x00\x00"}
     volts = field.value(meter, 0x02010100, field.bcd(2200, 2))
     other = field.value("202600009999", 0x0001FF00, b"".join(field.bcd(77777, 4) for _ in range(5)))
@@ -283,7 +297,8 @@ def manners(d, meter):
         return pieces
 
     cases = [("byte by byte", lambda q, a: [p for n in range(len(a)) for p in (a[n:n + 1], 0.004)]),
-             ("merged with heartbeats around it", lambda q, a: [field.heartbeat(meter) + b"\xfe\xfe" + a + field.heartbeat(meter)]),
+             ("merged with heartbeats around it", lambda q,
+              a: [field.heartbeat(meter) + b"\xfe\xfe" + a + field.heartbeat(meter)]),
              ("behind frames nobody asked for", lambda q, a: [field.heartbeat(meter), 0.1, other, 0.1,
                                                               volts, 0.3, a]),
              ("behind an echo of the question", lambda q, a: [b"\xfe\xfe" + q.raw, 0.05, a]),
@@ -320,7 +335,8 @@ def bus(d, meters):
         sim.online(1)
         for meter in [*lives, dead]:
             d.commission(meter)
-        gate.until(lambda: all(d.ask("meter/show", meter=m).json["total_wh"] is not None for m in lives), 20, "readings")
+        gate.until(lambda: all(d.ask("meter/show", meter=m).json["total_wh"] is not None for m in lives), 20,
+                   "readings")
         alone = max(latency(d, sim, "B1", lives[0], f"BUS-A{n}") for n in range(3))
         sim.do(f"fault {dead} silent")
         n = len(field.heard(sim, dead))
@@ -330,7 +346,8 @@ def bus(d, meters):
         gate.ok(beside <= alone + REPLY_S + 0.5,
                 f"a payment beside a dead meter: {beside:.2f} s, {alone:.2f} s without it (reply timeout {REPLY_S} s)")
         d.pay("B6", 1000, "BUS-DEAD")  # its own payment is older than the others'
-        gate.until(lambda: any(f.control == 0x03 for f in field.heard(sim, dead)[n:]), 20, "the dead one's own payment", every=0.005)
+        gate.until(lambda: any(f.control == 0x03 for f in field.heard(sim, dead)[n:]), 20,
+                   "the dead one's own payment", every=0.005)
         began = time.time()
         before = {m: len(sim.truth("credit", m)) for m in lives}
         for i, m in enumerate(lives):
@@ -379,9 +396,11 @@ def descriptors(db, conninfo):
         time.sleep(3)
         spent = (cpu_s(d.process.pid) - cpu) / (time.monotonic() - began) * 100
         said = d.log()[seen:].count("cannot accept")
-        gate.ok(d.running() and spent <= 10, f"a hundred connections and sixty descriptors: {spent:.1f} % of a core", spent)
+        gate.ok(d.running() and spent <= 10,
+                f"a hundred connections and sixty descriptors: {spent:.1f} % of a core", spent)
         gate.ok(1 <= said <= 4, f"it says so once a second ({said} lines in 3 s)", d.log()[seen:])
-        gate.ok(all(len(field.heard(sim, m)) > n for m, n in zip(meters, asked)) and sim.do("stats")["connected"] == 5,
+        gate.ok(all(len(field.heard(sim, m)) > n for m,
+                    n in zip(meters, asked)) and sim.do("stats")["connected"] == 5,
                 "the meters that are there live on", [len(field.heard(sim, m)) for m in meters])
         for line in lines:
             line.close()
@@ -398,17 +417,14 @@ def descriptors(db, conninfo):
 
 with gate.Cluster(BUILD) as db:
     d = gate.Daemon(BUILD, db, {
-        "session": {"reply_timeout": f"{REPLY_S}s", "greeting_timeout": f"{GREETING_S}s", "silence": f"{SILENCE_S}s",
+        "session": {"reply_timeout": f"{REPLY_S}s", "greeting_timeout": f"{GREETING_S}s",
+                    "silence": f"{SILENCE_S}s",
                     "quiet_interval": f"{QUIET_S}s"},
         "meters": {"sweep": "500ms"}, "commands": {"sweep": "200ms"}, "reading": {"poll_interval": "2s"}})
     d.site()
-    strangers(d)
-    names(d)
-    foreigners(d)
-    nuisances(d)
-    half_open(d)
     remote(d, "P1", "202600000501")
-    manners(d, "202600000501")
+    field.together(lambda: strangers(d), lambda: names(d), lambda: foreigners(d), lambda: nuisances(d),
+                   lambda: half_open(d), lambda: manners(d, "202600000501"))
     old_one_dead(d, [local(d, "T1", "202600000502")])
     taken_over_in_a_recharge(d, [local(d, "X1", "202600000503")])
     gone_while_deciding(d, db, [local(d, "Y1", "202600000504")])

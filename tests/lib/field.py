@@ -3,6 +3,7 @@ truth log read as orders, and connections that are not a simulated meter's.
 
 Frames are put together here, not by the codec, so that a test has an opinion of its own.
 """
+import concurrent.futures
 import contextlib
 import datetime
 import http.server
@@ -17,6 +18,14 @@ import gate
 
 TRIP, PERMIT, CLOSE = 0x1A, 0x1B, 0x1C
 STATUS = 0x04000503
+
+
+def together(*chapters):
+    """Chapters that do not disturb each other, at once; the first trouble is told when all have ended."""
+    with concurrent.futures.ThreadPoolExecutor(len(chapters)) as pool:
+        running = [pool.submit(c) for c in chapters]
+    for r in running:
+        r.result()
 
 
 # --- frames ---------------------------------------------------------------------------------
