@@ -41,8 +41,10 @@ readings_stored(struct world *w)
 {
 	/* all that are awake have been read, and what is stored is what the meter counts */
 	int64_t stored = world_number(w,
-	    "SELECT total_wh FROM powergate.meter_state s JOIN powergate.meter m ON m.id = s.meter_id"
-	    " WHERE address = $1", REMOTE, NULL);
+	    "SELECT total_wh FROM powergate.meter_state s JOIN powergate.meter m ON m.id = "
+	    "s.meter_id"
+	    " WHERE address = $1",
+	    REMOTE, NULL);
 
 	return world_number(w,
 		   "SELECT count(DISTINCT meter_id) FROM powergate.reading WHERE reg = 'total_wh'",
@@ -54,18 +56,23 @@ static bool
 commissioned(struct world *w)
 {
 	return world_number(w,
-		   "SELECT count(*) FROM powergate.meter_state s JOIN powergate.meter m ON m.id = s.meter_id"
-		   " WHERE m.profile = 'wallet-esam' AND s.base_count = 0 AND s.base_by <> ''", NULL, NULL) == 12;
+		   "SELECT count(*) FROM powergate.meter_state s JOIN powergate.meter m ON m.id = "
+		   "s.meter_id"
+		   " WHERE m.profile = 'wallet-esam' AND s.base_count = 0 AND s.base_by <> ''",
+		   NULL, NULL) == 12;
 }
 
 static bool
 freezes_stored(struct world *w)
 {
 	int64_t stored = world_number(w,
-	    "SELECT f.total_wh FROM powergate.freeze_record f JOIN powergate.meter m ON m.id = f.meter_id"
-	    " WHERE m.address = $1 ORDER BY day DESC LIMIT 1", REMOTE, NULL);
+	    "SELECT f.total_wh FROM powergate.freeze_record f JOIN powergate.meter m ON m.id = "
+	    "f.meter_id"
+	    " WHERE m.address = $1 ORDER BY day DESC LIMIT 1",
+	    REMOTE, NULL);
 
-	return world_number(w, "SELECT count(*) FROM powergate.freeze_record", NULL, NULL) >= 2 * 20 &&
+	return world_number(w, "SELECT count(*) FROM powergate.freeze_record", NULL, NULL) >=
+		   2 * 20 &&
 	       stored == world_meter_number(w, REMOTE, "frozen_wh");
 }
 
@@ -74,29 +81,36 @@ static int64_t
 notices(struct world *w, const char *account, const char *kind)
 {
 	return world_number(w,
-	    "SELECT count(*) FROM powergate.notice n JOIN powergate.account a ON a.id = n.account_id"
+	    "SELECT count(*) FROM powergate.notice n JOIN powergate.account a ON a.id = "
+	    "n.account_id"
 	    " WHERE a.number = $1 AND n.kind = $2 AND n.state = 'sent'"
-	    " AND n.id > (SELECT max(mark) FROM story_mark)", account, kind);
+	    " AND n.id > (SELECT max(mark) FROM story_mark)",
+	    account, kind);
 }
 
 static bool
 relay_is(struct world *w, const char *address, const char *relay)
 {
 	return world_number(w,
-		   "SELECT count(*) FROM powergate.meter_state s JOIN powergate.meter m ON m.id = s.meter_id"
-		   " WHERE m.address = $1 AND s.relay_seen = $2", address, relay) == 1 &&
+		   "SELECT count(*) FROM powergate.meter_state s JOIN powergate.meter m ON m.id = "
+		   "s.meter_id"
+		   " WHERE m.address = $1 AND s.relay_seen = $2",
+		   address, relay) == 1 &&
 	       world_meter_is(w, address, relay);
 }
 
 static bool
-credited(struct world *w, const char *payment_no, const char *address, int64_t count, int64_t bought)
+credited(
+    struct world *w, const char *payment_no, const char *address, int64_t count, int64_t bought)
 {
 	return world_payment_complete(w, payment_no, false) &&
 	       world_meter_number(w, address, "purchases") == count &&
 	       world_meter_number(w, address, "bought_minor") == bought &&
 	       world_number(w,
-		   "SELECT count(*) FROM powergate.credit_delivery d JOIN powergate.payment p ON p.id = d.payment_id"
-		   " WHERE p.payment_no = $1 AND d.state = 'APPLIED'", payment_no, NULL) == 1;
+		   "SELECT count(*) FROM powergate.credit_delivery d JOIN powergate.payment p ON "
+		   "p.id = d.payment_id"
+		   " WHERE p.payment_no = $1 AND d.state = 'APPLIED'",
+		   payment_no, NULL) == 1;
 }
 
 static bool
@@ -163,8 +177,11 @@ static bool
 once_only(struct world *w)
 {
 	return w->payments_answered == w->payments_sent &&
-	       world_number(w, "SELECT deliveries FROM powergate.payment WHERE payment_no = 'L01-2'", NULL, NULL) == 2 &&
-	       world_number(w, "SELECT count(*) FROM powergate.journal WHERE key = 'pay:app:L01-2'", NULL, NULL) == 1 &&
+	       world_number(w,
+		   "SELECT deliveries FROM powergate.payment WHERE payment_no = 'L01-2'", NULL,
+		   NULL) == 2 &&
+	       world_number(w, "SELECT count(*) FROM powergate.journal WHERE key = 'pay:app:L01-2'",
+		   NULL, NULL) == 1 &&
 	       world_meter_number(w, LOCAL, "purchases") == 3;
 }
 
@@ -172,8 +189,10 @@ static bool
 in_suspense(struct world *w)
 {
 	return world_number(w,
-		   "SELECT count(*) FROM powergate.work k JOIN powergate.payment p ON p.id = k.payment_id"
-		   " WHERE k.cause = 'SUSPENSE' AND p.payment_no = 'NOBODY-1' AND p.state = 'suspense'",
+		   "SELECT count(*) FROM powergate.work k JOIN powergate.payment p ON p.id = "
+		   "k.payment_id"
+		   " WHERE k.cause = 'SUSPENSE' AND p.payment_no = 'NOBODY-1' AND p.state = "
+		   "'suspense'",
 		   NULL, NULL) == 1;
 }
 
@@ -181,7 +200,8 @@ static bool
 books_balance(struct world *w)
 {
 	return world_number(w, "SELECT count(*) FROM door.ledger_check()", NULL, NULL) == 0 &&
-	       world_number(w, "SELECT sum(amount_minor)::bigint FROM powergate.posting", NULL, NULL) == 0 &&
+	       world_number(
+		   w, "SELECT sum(amount_minor)::bigint FROM powergate.posting", NULL, NULL) == 0 &&
 	       w->notices_bad == 0;
 }
 
@@ -190,7 +210,10 @@ books_balance(struct world *w)
 static void
 mark_notices(struct world *w)
 {
-	world_number(w, "INSERT INTO story_mark SELECT COALESCE(max(id), 0) FROM powergate.notice RETURNING mark", NULL, NULL);
+	world_number(w,
+	    "INSERT INTO story_mark SELECT COALESCE(max(id), 0) FROM powergate.notice RETURNING "
+	    "mark",
+	    NULL, NULL);
 }
 
 static void
@@ -268,23 +291,24 @@ pay_nobody(struct world *w)
 }
 
 static const struct step steps[] = {
-    {"24 meters have dialled in", 60 * SECOND_US, NULL, all_online},
-    {"their registers are in the database", 60 * SECOND_US, NULL, readings_stored},
-    {"12 local meters are adopted, count 0", 60 * SECOND_US, NULL, commissioned},
-    {"midnight freezes are read back", 60 * SECOND_US, NULL, freezes_stored},
-    {"remote: the customer is warned", 60 * SECOND_US, begin_remote, remote_warned},
-    {"remote: the final notice is delivered", 60 * SECOND_US, NULL, remote_final},
-    {"remote: credit is used up, the relay is open", 60 * SECOND_US, NULL, remote_off},
-    {"remote: paid, and the relay is closed", 30 * SECOND_US, pay_remote, remote_on},
-    {"local: opened and credited, once", 60 * SECOND_US, tell_remote, local_credited},
-    {"local: the customer is warned", 60 * SECOND_US, load_local, local_warned},
-    {"local: the meter trips by itself", 60 * SECOND_US, NULL, local_off},
-    {"local: paid, credited once, power is back", 30 * SECOND_US, pay_local, local_on},
-    {"the repeated notification changed nothing", 30 * SECOND_US, repeat_local, once_only},
-    {"a meter on the bus is credited", 60 * SECOND_US, pay_bus, bus_credited},
-    {"a sleeping meter is credited at its next word", 90 * SECOND_US, pay_sleeper, sleeper_credited},
-    {"money from nobody waits in suspense", 30 * SECOND_US, pay_nobody, in_suspense},
-    {"the books balance, every notice was signed", 30 * SECOND_US, NULL, books_balance},
+    {"24 meters have dialled in",                     60 * SECOND_US, NULL,         all_online     },
+    {"their registers are in the database",           60 * SECOND_US, NULL,         readings_stored},
+    {"12 local meters are adopted, count 0",          60 * SECOND_US, NULL,         commissioned   },
+    {"midnight freezes are read back",                60 * SECOND_US, NULL,         freezes_stored },
+    {"remote: the customer is warned",                60 * SECOND_US, begin_remote, remote_warned  },
+    {"remote: the final notice is delivered",         60 * SECOND_US, NULL,         remote_final   },
+    {"remote: credit is used up, the relay is open",  60 * SECOND_US, NULL,         remote_off     },
+    {"remote: paid, and the relay is closed",         30 * SECOND_US, pay_remote,   remote_on      },
+    {"local: opened and credited, once",              60 * SECOND_US, tell_remote,  local_credited },
+    {"local: the customer is warned",                 60 * SECOND_US, load_local,   local_warned   },
+    {"local: the meter trips by itself",              60 * SECOND_US, NULL,         local_off      },
+    {"local: paid, credited once, power is back",     30 * SECOND_US, pay_local,    local_on       },
+    {"the repeated notification changed nothing",     30 * SECOND_US, repeat_local, once_only      },
+    {"a meter on the bus is credited",                60 * SECOND_US, pay_bus,      bus_credited   },
+    {"a sleeping meter is credited at its next word", 90 * SECOND_US, pay_sleeper,
+     sleeper_credited									      },
+    {"money from nobody waits in suspense",           30 * SECOND_US, pay_nobody,   in_suspense    },
+    {"the books balance, every notice was signed",    30 * SECOND_US, NULL,         books_balance  },
 };
 #define STEPS (sizeof steps / sizeof *steps)
 
@@ -344,12 +368,15 @@ main(int argc, char **argv)
 	struct err e;
 
 	if (argc != 7) {
-		fputs("usage: story CONNINFO SIM-CONTROL HOOK-URL PAY-SECRET SINK-ADDRESS NOTICE-SECRET\n", stderr);
+		fputs("usage: story CONNINFO SIM-CONTROL HOOK-URL PAY-SECRET SINK-ADDRESS "
+		      "NOTICE-SECRET\n",
+		    stderr);
 		return 2;
 	}
 	w.sim_path = argv[2];
 	w.hook_url = argv[3];
-	if (read_secret(argv[4], &w.pay_secret, &e) < 0 || read_secret(argv[6], &w.notice_secret, &e) < 0 ||
+	if (read_secret(argv[4], &w.pay_secret, &e) < 0 ||
+	    read_secret(argv[6], &w.notice_secret, &e) < 0 ||
 	    world_open(&w, argv[1], argv[5], &e) < 0) {
 		fprintf(stderr, "story: %s\n", e.text);
 		return 1;

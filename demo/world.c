@@ -35,7 +35,11 @@ static PGresult *
 query(struct world *w, const char *sql, const char *a, const char *b)
 {
 	const char *values[] = {a, b};
-	PGresult *r = PQexecParams(w->db, sql, a == NULL ? 0 : b == NULL ? 1 : 2, NULL, values, NULL, NULL, 0);
+	PGresult *r = PQexecParams(w->db, sql,
+	    a == NULL   ? 0
+	    : b == NULL ? 1
+			: 2,
+	    NULL, values, NULL, NULL, 0);
 
 	if (PQresultStatus(r) != PGRES_TUPLES_OK) {
 		fprintf(stderr, "story: %s", PQresultErrorMessage(r));
@@ -66,7 +70,8 @@ world_tell_events(struct world *w)
 	r = query(w,
 	    "SELECT e.id, e.kind, COALESCE(m.address, a.number, '-'), e.text FROM powergate.event e"
 	    " LEFT JOIN powergate.meter m ON m.id = e.meter_id"
-	    " LEFT JOIN powergate.account a ON a.id = e.account_id WHERE e.id > $1::bigint ORDER BY e.id",
+	    " LEFT JOIN powergate.account a ON a.id = e.account_id WHERE e.id > $1::bigint ORDER "
+	    "BY e.id",
 	    last, NULL);
 	for (int i = 0; i < PQntuples(r); i++) {
 		w->last_event = strtoll(PQgetvalue(r, i, 0), NULL, 10);
@@ -85,12 +90,12 @@ world_payment_complete(struct world *w, const char *payment_no, bool print)
 	static const struct {
 		const char *member, *words;
 	} steps[] = {
-	    {"received_us", "webhook received"},
-	    {"committed_us", "ledger committed"},
-	    {"dispatched_us", "command dispatched"},
+	    {"received_us",     "webhook received"  },
+	    {"committed_us",    "ledger committed"  },
+	    {"dispatched_us",   "command dispatched"},
 	    {"acknowledged_us", "meter acknowledged"},
-	    {"done_us", "seen in the meter"},
-	    {"notified_us", "customer notified"},
+	    {"done_us",         "seen in the meter" },
+	    {"notified_us",     "customer notified" },
 	};
 	PGresult *r = query(w,
 	    "SELECT door.api_payment_show(jsonb_build_object('payment_no', $1::text), 'story', 0)",
@@ -172,7 +177,8 @@ world_meter_number(struct world *w, const char *address, const char *member)
 {
 	char text[32];
 
-	return world_meter_text(w, address, member, text, sizeof text) ? strtoll(text, NULL, 10) : -1;
+	return world_meter_text(w, address, member, text, sizeof text) ? strtoll(text, NULL, 10)
+								       : -1;
 }
 
 bool
@@ -224,7 +230,8 @@ world_pay(struct world *w, const char *account, int64_t minor, const char *payme
 	snprintf(h2, sizeof h2, "webhook-timestamp: %lld", (long long)(now / SECOND_US));
 	snprintf(h3, sizeof h3, "webhook-signature: %s", signature);
 	w->payments_sent++;
-	fetch(w->fetcher, "POST", w->hook_url, headers, buf_span(&body), 10 * SECOND_US, on_paid, w);
+	fetch(
+	    w->fetcher, "POST", w->hook_url, headers, buf_span(&body), 10 * SECOND_US, on_paid, w);
 	buf_clear(&body);
 }
 
@@ -237,7 +244,8 @@ on_notice(struct http_request *r, void *arg)
 	struct err e;
 	cJSON *o, *data;
 
-	if (webhook_verify(&head, http_body(r), &w->notice_secret, 1, loop_now_us(w->loop), &e) < 0) {
+	if (webhook_verify(&head, http_body(r), &w->notice_secret, 1, loop_now_us(w->loop), &e) <
+	    0) {
 		w->notices_bad++;
 		world_say(w, "  notice with a bad signature: %s", e.text);
 		http_reply_json(r, 401, "{}");
@@ -250,9 +258,11 @@ on_notice(struct http_request *r, void *arg)
 		const cJSON *who = cJSON_GetObjectItemCaseSensitive(data, "account");
 		const cJSON *text = cJSON_GetObjectItemCaseSensitive(data, "text");
 
-		world_say(w, "  notice       %-12s %s%s%s", cJSON_IsString(who) ? who->valuestring : "staff",
+		world_say(w, "  notice       %-12s %s%s%s",
+		    cJSON_IsString(who) ? who->valuestring : "staff",
 		    cJSON_GetObjectItemCaseSensitive(o, "type")->valuestring + 7,
-		    cJSON_IsString(text) ? ": " : "", cJSON_IsString(text) ? text->valuestring : "");
+		    cJSON_IsString(text) ? ": " : "",
+		    cJSON_IsString(text) ? text->valuestring : "");
 	}
 	cJSON_Delete(o);
 	http_reply_json(r, 200, "{}");
@@ -261,7 +271,9 @@ on_notice(struct http_request *r, void *arg)
 int
 world_open(struct world *w, const char *conninfo, const char *sink_address, struct err *e)
 {
-	static const struct http_route routes[] = {{"POST", "/notices", on_notice}};
+	static const struct http_route routes[] = {
+	    {"POST", "/notices", on_notice}
+        };
 	static const struct http_limits limits = {65536, 8192, 10 * SECOND_US, 64, false};
 
 	w->loop = loop_new();

@@ -34,7 +34,8 @@ void world_close(struct world *w);
 /* One number from a constant query with up to two text parameters; -1 when there is no row. */
 int64_t world_number(struct world *w, const char *sql, const char *a, const char *b);
 /* A member of the simulated meter's own state, by its control socket. */
-bool world_meter_text(struct world *w, const char *address, const char *member, char *out, size_t room);
+bool world_meter_text(
+    struct world *w, const char *address, const char *member, char *out, size_t room);
 int64_t world_meter_number(struct world *w, const char *address, const char *member);
 bool world_meter_is(struct world *w, const char *address, const char *relay);
 void world_meter_set(struct world *w, const char *command);

@@ -21,7 +21,7 @@ enum conf_type {
 	CONF_INT,      /* int64_t */
 	CONF_DURATION, /* int64_t microseconds */
 	CONF_BOOL,
-	CONF_LIST,     /* struct conf_list: a list of small maps, e.g. webhook sources */
+	CONF_LIST, /* struct conf_list: a list of small maps, e.g. webhook sources */
 };
 
 struct conf_field {
@@ -35,7 +35,7 @@ struct conf_field {
 	const char *const *words; /* TEXT: allowed words, NULL-terminated, or NULL */
 	int (*check)(const char *text, struct err *e); /* TEXT: what words cannot say, or NULL */
 	const struct conf_field *each; /* LIST: the fields of one entry, NULL name ends */
-	size_t each_size;         /* LIST: sizeof of one entry */
+	size_t each_size;              /* LIST: sizeof of one entry */
 };
 
 struct conf_list {
@@ -50,12 +50,17 @@ struct conf_section {
 	const char *help;
 };
 
-#define CONF_FIELD(type_, field_, kind_, preset_, reload_, help_)                                  \
-	{.name = #field_, .type = (kind_), .offset = offsetof(type_, field_), .preset = (preset_), \
-	    .reload = (reload_), .help = (help_)}
-#define CONF_RANGE(type_, field_, kind_, preset_, least_, most_, reload_, help_)                   \
-	{.name = #field_, .type = (kind_), .offset = offsetof(type_, field_), .preset = (preset_), \
-	    .least = (least_), .most = (most_), .reload = (reload_), .help = (help_)}
+#define CONF_FIELD(type_, field_, kind_, preset_, reload_, help_)                    \
+	{                                                                            \
+		.name = #field_, .type = (kind_), .offset = offsetof(type_, field_), \
+		.preset = (preset_), .reload = (reload_), .help = (help_)            \
+	}
+#define CONF_RANGE(type_, field_, kind_, preset_, least_, most_, reload_, help_)              \
+	{                                                                                     \
+		.name = #field_, .type = (kind_), .offset = offsetof(type_, field_),          \
+		.preset = (preset_), .least = (least_), .most = (most_), .reload = (reload_), \
+		.help = (help_)                                                               \
+	}
 
 /* Presets first, then the file over them.  path NULL: presets only.  The structs are zeroed
  * before the first load; on failure they stay as they are. */

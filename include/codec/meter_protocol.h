@@ -26,22 +26,22 @@ enum talk_next { TALK_SEND, TALK_SIGN, TALK_PAUSE, TALK_DONE, TALK_UNRELATED };
 struct talk {
 	struct meter *meter; /* borrowed; its clock skew and authentication are kept there */
 	const struct task *task;
-	int64_t reply_us;    /* setting; 0: the profile's own patience */
+	int64_t reply_us; /* setting; 0: the profile's own patience */
 
-	struct buf out;      /* SEND: the request with its preamble; taken by the session */
-	int64_t patience_us; /* SEND: how long to wait for the answer */
-	int64_t pause_us;    /* PAUSE */
-	struct sign_ask sign;/* SIGN */
-	bool acted;          /* a frame that may move something has left */
+	struct buf out;       /* SEND: the request with its preamble; taken by the session */
+	int64_t patience_us;  /* SEND: how long to wait for the answer */
+	int64_t pause_us;     /* PAUSE */
+	struct sign_ask sign; /* SIGN */
+	bool acted;           /* a frame that may move something has left */
 
 	struct answer answer;
 	struct err err;
 
 	/* the protocol's own */
 	int step, index, seq, polls;
-	uint8_t expect;      /* function asked */
-	uint32_t di;         /* identifier asked, 0 for none */
-	struct buf more;     /* parts of a long answer */
+	uint8_t expect;  /* function asked */
+	uint32_t di;     /* identifier asked, 0 for none */
+	struct buf more; /* parts of a long answer */
 };
 
 /* What a frame nobody asked for says. */

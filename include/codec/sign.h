@@ -22,13 +22,13 @@ enum sign_op {
 struct sign_ask {
 	enum sign_op op;
 	char meter[13];
-	uint8_t rand2[4];   /* challenge from the meter's answer to the authentication */
-	uint8_t serial[8];  /* its chip's serial, likewise */
-	uint32_t amount;    /* minor units */
+	uint8_t rand2[4];  /* challenge from the meter's answer to the authentication */
+	uint8_t serial[8]; /* its chip's serial, likewise */
+	uint32_t amount;   /* minor units */
 	uint32_t count;
 	char customer[13];
 	uint8_t n1, n2;
-	uint8_t until[6];   /* ss mm hh DD MM YY, BCD, as they travel */
+	uint8_t until[6]; /* ss mm hh DD MM YY, BCD, as they travel */
 	uint32_t di;
 	uint8_t data[64];
 	uint8_t data_len;

@@ -53,11 +53,11 @@ struct cJSON;
 struct cJSON *json_strict(struct span text, struct err *e);
 /* Members of an object; ERR_INPUT names the member.  Empty text is refused like missing text. */
 int json_text(const struct cJSON *o, const char *name, char *out, size_t room, struct err *e);
-int json_integer(const struct cJSON *o, const char *name, int64_t least, int64_t most,
-    int64_t *out, struct err *e);
+int json_integer(const struct cJSON *o, const char *name, int64_t least, int64_t most, int64_t *out,
+    struct err *e);
 /* RFC 3339 with offset or Z -> microseconds UTC. */
 int time_rfc3339_in(const char *text, int64_t *us, struct err *e);
-void time_rfc3339_out(int64_t us, char out[32]); /* "2026-11-20T08:00:00.123456Z" */
+void time_rfc3339_out(int64_t us, char out[32]);    /* "2026-11-20T08:00:00.123456Z" */
 void json_quote(struct buf *out, const char *text); /* with its quotes */
 
 #endif

@@ -30,8 +30,8 @@ int64_t calendar_instant(const struct calendar *c, const struct civil *t);
 
 int64_t calendar_midnight_before(const struct calendar *c, int64_t at_us); /* at or before */
 int64_t calendar_midnight_after(const struct calendar *c, int64_t at_us);  /* strictly after */
-int calendar_day(const struct calendar *c, int64_t at_us);   /* 20261120 */
-int calendar_month(const struct calendar *c, int64_t at_us); /* 202611 */
+int calendar_day(const struct calendar *c, int64_t at_us);                 /* 20261120 */
+int calendar_month(const struct calendar *c, int64_t at_us);               /* 202611 */
 int64_t calendar_day_start(const struct calendar *c, int yyyymmdd);
 int calendar_day_add(int yyyymmdd, int days);
 bool calendar_valid(const struct civil *t); /* month lengths, leap years, ranges */

@@ -29,11 +29,11 @@ enum command_state {
 
 enum command_event {
 	COMMAND_DISPATCHED,
-	COMMAND_CONFIRMED,  /* read back: it is so */
-	COMMAND_DENIED,     /* it says no; once read back: and asking again is forbidden */
+	COMMAND_CONFIRMED, /* read back: it is so */
+	COMMAND_DENIED,    /* it says no; once read back: and asking again is forbidden */
 	COMMAND_UNANSWERED,
-	COMMAND_UNSENT,     /* nothing that could act has left us */
-	COMMAND_DISPROVED,  /* read back: it is not so */
+	COMMAND_UNSENT,    /* nothing that could act has left us */
+	COMMAND_DISPROVED, /* read back: it is not so */
 	COMMAND_TOO_LATE,
 	COMMAND_WITHDRAWN,
 };

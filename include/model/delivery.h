@@ -26,11 +26,11 @@ const char *verdict_name(enum verdict v);
 
 struct delivery {
 	int64_t id;
-	bool opens;            /* 070101FF: opens the account, carries no money here */
+	bool opens; /* 070101FF: opens the account, carries no money here */
 	int64_t amount_minor;
-	uint32_t purchase;     /* reserved count */
-	int64_t base_bought;   /* cumulative amount before; -1 when the meter does not tell */
-	int64_t planned_us;    /* when the count was reserved: no record of it can be older */
+	uint32_t purchase;   /* reserved count */
+	int64_t base_bought; /* cumulative amount before; -1 when the meter does not tell */
+	int64_t planned_us;  /* when the count was reserved: no record of it can be older */
 };
 
 /* `why` gets a sentence.  The record must be of our count: a meter shows counts mod 10 000, so

@@ -4,8 +4,8 @@
  * Debit is positive, credit negative (payments.md 8.3).  The chart:
  *
  *	clearing:<source>	asset	  paid to a provider, or in the till; not yet settled
- *	prepaid			liability paid by an account and not yet used or delivered; by account
- *	loaded			liability credit that is in a local meter; by account
+ *	prepaid			liability paid by an account and not yet used or delivered; by
+ *account loaded			liability credit that is in a local meter; by account
  *	arrears			asset	  owed by an account from before; by account
  *	energy, fees, tax	income	  what consumption earned
  *	suspense		liability paid by nobody we know

@@ -14,21 +14,21 @@ struct calendar;
 struct err;
 
 enum reg {
-	REG_TOTAL_WH,   /* forward active energy, all tariffs */
-	REG_T1_WH,      /* sharp */
-	REG_T2_WH,      /* peak */
-	REG_T3_WH,      /* flat */
-	REG_T4_WH,      /* valley */
-	REG_CREDIT,     /* remaining money less overdraft: may be negative; minor units */
-	REG_PURCHASES,  /* how often credit was loaded since the account was opened */
-	REG_BOUGHT,     /* cumulative credit loaded, minor units */
-	REG_STATUS,     /* running status word 3 (DL/T 645-2007, 04000503) */
-	REG_TRIPS,      /* relay opened, times */
-	REG_CLOSES,     /* relay closed, times */
-	REG_COVERS,     /* meter cover opened, times */
-	REG_TERMINALS,  /* terminal cover opened, times */
-	REG_POWER_DOWNS,/* supply lost, times */
-	REG_PRICE,      /* price now in force, micro major units per kWh */
+	REG_TOTAL_WH,    /* forward active energy, all tariffs */
+	REG_T1_WH,       /* sharp */
+	REG_T2_WH,       /* peak */
+	REG_T3_WH,       /* flat */
+	REG_T4_WH,       /* valley */
+	REG_CREDIT,      /* remaining money less overdraft: may be negative; minor units */
+	REG_PURCHASES,   /* how often credit was loaded since the account was opened */
+	REG_BOUGHT,      /* cumulative credit loaded, minor units */
+	REG_STATUS,      /* running status word 3 (DL/T 645-2007, 04000503) */
+	REG_TRIPS,       /* relay opened, times */
+	REG_CLOSES,      /* relay closed, times */
+	REG_COVERS,      /* meter cover opened, times */
+	REG_TERMINALS,   /* terminal cover opened, times */
+	REG_POWER_DOWNS, /* supply lost, times */
+	REG_PRICE,       /* price now in force, micro major units per kWh */
 	REG_COUNT,
 };
 
@@ -62,15 +62,15 @@ struct meter {
 	const char *protocol, *profile; /* interned names */
 	char customer[13];              /* customer number in the meter, 12 digits */
 	struct meter_key key;
-	const struct calendar *zone;    /* the meter's clock runs in it; borrowed */
-	int64_t clock_skew_us;          /* meter's clock less ours, read once a session */
+	const struct calendar *zone; /* the meter's clock runs in it; borrowed */
+	int64_t clock_skew_us;       /* meter's clock less ours, read once a session */
 	bool skew_known;
 	/* identity authentication of a meter with a security chip; good for a few minutes */
 	uint8_t rand2[4], serial[8];
-	int64_t auth_until_us;          /* 0: none */
-	uint8_t silences;               /* unanswered in a row */
-	int64_t quiet_until_us;         /* not asked before (monotonic) */
-	int64_t poll_us;                /* next scheduled read (monotonic) */
+	int64_t auth_until_us;  /* 0: none */
+	uint8_t silences;       /* unanswered in a row */
+	int64_t quiet_until_us; /* not asked before (monotonic) */
+	int64_t poll_us;        /* next scheduled read (monotonic) */
 };
 
 /* Twelve decimal digits.  ERR_INPUT says what is wrong. */

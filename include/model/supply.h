@@ -21,8 +21,8 @@ struct policy {
 	int64_t after_close_us;     /* no automatic trip sooner after a close */
 	int64_t trip_life_us;       /* a trip that could not be sent by then is decided anew */
 	int trip_from_minute, trip_until_minute; /* local minutes of the day; equal: any time */
-	bool trip_rest_days;        /* also on Saturdays and Sundays */
-	int64_t rearm_minor;        /* a warning is armed again this far above its level */
+	bool trip_rest_days;                     /* also on Saturdays and Sundays */
+	int64_t rearm_minor; /* a warning is armed again this far above its level */
 };
 
 #define SUPPLY_LEVELS 8
@@ -38,14 +38,14 @@ struct account_view {
 	bool warned;
 	int64_t warned_level;
 	enum relay wanted, seen;
-	bool wanted_for_arrears;  /* the open relay is our own doing */
-	bool relay_pending;       /* a relay command is on its way */
-	bool paid_open;           /* a paid recharge is not settled */
+	bool wanted_for_arrears; /* the open relay is our own doing */
+	bool relay_pending;      /* a relay command is on its way */
+	bool paid_open;          /* a paid recharge is not settled */
 	bool unrated;
-	int64_t reading_us;       /* newest actual reading, 0 for none */
-	int64_t closed_us;        /* last seen to close, 0 for never */
+	int64_t reading_us; /* newest actual reading, 0 for none */
+	int64_t closed_us;  /* last seen to close, 0 for never */
 	bool final_asked;
-	int64_t final_sent_us;    /* final notice delivered, 0: not yet */
+	int64_t final_sent_us; /* final notice delivered, 0: not yet */
 };
 
 enum notice_kind { NOTICE_NONE, NOTICE_LOW, NOTICE_FINAL };
@@ -54,13 +54,12 @@ const char *notice_kind_name(enum notice_kind k);
 struct decision {
 	enum relay wanted; /* RELAY_UNKNOWN: leave it as it is */
 	enum notice_kind notice;
-	int64_t level_minor;    /* the lowest level that was crossed */
-	bool rearm;             /* back above the levels: warn anew next time */
-	int64_t look_again_us;  /* 0: only something that moves can change it */
+	int64_t level_minor;   /* the lowest level that was crossed */
+	bool rearm;            /* back above the levels: warn anew next time */
+	int64_t look_again_us; /* 0: only something that moves can change it */
 	char why[160];
 };
 
-struct decision supply_decide(
-    const struct policy *p, const struct account_view *v, int64_t now_us);
+struct decision supply_decide(const struct policy *p, const struct account_view *v, int64_t now_us);
 
 #endif

@@ -26,8 +26,7 @@ struct tariff {
 
 /* nano major units for the energy from used_wh to used_wh + wh of one month.
  * ERR_INPUT when a price is missing; nothing is then charged (domain.md 5.3). */
-int tariff_nano(
-    const struct tariff *t, int64_t used_wh, int64_t wh, int64_t *nano, struct err *e);
+int tariff_nano(const struct tariff *t, int64_t used_wh, int64_t wh, int64_t *nano, struct err *e);
 
 /* Adds nano to the carry and takes whole minor units out of it, half up; exponent is the
  * currency's digits (2: 10^7 nano are one minor unit). */

@@ -26,42 +26,42 @@ struct task {
 	enum task_kind kind;
 	enum reg regs[TASK_REGS];
 	int nregs;
-	enum relay relay;     /* RELAY: open, permitted or closed */
-	int64_t valid_us;     /* RELAY: how long the order stays good once it is sent */
-	bool open_account;    /* CREDIT_SEND: first credit, opens the account in the meter */
-	int64_t amount_minor; /* CREDIT_SEND */
-	uint32_t purchase;    /* CREDIT_*: the purchase count; 0 when looking for none */
-	bool with_status;     /* CREDIT_LOOK: the status word too, when adopting a meter */
-	int record;           /* FREEZE: 1 newest .. 62 */
+	enum relay relay;       /* RELAY: open, permitted or closed */
+	int64_t valid_us;       /* RELAY: how long the order stays good once it is sent */
+	bool open_account;      /* CREDIT_SEND: first credit, opens the account in the meter */
+	int64_t amount_minor;   /* CREDIT_SEND */
+	uint32_t purchase;      /* CREDIT_*: the purchase count; 0 when looking for none */
+	bool with_status;       /* CREDIT_LOOK: the status word too, when adopting a meter */
+	int record;             /* FREEZE: 1 newest .. 62 */
 	uint32_t operator_code; /* RELAY: the meter logs it, so that we know our own trips */
 };
 
 /* The meter's own record of one purchase: the evidence that decides (reliability.md B.1). */
 struct purchase_record {
 	bool found;
-	int64_t at_us; /* meter's clock */
+	int64_t at_us;  /* meter's clock */
 	uint32_t count; /* as stored: modulo 10 000 */
 	int64_t amount_minor, before_minor, after_minor, bought_minor;
 };
 
 enum said {
-	SAID_NOTHING,   /* silence */
+	SAID_NOTHING, /* silence */
 	SAID_YES,
-	SAID_NO,        /* refused, see answer.refusal */
-	SAID_REPEAT,    /* "this purchase is already in" */
+	SAID_NO,     /* refused, see answer.refusal */
+	SAID_REPEAT, /* "this purchase is already in" */
 };
 
 /* Why a meter said no, as far as it decides what may be done next. */
 enum refusal {
 	REFUSAL_NONE,
 	REFUSAL_OTHER,
-	REFUSAL_NO_DATA,    /* it does not have what was asked */
-	REFUSAL_PASSWORD,   /* never ask again by ourselves: three wrong ones lock it for a day */
-	REFUSAL_AUTH,       /* identity authentication missing, failed or run out */
-	REFUSAL_MAC,        /* its security chip did not accept our signature */
-	REFUSAL_CUSTOMER,   /* not this customer's number */
-	REFUSAL_COUNT,      /* purchase count does not follow */
-	REFUSAL_LIMIT,      /* would hold more credit than allowed */
+	REFUSAL_NO_DATA,  /* it does not have what was asked */
+	REFUSAL_PASSWORD, /* never ask again by ourselves: three wrong ones lock it for a day */
+	REFUSAL_AUTH,     /* identity authentication missing, failed or run out */
+	REFUSAL_MAC,      /* its security chip did not accept our signature */
+	REFUSAL_CUSTOMER, /* not this customer's number */
+	REFUSAL_COUNT,    /* purchase count does not follow */
+	REFUSAL_LIMIT,    /* would hold more credit than allowed */
 };
 const char *refusal_name(enum refusal r);
 
@@ -71,14 +71,14 @@ struct answer {
 	struct reading readings[TASK_REGS];
 	int n;
 	bool has_status;
-	uint32_t status;              /* word 3, read back */
+	uint32_t status; /* word 3, read back */
 	bool has_count;
-	uint32_t count;               /* purchase count in the meter */
-	int64_t credit_minor;         /* balance in the meter, with has_count */
+	uint32_t count;       /* purchase count in the meter */
+	int64_t credit_minor; /* balance in the meter, with has_count */
 	struct purchase_record record;
-	int64_t clock_us;             /* CLOCK */
-	int64_t frozen_us;            /* FREEZE: the record's own time */
-	int64_t frozen_wh[5];         /* total, T1..T4; -1 where the meter has none */
+	int64_t clock_us;     /* CLOCK */
+	int64_t frozen_us;    /* FREEZE: the record's own time */
+	int64_t frozen_wh[5]; /* total, T1..T4; -1 where the meter has none */
 };
 
 const char *task_kind_name(enum task_kind k);

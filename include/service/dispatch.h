@@ -16,7 +16,7 @@
 struct dispatch;
 
 struct dispatch_conf {
-	char *kill_file;      /* while it exists, no trip leaves */
+	char *kill_file;        /* while it exists, no trip leaves */
 	int64_t relay_valid_us; /* how long a relay order stays good in the meter */
 	int64_t sweep_us;
 };

@@ -27,8 +27,8 @@ struct gateway_conf {
 struct gateway_events {
 	void (*on_ready)(struct session *s, void *arg); /* logged in and claimed */
 	void (*on_free)(struct session *s, void *arg);
-	void (*on_heard)(struct session *s, struct meter *m, const struct meter_event *ev, int n,
-	    void *arg);
+	void (*on_heard)(
+	    struct session *s, struct meter *m, const struct meter_event *ev, int n, void *arg);
 	void (*on_gone)(struct session *s, void *arg); /* do not keep it */
 };
 

@@ -19,7 +19,8 @@ struct hooks_conf {
 	struct conf_list sources; /* struct pay_source */
 };
 
-struct hooks *hooks_new(struct loop *l, struct db *db, struct pay *p, const struct hooks_conf *conf);
+struct hooks *hooks_new(
+    struct loop *l, struct db *db, struct pay *p, const struct hooks_conf *conf);
 int hooks_listen(struct hooks *h, struct err *e); /* the port, or -1 */
 void hooks_free(struct hooks *h);
 

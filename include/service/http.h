@@ -37,7 +37,7 @@ struct http_route {
 
 struct http_limits {
 	size_t most_body, most_headers;
-	int64_t patience_us; /* from the first byte to the last of a request */
+	int64_t patience_us;  /* from the first byte to the last of a request */
 	int most_connections; /* 0: no limit */
 	bool keep_alive;
 };
@@ -52,12 +52,12 @@ int http_listen(struct http *h, const char *address, struct err *e);
 int http_listen_unix(struct http *h, const char *path, mode_t mode, struct err *e);
 
 /* What these give lives until http_reply(). */
-const char *http_path(const struct http_request *r);   /* decoded, without query */
+const char *http_path(const struct http_request *r);                    /* decoded, without query */
 const char *http_query(const struct http_request *r, const char *name); /* NULL when absent */
 const char *http_header(const struct http_request *r, const char *name); /* NULL when absent */
-bool http_header_once(const struct http_request *r, const char *name); /* exactly one such */
+bool http_header_once(const struct http_request *r, const char *name);   /* exactly one such */
 struct span http_body(const struct http_request *r);
-const char *http_peer(const struct http_request *r);   /* address, or "unix" */
+const char *http_peer(const struct http_request *r);          /* address, or "unix" */
 bool http_peer_uid(const struct http_request *r, uid_t *uid); /* unix socket only */
 
 /* Exactly once a request.  body may be text without its end mark. */

@@ -16,7 +16,7 @@ struct loop;
 struct notify;
 
 struct notify_conf {
-	char *url;         /* empty: notices stay in the outbox until they expire */
+	char *url; /* empty: notices stay in the outbox until they expire */
 	char *secret_file;
 	int64_t patience_us;
 	int64_t sweep_us;

@@ -1,8 +1,8 @@
 /*
  * session -- one connection: a meter, or a converter with a bus of meters behind it.
  *
- *	GREETING --first good frame or name--> NAMED --session_ready--> READY <--ask/answer--> ASKING
- *	    any of them --silence, hangup, takeover--> CLOSED
+ *	GREETING --first good frame or name--> NAMED --session_ready--> READY <--ask/answer-->
+ *ASKING any of them --silence, hangup, takeover--> CLOSED
  *
  * A session starts out not knowing who it is talking to.  Once it does, it asks one thing at a
  * time: the wire is half duplex.  What nobody asked for never completes a question.
@@ -26,18 +26,18 @@ struct signer;
 struct session_events {
 	/* Who is it?  Answer with session_ready() or session_close(), now or later. */
 	void (*on_named)(struct session *s, const char *identity, bool is_dtu, void *arg);
-	void (*on_heard)(struct session *s, struct meter *m, const struct meter_event *ev, int n,
-	    void *arg);
+	void (*on_heard)(
+	    struct session *s, struct meter *m, const struct meter_event *ev, int n, void *arg);
 	void (*on_free)(struct session *s, void *arg); /* ready, and nobody holds it */
 	void (*on_closed)(struct session *s, const char *why, void *arg);
 };
 
 struct session_conf {
-	int64_t reply_us;      /* patience for an answer; 0: each profile's own */
-	int64_t greeting_us;   /* who does not say who it is by then is sent away */
-	int64_t silence_us;    /* least silence after which a session counts as dead */
-	int64_t quiet_after;       /* silences in a row before a meter is asked only ... */
-	int64_t quiet_us;      /* ... this often */
+	int64_t reply_us;    /* patience for an answer; 0: each profile's own */
+	int64_t greeting_us; /* who does not say who it is by then is sent away */
+	int64_t silence_us;  /* least silence after which a session counts as dead */
+	int64_t quiet_after; /* silences in a row before a meter is asked only ... */
+	int64_t quiet_us;    /* ... this often */
 };
 
 /* Every frame of a question, as it travelled: dir '>' sent, '<' heard. */
@@ -67,7 +67,7 @@ void session_challenge(struct session *s, struct meter *m, const struct task *t,
 struct endpoint *session_endpoint(const struct session *s); /* NULL while greeting */
 const char *session_peer(const struct session *s);
 const char *session_identity(const struct session *s);
-int64_t session_heard_us(const struct session *s);         /* last byte, monotonic */
+int64_t session_heard_us(const struct session *s);           /* last byte, monotonic */
 bool session_dead(const struct session *s, int64_t mono_us); /* three heartbeats without a word */
 
 /* The gateway's list of sessions; nobody else follows it. */

@@ -47,14 +47,14 @@ typedef void db_heard_fn(const char *payload, void *arg);
 /* The schema in the database is not the one this program was built for. */
 typedef void db_unfit_fn(const char *why, void *arg);
 
-struct db *db_new(struct loop *l, const char *conninfo, const char *schema, db_unfit_fn *unfit,
-    void *arg);
+struct db *db_new(
+    struct loop *l, const char *conninfo, const char *schema, db_unfit_fn *unfit, void *arg);
 void db_free(struct db *db); /* nobody is answered any more */
 
 void db_send(struct db *db, const struct db_stmt *st, db_fn *fn, void *arg,
     const struct db_arg *args, size_t n);
-#define db_ask(db, st, fn, arg, ...)                                                               \
-	db_send((db), (st), (fn), (arg), (const struct db_arg[]){__VA_ARGS__},                     \
+#define db_ask(db, st, fn, arg, ...)                                           \
+	db_send((db), (st), (fn), (arg), (const struct db_arg[]){__VA_ARGS__}, \
 	    sizeof((const struct db_arg[]){__VA_ARGS__}) / sizeof(struct db_arg))
 
 void db_listen(struct db *db, const char *channel, db_heard_fn *fn, void *arg);

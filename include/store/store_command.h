@@ -16,17 +16,18 @@ struct claimed {
 	enum command_kind kind;
 	enum command_state was; /* WAITING: to be done; UNSURE: to be read back first */
 	int attempts;
-	struct task task;       /* READ, RELAY */
-	enum refusal refusal;   /* what the meter denied last, if anything */
+	struct task task;     /* READ, RELAY */
+	enum refusal refusal; /* what the meter denied last, if anything */
 	struct delivery delivery;
-	bool planned;           /* the delivery has its purchase count */
+	bool planned; /* the delivery has its purchase count */
 };
 
 /* Steps on the way, with the frames: history rows. */
 struct steps {
 	struct db_column at, step, text, frame;
 };
-void steps_add(struct steps *s, int64_t at_us, const char *step, const char *text, struct span frame);
+void steps_add(
+    struct steps *s, int64_t at_us, const char *step, const char *text, struct span frame);
 void steps_clear(struct steps *s);
 
 typedef void store_claimed_fn(const struct claimed *c, void *arg); /* once for each */
@@ -53,8 +54,7 @@ void store_command_due(struct db *db, const char *node, struct db_column *workin
     store_due_fn *each, void *arg);
 
 enum planned { PLANNED_INTENT, PLANNED_REVIEW, PLANNED_GONE };
-typedef void store_planned_fn(
-    enum planned p, uint32_t purchase, const struct err *e, void *arg);
+typedef void store_planned_fn(enum planned p, uint32_t purchase, const struct err *e, void *arg);
 void store_delivery_plan(struct db *db, const struct claimed *c, const struct answer *seen,
     int64_t now_us, store_planned_fn *fn, void *arg);
 void store_delivery_sent(struct db *db, const struct claimed *c, int64_t now_us);

@@ -26,6 +26,7 @@ void store_session_close(
 void store_session_trusted(struct db *db, int64_t endpoint_id, int64_t epoch);
 void store_session_seen(struct db *db, struct db_column *ids, struct db_column *at);
 void store_quarantine(struct db *db, int64_t endpoint_id, const char *why, int64_t now_us);
-void store_node_start(struct db *db, const char *node, int64_t now_us, store_done_fn *fn, void *arg);
+void store_node_start(
+    struct db *db, const char *node, int64_t now_us, store_done_fn *fn, void *arg);
 
 #endif

@@ -14,8 +14,8 @@ void store_freeze_gaps(struct db *db, const char *node, struct db_column *starts
     struct db_column *days, int64_t since_us, int64_t window_us, int limit, store_gap_fn *each,
     store_gaps_done_fn *fn, void *arg);
 /* wh: total, T1..T4; -1 where the meter has none. */
-void store_freeze(struct db *db, int64_t meter_id, int day, int64_t at_us, const int64_t wh[5],
-    int64_t now_us);
+void store_freeze(
+    struct db *db, int64_t meter_id, int day, int64_t at_us, const int64_t wh[5], int64_t now_us);
 void store_freeze_absent(struct db *db, int64_t meter_id, int day, int64_t now_us);
 
 #endif

@@ -33,8 +33,7 @@ err_wrap(struct err *e, const char *fmt, ...)
 	return -1;
 }
 
-const char *
-err_class_name(enum err_class class)
+const char *err_class_name(enum err_class class)
 {
 	static const char *const names[] = {
 	    [ERR_NONE] = "none",

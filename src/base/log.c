@@ -90,8 +90,7 @@ put_prefix(char *out, size_t room, enum log_level level)
 	clock_gettime(CLOCK_REALTIME, &now); /* for people only: no decision rests on it */
 	gmtime_r(&now.tv_sec, &tm);
 	strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &tm);
-	return snprintf(
-	    out, room, "%s.%06ldZ %s ", day, now.tv_nsec / 1000, level_name(level));
+	return snprintf(out, room, "%s.%06ldZ %s ", day, now.tv_nsec / 1000, level_name(level));
 }
 
 void

@@ -94,7 +94,8 @@ calendar_instant(const struct calendar *c, const struct civil *t)
 	    .tm_min = t->minute,
 	    .tm_sec = t->second};
 	time_t local = timegm(&tm);
-	/* The two offsets that can be in force around then; the larger gives the earlier instant. */
+	/* The two offsets that can be in force around then; the larger gives the earlier instant.
+	 */
 	int64_t before = offset_at(c, local - 86400), after = offset_at(c, local + 86400);
 	time_t early = local - (before > after ? before : after);
 	time_t late = local - (before > after ? after : before);

@@ -8,17 +8,19 @@ static const struct arrow {
 	enum command_state to;
 	const char *why;
 } arrows[] = {
-    {COMMAND_WAITING, COMMAND_DISPATCHED, COMMAND_SENT,      "the meter is listening"                  },
-    {COMMAND_WAITING, COMMAND_TOO_LATE,   COMMAND_EXPIRED,   "never sent, no longer wanted"            },
-    {COMMAND_WAITING, COMMAND_WITHDRAWN,  COMMAND_CANCELLED, "taken back, or a newer wish"             },
-    {COMMAND_SENT,    COMMAND_CONFIRMED,  COMMAND_DONE,      "read back: it was done"                  },
-    {COMMAND_SENT,    COMMAND_DENIED,     COMMAND_UNSURE,    "it says no; it may have obeyed"          },
-    {COMMAND_SENT,    COMMAND_UNANSWERED, COMMAND_UNSURE,    "it may have been obeyed"                 },
-    {COMMAND_SENT,    COMMAND_UNSENT,     COMMAND_WAITING,   "nothing that could act has left us"      },
-    {COMMAND_UNSURE,  COMMAND_CONFIRMED,  COMMAND_DONE,      "read back: it was"                       },
-    {COMMAND_UNSURE,  COMMAND_DISPROVED,  COMMAND_WAITING,   "read back: it was not"                   },
-    {COMMAND_UNSURE,  COMMAND_DENIED,     COMMAND_REFUSED,   "read back: it was not, and asking again is forbidden"},
-    {COMMAND_UNSURE,  COMMAND_WITHDRAWN,  COMMAND_CANCELLED, "a newer wish reads the meter back itself"},
+    {COMMAND_WAITING, COMMAND_DISPATCHED, COMMAND_SENT,      "the meter is listening"            },
+    {COMMAND_WAITING, COMMAND_TOO_LATE,   COMMAND_EXPIRED,   "never sent, no longer wanted"      },
+    {COMMAND_WAITING, COMMAND_WITHDRAWN,  COMMAND_CANCELLED, "taken back, or a newer wish"       },
+    {COMMAND_SENT,    COMMAND_CONFIRMED,  COMMAND_DONE,      "read back: it was done"            },
+    {COMMAND_SENT,    COMMAND_DENIED,     COMMAND_UNSURE,    "it says no; it may have obeyed"    },
+    {COMMAND_SENT,    COMMAND_UNANSWERED, COMMAND_UNSURE,    "it may have been obeyed"           },
+    {COMMAND_SENT,    COMMAND_UNSENT,     COMMAND_WAITING,   "nothing that could act has left us"},
+    {COMMAND_UNSURE,  COMMAND_CONFIRMED,  COMMAND_DONE,      "read back: it was"                 },
+    {COMMAND_UNSURE,  COMMAND_DISPROVED,  COMMAND_WAITING,   "read back: it was not"             },
+    {COMMAND_UNSURE,  COMMAND_DENIED,     COMMAND_REFUSED,
+     "read back: it was not, and asking again is forbidden"                                      },
+    {COMMAND_UNSURE,  COMMAND_WITHDRAWN,  COMMAND_CANCELLED,
+     "a newer wish reads the meter back itself"						  },
 };
 
 const char *
@@ -47,8 +49,8 @@ command_step(enum command_state *s, enum command_event ev, struct err *e)
 			*s = arrows[i].to;
 			return 0;
 		}
-	return err_set(e, ERR_BUG, "no arrow leaves %s on %s", command_state_name(*s),
-	    command_event_name(ev));
+	return err_set(
+	    e, ERR_BUG, "no arrow leaves %s on %s", command_state_name(*s), command_event_name(ev));
 }
 
 int64_t

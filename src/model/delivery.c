@@ -16,8 +16,8 @@ verdict_name(enum verdict v)
 
 /* Count, amount and the balance around it must all be what our purchase leaves behind. */
 static enum verdict
-judge_record(const struct delivery *d, const struct purchase_record *r, int64_t at_us, int64_t now_us,
-    char *why, size_t room)
+judge_record(const struct delivery *d, const struct purchase_record *r, int64_t at_us,
+    int64_t now_us, char *why, size_t room)
 {
 	if (!r->found) {
 		snprintf(why, room, "the meter counts %u and keeps no record of it any more",
@@ -35,9 +35,11 @@ judge_record(const struct delivery *d, const struct purchase_record *r, int64_t 
 		    (long long)r->after_minor);
 		return VERDICT_CONTRADICTORY;
 	}
-	if (r->at_us == 0 || at_us < d->planned_us - TOLERANCE_US || at_us > now_us + TOLERANCE_US) {
-		snprintf(why, room, "the record of purchase %u is of another time: %lld s before now",
-		    d->purchase, (long long)(now_us - at_us) / 1000000);
+	if (r->at_us == 0 || at_us < d->planned_us - TOLERANCE_US ||
+	    at_us > now_us + TOLERANCE_US) {
+		snprintf(why, room,
+		    "the record of purchase %u is of another time: %lld s before now", d->purchase,
+		    (long long)(now_us - at_us) / 1000000);
 		return VERDICT_CONTRADICTORY;
 	}
 	if (d->base_bought >= 0 && r->bought_minor < d->base_bought + d->amount_minor) {
@@ -77,7 +79,8 @@ delivery_judge(const struct delivery *d, const struct answer *seen, int64_t cloc
 void
 delivery_arrows(FILE *out)
 {
-	fputs("QUEUED    plan                INTENT     the purchase count is reserved and committed\n"
+	fputs("QUEUED    plan                INTENT     the purchase count is reserved and "
+	      "committed\n"
 	      "QUEUED    cancel              CANCELLED  nothing was ever sent\n"
 	      "QUEUED    count unexplained   REVIEW     card, other head-end, restored database\n"
 	      "INTENT    ack, nak, silence   VERIFYING  all of them are hints\n"

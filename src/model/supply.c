@@ -54,8 +54,8 @@ decide_warning(const struct policy *p, const struct account_view *v, struct deci
 	} else if (v->warned || v->final_asked) {
 		/* armed again from the level that was warned of, by a margin; who is still below
 		 * the trip level has had his notice */
-		int64_t level = v->warned && v->warned_level > v->trip_minor ? v->warned_level
-									     : v->trip_minor;
+		int64_t level =
+		    v->warned && v->warned_level > v->trip_minor ? v->warned_level : v->trip_minor;
 		int64_t margin = level / 10 > p->rearm_minor ? level / 10 : p->rearm_minor;
 
 		d->rearm = v->balance_minor >= level + margin;
@@ -64,7 +64,8 @@ decide_warning(const struct policy *p, const struct account_view *v, struct deci
 
 /* Returns whether a trip may leave now; otherwise says when to look again. */
 static bool
-decide_trip(const struct policy *p, const struct account_view *v, int64_t now_us, struct decision *d)
+decide_trip(
+    const struct policy *p, const struct account_view *v, int64_t now_us, struct decision *d)
 {
 	int64_t at;
 

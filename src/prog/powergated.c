@@ -311,13 +311,13 @@ start_services(struct powergated *d, struct err *e)
 	d->db = db_new(d->loop, conninfo, POWERGATE_SCHEMA, on_unfit, d);
 	d->signer = signer_new(d->loop, settings.signer.socket, settings.signer.patience);
 	d->intake = intake_new(d->loop, d->db, readings_stored, d);
-	d->dispatch = dispatch_new(d->loop, d->db, d->intake, settings.daemon.node,
-	    &settings.commands, &events);
+	d->dispatch = dispatch_new(
+	    d->loop, d->db, d->intake, settings.daemon.node, &settings.commands, &events);
 	d->gateway = gateway_new(d->loop, d->db, d->signer, settings.daemon.node, &settings.meters,
 	    &settings.session, &gateway_events, d);
 	dispatch_set_gateway(d->dispatch, d->gateway);
-	d->reader = reader_new(d->loop, d->db, d->dispatch, d->intake, settings.daemon.node,
-	    &settings.reading, e);
+	d->reader = reader_new(
+	    d->loop, d->db, d->dispatch, d->intake, settings.daemon.node, &settings.reading, e);
 	if (d->reader == NULL)
 		return -1;
 	reader_set_gateway(d->reader, d->gateway);
@@ -416,7 +416,8 @@ usage(FILE *out)
 int
 main(int argc, char **argv)
 {
-	struct powergated d = {.conf_path = "/etc/powergate/powergated.yaml", .log.module = "powergated"};
+	struct powergated d = {
+	    .conf_path = "/etc/powergate/powergated.yaml", .log.module = "powergated"};
 	bool test = false;
 	struct err e;
 	int option;
@@ -441,7 +442,8 @@ main(int argc, char **argv)
 		usage(stderr);
 		return 2;
 	}
-	if (conf_load(d.conf_path, settings_sections(), &e) < 0 || settings_check(&settings, &e) < 0) {
+	if (conf_load(d.conf_path, settings_sections(), &e) < 0 ||
+	    settings_check(&settings, &e) < 0) {
 		fprintf(stderr, "powergated: %s\n", e.text);
 		return EXIT_SETTINGS;
 	}

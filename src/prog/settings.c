@@ -44,8 +44,8 @@ check_source_name(const char *text, struct err *e)
 {
 	if (text[0] == '\0' || strlen(text) > 31 || strcmp(text, "cash") == 0 ||
 	    strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-") != strlen(text))
-		return err_set(e, ERR_INPUT,
-		    "\"%.40s\" is no name (a-z 0-9 _ -, 31 at most, not cash)", text);
+		return err_set(
+		    e, ERR_INPUT, "\"%.40s\" is no name (a-z 0-9 _ -, 31 at most, not cash)", text);
 	return 0;
 }
 
@@ -137,11 +137,11 @@ static const struct conf_field signer_fields[] = {
 
 static const struct conf_field source_fields[] = {
     {.name = "name",
-	.type = CONF_TEXT,
-	.offset = offsetof(struct pay_source, name),
-	.reload = true,
-	.check = check_source_name,
-	.help = "Last part of the path: POST /hooks/v1/NAME."},
+     .type = CONF_TEXT,
+     .offset = offsetof(struct pay_source, name),
+     .reload = true,
+     .check = check_source_name,
+     .help = "Last part of the path: POST /hooks/v1/NAME."},
     CONF_FIELD(struct pay_source, secret_file, CONF_TEXT, NULL, true,
 	"File with its secrets, one whsec_ a line: the old and the new one while they change."),
     {0},
@@ -175,13 +175,14 @@ static const struct conf_field api_fields[] = {
 
 static const struct conf_field supply_fields[] = {
     {.name = "trip_hours",
-	.type = CONF_TEXT,
-	.offset = offsetof(struct supply_conf, trip_hours),
-	.preset = "08:00-18:00",
-	.reload = true,
-	.check = check_hours,
-	.help = "Hours of the day, in the site's zone, in which people may be cut off; 00:00-00:00 is "
-	"any."},
+     .type = CONF_TEXT,
+     .offset = offsetof(struct supply_conf, trip_hours),
+     .preset = "08:00-18:00",
+     .reload = true,
+     .check = check_hours,
+     .help =
+	    "Hours of the day, in the site's zone, in which people may be cut off; 00:00-00:00 is "
+	    "any."},
     CONF_FIELD(struct supply_conf, trip_rest_days, CONF_BOOL, "false", true,
 	"Cut off on Saturdays and Sundays too."),
     CONF_RANGE(struct supply_conf, final_notice, CONF_DURATION, "30m", 0, 30 * DAY_US, true,
@@ -217,17 +218,19 @@ static const struct {
 	const struct conf_field *fields;
 	const char *help;
 } sections[SETTINGS_SECTIONS - 1] = {
-    {"daemon",   offsetof(struct settings, daemon),   daemon_fields,   "The process itself."             },
-    {"database", offsetof(struct settings, database), database_fields, "PostgreSQL."                     },
-    {"meters",   offsetof(struct settings, meters),   meters_fields,   "The TCP listener for meters."    },
-    {"session",  offsetof(struct settings, session),  session_fields,  "Conversations with meters."      },
-    {"commands", offsetof(struct settings, commands), commands_fields, "Orders to meters."               },
-    {"reading",  offsetof(struct settings, reading),  reading_fields,  "Scheduled reads."                },
-    {"signer",   offsetof(struct settings, signer),   signer_fields,   "The utility's encryption machine."},
-    {"hooks",    offsetof(struct settings, hooks),    hooks_fields,    "Payments in."                    },
-    {"api",      offsetof(struct settings, api),      api_fields,      "The operator's door."            },
-    {"supply",   offsetof(struct settings, supply),   supply_fields,   "Warning, cutting off, restoring."},
-    {"notify",   offsetof(struct settings, notify),   notify_fields,   "Notices out."                    },
+    {"daemon",   offsetof(struct settings, daemon),   daemon_fields,   "The process itself."         },
+    {"database", offsetof(struct settings, database), database_fields, "PostgreSQL."                 },
+    {"meters",   offsetof(struct settings, meters),   meters_fields,   "The TCP listener for meters."},
+    {"session",  offsetof(struct settings, session),  session_fields,  "Conversations with meters."  },
+    {"commands", offsetof(struct settings, commands), commands_fields, "Orders to meters."           },
+    {"reading",  offsetof(struct settings, reading),  reading_fields,  "Scheduled reads."            },
+    {"signer",   offsetof(struct settings, signer),   signer_fields,
+     "The utility's encryption machine."							     },
+    {"hooks",    offsetof(struct settings, hooks),    hooks_fields,    "Payments in."                },
+    {"api",      offsetof(struct settings, api),      api_fields,      "The operator's door."        },
+    {"supply",   offsetof(struct settings, supply),   supply_fields,
+     "Warning, cutting off, restoring."							      },
+    {"notify",   offsetof(struct settings, notify),   notify_fields,   "Notices out."                },
 };
 
 void

@@ -30,10 +30,10 @@ typedef void call_fn(struct call *c);
 
 struct api_route {
 	const char *method, *path;
-	enum role role; /* viewer may only read; admin may everything */
+	enum role role;    /* viewer may only read; admin may everything */
 	const char *query; /* GET: parameters it knows, blank between */
 	struct db_stmt stmt;
-	call_fn *special;  /* what is not just a SQL function */
+	call_fn *special; /* what is not just a SQL function */
 };
 
 struct call {
@@ -45,17 +45,24 @@ struct call {
 	cJSON *args;
 };
 
-#define READ(path_, name_, query_)                                                                 \
-	{"GET", "/v1/" path_, ROLE_VIEWER, query_,                                                 \
-	    {"api_" name_, DB_COMMANDS, true, 5 * SECOND_US,                                       \
-		"SELECT door.api_" name_ "($1::jsonb, $2, $3::bigint)"},                           \
-	    NULL}
-#define WRITE(path_, name_, role_)                                                                 \
-	{"POST", "/v1/" path_, role_, NULL,                                                        \
-	    {"api_" name_, DB_COMMANDS, false, 5 * SECOND_US,                                      \
-		"SELECT door.api_" name_ "($1::jsonb, $2, $3::bigint)"},                           \
-	    NULL}
-#define SPECIAL(method_, path_, role_, fn_) {method_, "/v1/" path_, role_, "", {0}, fn_}
+#define READ(path_, name_, query_)                                               \
+	{                                                                        \
+		"GET", "/v1/" path_, ROLE_VIEWER, query_,                        \
+		    {"api_" name_, DB_COMMANDS, true, 5 * SECOND_US,             \
+			"SELECT door.api_" name_ "($1::jsonb, $2, $3::bigint)"}, \
+		    NULL                                                         \
+	}
+#define WRITE(path_, name_, role_)                                               \
+	{                                                                        \
+		"POST", "/v1/" path_, role_, NULL,                               \
+		    {"api_" name_, DB_COMMANDS, false, 5 * SECOND_US,            \
+			"SELECT door.api_" name_ "($1::jsonb, $2, $3::bigint)"}, \
+		    NULL                                                         \
+	}
+#define SPECIAL(method_, path_, role_, fn_)                \
+	{                                                  \
+		method_, "/v1/" path_, role_, "", {0}, fn_ \
+	}
 
 static void list_sessions(struct call *c);
 static void pay_cash(struct call *c);
@@ -199,10 +206,10 @@ list_sessions(struct call *c)
 		json_quote(&b, session_peer(s));
 		buf_printf(&b, ",\"meters\":%d,\"heard_s\":%lld,\"state\":\"%s\"}",
 		    ep != NULL ? ep->n : 0, (long long)(heard / SECOND_US),
-		    ep == NULL		 ? "greeting"
-		    : !ep->claimed	 ? "quarantined"
-		    : session_free(s)	 ? "free"
-					 : "busy");
+		    ep == NULL        ? "greeting"
+		    : !ep->claimed    ? "quarantined"
+		    : session_free(s) ? "free"
+				      : "busy");
 	}
 	buf_printf(&b, "],\"sessions\":%d}", gateway_count(g));
 	http_reply_json(c->r, 200, buf_text(&b));
@@ -216,7 +223,8 @@ resolve_work(struct call *c)
 	char *args = cJSON_PrintUnformatted(c->args);
 
 	db_ask(c->api->parts.db, &resolve, on_answer, c, db_text(args), db_text(c->who),
-	    db_int(c->uid), db_int(*c->api->parts.review_voices), db_int(loop_now_us(c->api->loop)));
+	    db_int(c->uid), db_int(*c->api->parts.review_voices),
+	    db_int(loop_now_us(c->api->loop)));
 	cJSON_free(args);
 }
 
@@ -242,13 +250,14 @@ set_password(struct call *c)
 	struct buf sealed = {0};
 	struct err e;
 
-	if (!copy_arg(c, "meter", meter, sizeof meter) || !copy_arg(c, "password", digits, sizeof digits) ||
+	if (!copy_arg(c, "meter", meter, sizeof meter) ||
+	    !copy_arg(c, "password", digits, sizeof digits) ||
 	    !copy_arg(c, "level", level, sizeof level)) {
 		answer_error(c, 400, "meter has 12 digits, password six, level one");
 		return;
 	}
-	if (seal_password(c->api->parts.seal, meter, level[0] != '\0' ? atoi(level) : 2, digits, &sealed,
-		&e) < 0) {
+	if (seal_password(c->api->parts.seal, meter, level[0] != '\0' ? atoi(level) : 2, digits,
+		&sealed, &e) < 0) {
 		answer_error(c, e.class == ERR_INPUT ? 400 : 409, e.text);
 		return;
 	}

@@ -91,9 +91,11 @@ charge(struct billing *b, const struct dirty *a)
 	int64_t delta, nano;
 	struct err e;
 
-	if (a->view.local || a->view.meter_id == 0 || a->total_wh < 0 || a->total_us <= a->billed_us)
+	if (a->view.local || a->view.meter_id == 0 || a->total_wh < 0 ||
+	    a->total_us <= a->billed_us)
 		return c;
-	if (register_delta(a->billed_wh, a->total_wh, a->wraps_wh, plausible_wh(a), &delta, &e) < 0) {
+	if (register_delta(a->billed_wh, a->total_wh, a->wraps_wh, plausible_wh(a), &delta, &e) <
+	    0) {
 		slog(b, LOG_LEVEL_WARN, "account=%lld %s", (long long)a->view.account_id, e.text);
 		c.unrated = "the register went back or jumped: meter swapped or reset?";
 		return c;
@@ -130,8 +132,7 @@ on_dirty(const struct dirty *account, void *arg)
 	if (a.view.local && !a.has_local)
 		a.view.nlevels = 0; /* never read: nothing to warn of */
 	d = supply_decide(b->policy, &a.view, loop_now_us(b->loop));
-	decided_add(
-	    &b->batch, &a, &c, &d, b->policy->trip_life_us, loop_now_us(b->loop));
+	decided_add(&b->batch, &a, &c, &d, b->policy->trip_life_us, loop_now_us(b->loop));
 }
 
 static void
@@ -192,8 +193,7 @@ billing_poke(void *arg)
 		store_tariff_steps(b->db, on_step, on_steps_done, b);
 		return;
 	}
-	store_accounts_dirty(
-	    b->db, BATCH, loop_now_us(b->loop), on_dirty, on_dirty_done, b);
+	store_accounts_dirty(b->db, BATCH, loop_now_us(b->loop), on_dirty, on_dirty_done, b);
 }
 
 static void

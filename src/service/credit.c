@@ -112,8 +112,8 @@ static void
 judge(struct turn *t)
 {
 	char why[160];
-	enum verdict v = delivery_judge(&t->c.delivery, &t->seen,
-	    t->meter->clock_skew_us, loop_now_us(t->loop), why, sizeof why);
+	enum verdict v = delivery_judge(&t->c.delivery, &t->seen, t->meter->clock_skew_us,
+	    loop_now_us(t->loop), why, sizeof why);
 	size_t len = strlen(why);
 
 	if (v == VERDICT_ABSENT && is_final(t->c.refusal)) {

@@ -22,7 +22,7 @@ struct dispatch {
 	struct map *wanted;    /* endpoints to claim for: value is the dispatch itself */
 	struct map *postponed; /* those that were busy when their turn came */
 	struct map *asked;     /* those in the claim under way */
-	int64_t *queue;       /* the same, in order */
+	int64_t *queue;        /* the same, in order */
 	size_t n, room;
 	bool claiming;
 	struct turn *turns;
@@ -110,8 +110,7 @@ on_claimed(const struct claimed *c, void *arg)
 {
 	struct dispatch *d = arg;
 	struct session *s = gateway_find(d->gateway, c->endpoint_id);
-	struct meter *m =
-	    s != NULL ? endpoint_meter_of(session_endpoint(s), c->meter_id) : NULL;
+	struct meter *m = s != NULL ? endpoint_meter_of(session_endpoint(s), c->meter_id) : NULL;
 	struct turn *t;
 
 	if (m == NULL || session_endpoint(s)->epoch != c->epoch || !session_free(s)) {
@@ -245,8 +244,7 @@ on_sweep(void *arg)
 	for (const struct turn *t = d->turns; t != NULL; t = t->next)
 		db_column_int(&working, t->c.id);
 	if (!d->claiming)
-		store_command_due(
-		    d->db, d->node, &working, loop_now_us(d->loop), on_due, d);
+		store_command_due(d->db, d->node, &working, loop_now_us(d->loop), on_due, d);
 	db_column_free(&working);
 }
 

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define MOST_FLYING 2     /* statements under way: more rows each, not more of them */
+#define MOST_FLYING 2 /* statements under way: more rows each, not more of them */
 #define MOST_ROWS   5000
 #define HIGH_WATER  50000
 

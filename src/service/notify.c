@@ -103,7 +103,8 @@ send_one(struct notify *n, const struct db_rows *rows, int i)
 	snprintf(id, sizeof id, "notice_%lld", (long long)s->id);
 	snprintf(stamp, sizeof stamp, "%lld", (long long)(now / SECOND_US));
 	time_rfc3339_out(now, at);
-	buf_printf(&body, "{\"type\":\"notice.%s\",\"timestamp\":\"%s\",\"recipient\":\"%s\",\"data\":%s}",
+	buf_printf(&body,
+	    "{\"type\":\"notice.%s\",\"timestamp\":\"%s\",\"recipient\":\"%s\",\"data\":%s}",
 	    s->kind, at, db_cell_text(rows, i, 3), db_cell_text(rows, i, 4));
 	webhook_sign(id, now / SECOND_US, buf_span(&body), &n->secret, signature);
 	snprintf(h1, sizeof h1, "webhook-id: %s", id);

@@ -111,7 +111,10 @@ pay_hook(struct pay *p, const struct pay_source *sources, size_t n, struct http_
 	if (webhook_verify(&head, http_body(r), s != NULL ? s->secrets : &nobody,
 		s != NULL ? (size_t)s->nsecrets : 1, now, &e) < 0 ||
 	    s == NULL) {
-		answer_error(r, s == NULL ? 404 : e.class == ERR_INPUT ? 400 : 401,
+		answer_error(r,
+		    s == NULL              ? 404
+		    : e.class == ERR_INPUT ? 400
+					   : 401,
 		    s == NULL ? "no such source" : e.text);
 		return;
 	}

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TICK_US     (SECOND_US / 5)
-#define GAPS_US     (30 * SECOND_US) /* between two queries for missing freezes */
-#define MOST_GAPS   500
-#define MOST_STEPS  4 /* records tried for one day */
+#define TICK_US       (SECOND_US / 5)
+#define GAPS_US       (30 * SECOND_US) /* between two queries for missing freezes */
+#define MOST_GAPS     500
+#define MOST_STEPS    4 /* records tried for one day */
 #define LATE_CLOCK_US (2 * HOUR_US)
 
 struct reader {
@@ -258,8 +258,8 @@ on_look(void *arg)
 	}
 	r->asking_gaps = true;
 	store_freeze_gaps(r->db, r->node, &starts, &days,
-	    now - calendar_midnight_before(r->zone, now), r->conf->freeze_window_us, MOST_GAPS, on_gap,
-	    on_gaps_done, r);
+	    now - calendar_midnight_before(r->zone, now), r->conf->freeze_window_us, MOST_GAPS,
+	    on_gap, on_gaps_done, r);
 	db_column_free(&starts);
 	db_column_free(&days);
 }

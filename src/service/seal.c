@@ -74,11 +74,13 @@ seal_password(struct seal *s, const char *address, int level, const char *digits
 	int n;
 
 	if (!has_key(s))
-		return err_set(e, ERR_REFUSED, "no key to seal passwords with (meters.password_key)");
+		return err_set(
+		    e, ERR_REFUSED, "no key to seal passwords with (meters.password_key)");
 	if (strlen(digits) != 6 || strspn(digits, "0123456789") != 6 || level < 0 || level > 9)
 		return err_set(e, ERR_INPUT, "a password is six digits, its level 0 to 9");
 	for (int i = 0; i < 3; i++) /* lowest pair first, as it travels */
-		plain[1 + i] = (uint8_t)((digits[4 - 2 * i] - '0') << 4 | (digits[5 - 2 * i] - '0'));
+		plain[1 + i] =
+		    (uint8_t)((digits[4 - 2 * i] - '0') << 4 | (digits[5 - 2 * i] - '0'));
 	loop_random(s->loop, out, NONCE);
 	c = EVP_CIPHER_CTX_new();
 	if (c == NULL || EVP_EncryptInit_ex(c, EVP_aes_256_gcm(), NULL, s->key, out) != 1 ||

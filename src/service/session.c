@@ -48,8 +48,8 @@ struct session {
 	struct session *next, **prev;
 	struct endpoint *mine;
 	struct question *asking;
-	struct timer timer; /* greeting, patience, pause, or the moment of quiet */
-	struct timer later; /* on_free, and the end of the memory */
+	struct timer timer;  /* greeting, patience, pause, or the moment of quiet */
+	struct timer later;  /* on_free, and the end of the memory */
 	int64_t greet_by_us; /* who has not said who it is by then goes, however busy it was */
 	int64_t heard_us, heartbeat_us;
 	uint16_t noise;
@@ -302,8 +302,8 @@ session_ask(struct session *s, struct meter *m, const struct task *t, session_fr
 		ask(s, m, t, frame, fn, arg);
 		return;
 	}
-	err_set(&e, ERR_RETRY,
-	    s->muted ? "replaced by a newer connection" : "the session is closed");
+	err_set(
+	    &e, ERR_RETRY, s->muted ? "replaced by a newer connection" : "the session is closed");
 	fn(s, &nothing, &e, arg);
 }
 

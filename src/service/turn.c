@@ -69,7 +69,8 @@ on_relay(struct session *s, const struct answer *a, const struct err *e, void *a
 		turn_move(t, forbids_repeat(t->c.refusal) ? COMMAND_DENIED : COMMAND_DISPROVED,
 		    REFUSAL_NONE, refusal_name(t->c.refusal));
 	else if (looked)
-		turn_move(t, COMMAND_UNANSWERED, REFUSAL_NONE, e->text); /* no arrow: stays unsure */
+		turn_move(
+		    t, COMMAND_UNANSWERED, REFUSAL_NONE, e->text); /* no arrow: stays unsure */
 	else if (e->class == ERR_REFUSED)
 		turn_move(t, COMMAND_DENIED, a->refusal, e->text);
 	else

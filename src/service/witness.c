@@ -54,9 +54,10 @@ witness_write(struct witness *w)
 	bool ok = fd >= 0;
 
 	if (ok)
-		ok = dprintf(fd, "delivery=%lld journal=%lld held_us=%lld\n", (long long)w->delivery,
-			 (long long)w->journal, (long long)w->held_us) > 0 &&
-		     fsync(fd) == 0;
+		ok =
+		    dprintf(fd, "delivery=%lld journal=%lld held_us=%lld\n", (long long)w->delivery,
+			(long long)w->journal, (long long)w->held_us) > 0 &&
+		    fsync(fd) == 0;
 	if (fd >= 0)
 		close(fd);
 	if (!ok || rename(w->next_path, w->path) < 0)
@@ -78,8 +79,9 @@ on_looked(const struct db_rows *rows, const struct err *e, void *arg)
 	journal = db_cell_int(rows, 0, 1);
 	if (db_cell_bool(rows, 0, 2) != w->held) {
 		w->held = !w->held;
-		slog(w, LOG_LEVEL_WARN, w->held ? "the head-end is held: no credit, no trips"
-						: "the head-end is released");
+		slog(w, LOG_LEVEL_WARN,
+		    w->held ? "the head-end is held: no credit, no trips"
+			    : "the head-end is released");
 	}
 	if (w->held && (delivery < w->delivery || journal < w->journal)) {
 		/* what was lost is not forgotten before a person has released it */

@@ -91,8 +91,7 @@ struct db {
 	struct ear *ears;
 };
 
-static const struct db_stmt greet = {
-    "schema", DB_MONEY, true, 0, "SELECT door.schema()"};
+static const struct db_stmt greet = {"schema", DB_MONEY, true, 0, "SELECT door.schema()"};
 
 static void lane_connect(void *arg);
 static void lane_poke(void *arg);
@@ -406,7 +405,8 @@ lane_answer(struct lane *lane, PGresult *result)
 
 	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
 		if (lane->not_durable)
-			err_set(&e, ERR_UNCERTAIN, "%s: not confirmed by the standby", a->stmt->name);
+			err_set(
+			    &e, ERR_UNCERTAIN, "%s: not confirmed by the standby", a->stmt->name);
 	} else {
 		const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
@@ -471,7 +471,8 @@ lane_read(struct lane *lane)
 		return;
 	}
 	/* Two NULLs in a row mean that nothing more is there. */
-	while (lane->conn != NULL && empty < 2 && lane->flying.n >= 0 && PQisBusy(lane->conn) == 0) {
+	while (
+	    lane->conn != NULL && empty < 2 && lane->flying.n >= 0 && PQisBusy(lane->conn) == 0) {
 		PGresult *result = PQgetResult(lane->conn);
 
 		if (result == NULL) {

@@ -8,7 +8,8 @@
 
 static const struct db_stmt dirty = {"accounts_dirty", DB_BILLING, true, 0,
     "SELECT account_id, version, fee_mode, live, zone, prepaid, carry, period, period_wh, warned,"
-    " warn_minor, trip_minor, tariff_id, final_sent_us, final_state, unrated, payment_id, paid_open,"
+    " warn_minor, trip_minor, tariff_id, final_sent_us, final_state, unrated, payment_id, "
+    "paid_open,"
     " meter_id, profile, wanted, seen, closed_us, total_wh, total_us, billed_wh, billed_us, credit,"
     " wraps_wh, most_watts, wanted_reason, relay_pending, credit_us"
     " FROM door.accounts_dirty($1::int, $2::bigint)"};
@@ -19,10 +20,39 @@ static const struct db_stmt steps = {"tariff_steps", DB_BILLING, true, 0,
 
 /* The columns of `dirty`, in its order. */
 enum {
-	ACCOUNT, VERSION, FEE_MODE, LIVE, ZONE, PREPAID, CARRY, PERIOD, PERIOD_WH, WARNED,
-	WARN_MINOR, TRIP_MINOR, TARIFF, FINAL_SENT, FINAL_STATE, UNRATED, PAYMENT, PAID_OPEN,
-	METER, PROFILE, WANTED, SEEN, CLOSED, TOTAL_WH, TOTAL_US, BILLED_WH, BILLED_US, CREDIT,
-	WRAPS, MOST_WATTS, WANTED_REASON, RELAY_PENDING, CREDIT_US
+	ACCOUNT,
+	VERSION,
+	FEE_MODE,
+	LIVE,
+	ZONE,
+	PREPAID,
+	CARRY,
+	PERIOD,
+	PERIOD_WH,
+	WARNED,
+	WARN_MINOR,
+	TRIP_MINOR,
+	TARIFF,
+	FINAL_SENT,
+	FINAL_STATE,
+	UNRATED,
+	PAYMENT,
+	PAID_OPEN,
+	METER,
+	PROFILE,
+	WANTED,
+	SEEN,
+	CLOSED,
+	TOTAL_WH,
+	TOTAL_US,
+	BILLED_WH,
+	BILLED_US,
+	CREDIT,
+	WRAPS,
+	MOST_WATTS,
+	WANTED_REASON,
+	RELAY_PENDING,
+	CREDIT_US
 };
 
 static void

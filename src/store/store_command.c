@@ -70,11 +70,12 @@ task_from(struct claimed *c, const char *json)
 		c->task.operator_code = (uint32_t)c->id;
 	} else if (c->kind == COMMAND_READ) {
 		c->task.kind = TASK_READ;
-		cJSON_ArrayForEach(v, cJSON_GetObjectItemCaseSensitive(o, "regs"))
-			for (int r = 0; r < REG_COUNT && c->task.nregs < TASK_REGS; r++)
-				if (cJSON_IsString(v) &&
-				    strcmp(v->valuestring, reg_name((enum reg)r)) == 0)
-					c->task.regs[c->task.nregs++] = (enum reg)r;
+		cJSON_ArrayForEach(v,
+		    cJSON_GetObjectItemCaseSensitive(o,
+			"regs")) for (int r = 0; r < REG_COUNT && c->task.nregs < TASK_REGS;
+				      r++) if (cJSON_IsString(v) &&
+					       strcmp(v->valuestring, reg_name((enum reg)r)) == 0)
+		    c->task.regs[c->task.nregs++] = (enum reg)r;
 	}
 	cJSON_Delete(o);
 }
@@ -215,9 +216,8 @@ store_commissioned(struct db *db, const struct claimed *c, const struct answer *
 	bool open = seen->has_status && (seen->status & STATUS_LOCAL_CLOSED) == 0;
 
 	db_ask(db, &commissioned, on_moved, moving_new(fn, arg), db_int(c->id), db_int(c->epoch),
-	    db_int(seen->count),
-	    seen->record.found ? db_int(seen->record.bought_minor) : db_int(0), db_bool(open),
-	    db_int(now_us));
+	    db_int(seen->count), seen->record.found ? db_int(seen->record.bought_minor) : db_int(0),
+	    db_bool(open), db_int(now_us));
 }
 
 /* --- deliveries --------------------------------------------------------------------------- */

@@ -13,14 +13,14 @@ static const struct db_stmt session_open = {"session_open", DB_COMMANDS, true, 0
     " FROM door.session_open($1, $2, $3, $4, $5::bigint)"};
 static const struct db_stmt session_close = {"session_close", DB_COMMANDS, true, 0,
     "SELECT door.session_close($1::bigint, $2::bigint, $3, $4::bigint)"};
-static const struct db_stmt session_trusted = {"session_trusted", DB_COMMANDS, true, 0,
-    "SELECT door.session_trusted($1::bigint, $2::bigint)"};
-static const struct db_stmt session_seen = {"session_seen", DB_BULK, true, 0,
-    "SELECT door.session_seen($1::bigint[], $2::bigint[])"};
+static const struct db_stmt session_trusted = {
+    "session_trusted", DB_COMMANDS, true, 0, "SELECT door.session_trusted($1::bigint, $2::bigint)"};
+static const struct db_stmt session_seen = {
+    "session_seen", DB_BULK, true, 0, "SELECT door.session_seen($1::bigint[], $2::bigint[])"};
 static const struct db_stmt quarantine = {"quarantine", DB_COMMANDS, true, 0,
     "SELECT door.endpoint_quarantine($1::bigint, $2, $3::bigint)"};
-static const struct db_stmt node_start = {"node_start", DB_COMMANDS, true, 0,
-    "SELECT door.node_start($1, $2::bigint)"};
+static const struct db_stmt node_start = {
+    "node_start", DB_COMMANDS, true, 0, "SELECT door.node_start($1, $2::bigint)"};
 
 struct opening {
 	store_opened_fn *fn;
@@ -50,7 +50,8 @@ password_from(struct meter *m, const char *hex)
 		return;
 	if (hex_in(&sealed, hex, &e) < 0 ||
 	    opener(buf_span(&sealed), m->address, &m->key, opener_arg) < 0)
-		log_line(&log, LOG_LEVEL_ERROR, "meter=%s its password cannot be opened", m->address);
+		log_line(
+		    &log, LOG_LEVEL_ERROR, "meter=%s its password cannot be opened", m->address);
 	buf_clear(&sealed);
 }
 
@@ -100,8 +101,8 @@ store_session_open(struct db *db, const char *identity, bool is_dtu, const char 
 	o->fn = fn;
 	o->arg = arg;
 	snprintf(o->identity, sizeof o->identity, "%s", identity);
-	db_ask(db, &session_open, on_opened, o, db_text(identity), db_text(is_dtu ? "dtu" : "meter"),
-	    db_text(node), db_text(peer), db_int(now_us));
+	db_ask(db, &session_open, on_opened, o, db_text(identity),
+	    db_text(is_dtu ? "dtu" : "meter"), db_text(node), db_text(peer), db_int(now_us));
 }
 
 void

@@ -12,7 +12,7 @@ store_intern(const char *text)
 	static struct name {
 		struct name *next;
 		char text[];
-	} *names;
+	} * names;
 	struct name *n;
 
 	for (n = names; n != NULL; n = n->next)
@@ -32,7 +32,7 @@ store_zone(const char *name)
 		struct zone *next;
 		const char *name;
 		struct calendar *calendar;
-	} *zones;
+	} * zones;
 	struct zone *z;
 	struct err e;
 
@@ -48,4 +48,3 @@ store_zone(const char *name)
 	zones = z;
 	return z->calendar;
 }
-

@@ -29,9 +29,9 @@ on_gaps(const struct db_rows *rows, const struct err *e, void *arg)
 }
 
 void
-store_freeze_gaps(struct db *db, const char *node, struct db_column *starts,
-    struct db_column *days, int64_t since_us, int64_t window_us, int limit, store_gap_fn *each,
-    store_gaps_done_fn *fn, void *arg)
+store_freeze_gaps(struct db *db, const char *node, struct db_column *starts, struct db_column *days,
+    int64_t since_us, int64_t window_us, int limit, store_gap_fn *each, store_gaps_done_fn *fn,
+    void *arg)
 {
 	struct gaps_call *c = mem_new(sizeof *c);
 
@@ -41,8 +41,8 @@ store_freeze_gaps(struct db *db, const char *node, struct db_column *starts,
 }
 
 void
-store_freeze(struct db *db, int64_t meter_id, int day, int64_t at_us, const int64_t wh[5],
-    int64_t now_us)
+store_freeze(
+    struct db *db, int64_t meter_id, int day, int64_t at_us, const int64_t wh[5], int64_t now_us)
 {
 	struct db_column c = {0};
 

@@ -21,7 +21,9 @@ END_TEST
 
 START_TEST(a_reader_asked_for_too_much_stays_failed)
 {
-	struct rd r = {.left = {(const uint8_t *)"ab", 2}};
+	struct rd r = {
+	    .left = {(const uint8_t *)"ab", 2}
+        };
 
 	ck_assert_int_eq(rd_u8(&r), 'a');
 	ck_assert_uint_eq(rd_take(&r, 2).len, 0);

@@ -123,9 +123,9 @@ check_explained(const struct vector *v, struct span bytes)
 }
 
 START_TEST(every_vector_is_explained_as_it_is_written)
-	{
-		each_vector(check_explained);
-	}
+{
+	each_vector(check_explained);
+}
 END_TEST
 
 static int
@@ -176,9 +176,9 @@ check_cut(const struct vector *v, struct span bytes)
 }
 
 START_TEST(every_vector_cut_anywhere_is_the_same_frame_once)
-	{
-		each_vector(check_cut);
-	}
+{
+	each_vector(check_cut);
+}
 END_TEST
 
 static void
@@ -200,9 +200,9 @@ check_rebuilt(const struct vector *v, struct span bytes)
 }
 
 START_TEST(every_good_vector_is_built_again_byte_for_byte)
-	{
-		each_vector(check_rebuilt);
-	}
+{
+	each_vector(check_rebuilt);
+}
 END_TEST
 
 /* Pairs of neighbours: no frame may swallow the beginning of the next. */
@@ -224,9 +224,9 @@ check_pair(const struct vector *v, struct span bytes)
 }
 
 START_TEST(any_two_good_neighbours_in_one_piece_are_two_frames)
-	{
-		each_vector(check_pair);
-	}
+{
+	each_vector(check_pair);
+}
 END_TEST
 
 /* Of the requests in the vectors that carry one, no password other than zeros may show: the
@@ -253,9 +253,9 @@ check_secret(const struct vector *v, struct span bytes)
 }
 
 START_TEST(no_password_shows)
-	{
-		each_vector(check_secret);
-	}
+{
+	each_vector(check_secret);
+}
 END_TEST
 
 /* --- what explain does with more or less than a frame ------------------------------------- */
@@ -279,94 +279,92 @@ has(const char *text, const char *part)
 #define ASK "68129078563412681104333334336816" /* dlt645.md 1.4 */
 
 START_TEST(noise_in_front_is_told_as_skipped_and_behind_as_trailing)
-	{
-		has(explained("0102" ASK, true), "\"skipped\":\"0102\"");
-		has(explained("68" ASK, true), "\"skipped\":\"68\"");
-		has(explained(ASK "FEFE0D0A", true), "\"trailing\":\"0D0A\"");
-		ck_assert_ptr_eq(strstr(explained("FEFE" ASK "FE", true), "skipped"), NULL);
-	}
+{
+	has(explained("0102" ASK, true), "\"skipped\":\"0102\"");
+	has(explained("68" ASK, true), "\"skipped\":\"68\"");
+	has(explained(ASK "FEFE0D0A", true), "\"trailing\":\"0D0A\"");
+	ck_assert_ptr_eq(strstr(explained("FEFE" ASK "FE", true), "skipped"), NULL);
+}
 END_TEST
 
 START_TEST(each_frame_has_a_line_of_its_own)
-	{
-		const char *text = explained(ASK "FE68129078563412689C002216", true);
+{
+	const char *text = explained(ASK "FE68129078563412689C002216", true);
 
-		has(text, "\"control\":\"11\"");
-		has(strchr(text, '\n'), "\"control\":\"9C\"");
-	}
+	has(text, "\"control\":\"11\"");
+	has(strchr(text, '\n'), "\"control\":\"9C\"");
+}
 END_TEST
 
 /* The first is a 1C with password 123456 and a wrong checksum. */
 START_TEST(a_broken_frame_is_told_once_and_not_shown)
-	{
-		const char *text = explained(
-		    "68129078563412681C1035896745343333334D33333333533B590016" ASK, false);
+{
+	const char *text =
+	    explained("68129078563412681C1035896745343333334D33333333533B590016" ASK, false);
 
-		has(text, "{\"ok\":false,\"protocol\":\"dlt645-2007\",\"error\":\"checksum 00, "
-			  "expected ");
-		has(strchr(text, '\n'), "{\"ok\":true");
-		ck_assert_ptr_eq(strstr(text, "896745"), NULL);
-		ck_assert_ptr_eq(strstr(text, "skipped"), NULL);
-	}
+	has(text, "{\"ok\":false,\"protocol\":\"dlt645-2007\",\"error\":\"checksum 00, "
+		  "expected ");
+	has(strchr(text, '\n'), "{\"ok\":true");
+	ck_assert_ptr_eq(strstr(text, "896745"), NULL);
+	ck_assert_ptr_eq(strstr(text, "skipped"), NULL);
+}
 END_TEST
 
 START_TEST(what_is_cut_off_says_how_much_of_it_is_there)
-	{
-		has(explained("681290785634126811043333", false),
-		    "\"error\":\"truncated: 12 of 16 bytes\"");
-		has(explained("6812907856", false),
-		    "\"protocol\":\"dlt645-2007\",\"error\":\"truncated: 5 of");
-		has(explained(ASK "681290", false), "\"error\":\"truncated: 3 of");
-	}
+{
+	has(explained("681290785634126811043333", false),
+	    "\"error\":\"truncated: 12 of 16 bytes\"");
+	has(explained("6812907856", false),
+	    "\"protocol\":\"dlt645-2007\",\"error\":\"truncated: 5 of");
+	has(explained(ASK "681290", false), "\"error\":\"truncated: 3 of");
+}
 END_TEST
 
 /* Constructed: a write of password 123456 to 04000C02, and wallet answers whose length is off
  * by one or whose identifier nobody knows; MAC A1A2A3A4 in each (dlt645.md 2.4, 4.2). */
 START_TEST(a_secret_in_an_unusual_place_does_not_show)
-	{
-		static const struct {
-			uint8_t control;
-			const char *data, *secret;
-		} odd[] = {
-		    {0x14, "030C0004 02654321 01000000 02563412", "563412"  },
-		    {0x14, "030C0004 02654321 01000000 02563412", "654321"  },
-		    {0x83, "FF028107 10270000 A1A2A3A4 07",       "A1A2A3A4"},
-		    {0x83, "FF018007 0102 A1A2A3A4",              "A1A2A3A4"},
-		    {0x03, "FF028107 11223344 A1A2A3A4",          "A1A2A3A4"},
-		    {0x1c, "02563412 01000000 1A 00 00",          "563412"  },
-		    {0x98, "02563412",                            "563412"  },
-		};
+{
+	static const struct {
+		uint8_t control;
+		const char *data, *secret;
+	} odd[] = {
+	    {0x14, "030C0004 02654321 01000000 02563412", "563412"  },
+	    {0x14, "030C0004 02654321 01000000 02563412", "654321"  },
+	    {0x83, "FF028107 10270000 A1A2A3A4 07",       "A1A2A3A4"},
+	    {0x83, "FF018007 0102 A1A2A3A4",              "A1A2A3A4"},
+	    {0x03, "FF028107 11223344 A1A2A3A4",          "A1A2A3A4"},
+	    {0x1c, "02563412 01000000 1A 00 00",          "563412"  },
+	    {0x98, "02563412",                            "563412"  },
+	};
 
-		for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
-			struct buf data = {0}, frame = {0}, json = {0};
-			struct dlt645 f = {.address = "123456789012", .control = odd[i].control};
-			struct err e;
+	for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+		struct buf data = {0}, frame = {0}, json = {0};
+		struct dlt645 f = {.address = "123456789012", .control = odd[i].control};
+		struct err e;
 
-			ck_assert_int_eq(hex_in(&data, odd[i].data, &e), 0);
-			memcpy(f.data, data.bytes, f.len = data.len);
-			dlt645_build(&frame, &f);
-			ck_assert(dlt645_explain(buf_span(&frame), &json));
-			ck_assert_msg(
-			    strstr(buf_text(&json), odd[i].secret) == NULL, "%s", buf_text(&json));
-			buf_clear(&data);
-			buf_clear(&frame);
-			buf_clear(&json);
-		}
+		ck_assert_int_eq(hex_in(&data, odd[i].data, &e), 0);
+		memcpy(f.data, data.bytes, f.len = data.len);
+		dlt645_build(&frame, &f);
+		ck_assert(dlt645_explain(buf_span(&frame), &json));
+		ck_assert_msg(
+		    strstr(buf_text(&json), odd[i].secret) == NULL, "%s", buf_text(&json));
+		buf_clear(&data);
+		buf_clear(&frame);
+		buf_clear(&json);
 	}
+}
 END_TEST
 
 START_TEST(foreign_protocols_are_named)
-	{
-		has(explained("6812907856341268010243C39A16", false),
-		    "\"protocol\":\"dlt645-1997\"");
-		has(explained("1F1F010000000100", false), "\"protocol\":\"acrel\"");
-		has(explained("0001000100100020", false), "\"protocol\":\"dlms\"");
-		has(explained("7EA0070321938CB97E", false), "\"protocol\":\"dlms\"");
-		has(explained("38363535333331323334353637383930", false),
-		    "\"protocol\":\"unknown\"");
-		has(explained("", false), "\"error\":\"no bytes\"");
-		has(explained("6812x0", false), "\"error\":\"'x' at 5 is not hex\"");
-	}
+{
+	has(explained("6812907856341268010243C39A16", false), "\"protocol\":\"dlt645-1997\"");
+	has(explained("1F1F010000000100", false), "\"protocol\":\"acrel\"");
+	has(explained("0001000100100020", false), "\"protocol\":\"dlms\"");
+	has(explained("7EA0070321938CB97E", false), "\"protocol\":\"dlms\"");
+	has(explained("38363535333331323334353637383930", false), "\"protocol\":\"unknown\"");
+	has(explained("", false), "\"error\":\"no bytes\"");
+	has(explained("6812x0", false), "\"error\":\"'x' at 5 is not hex\"");
+}
 END_TEST
 
 int

@@ -153,16 +153,20 @@ END_TEST
 /* --- deliveries: what a read-back means --- */
 
 static struct answer
-meter_shows(uint32_t count, bool found, int64_t amount, int64_t before, int64_t after, int64_t bought)
+meter_shows(
+    uint32_t count, bool found, int64_t amount, int64_t before, int64_t after, int64_t bought)
 {
-	return (struct answer){.has_count = true,
+	return (struct answer){
+	    .has_count = true,
 	    .count = count,
-	    .record = {found, NOW - 60 * S, count, amount, before, after, bought}};
+	    .record = {found, NOW - 60 * S, count, amount, before, after, bought}
+        };
 }
 
 START_TEST(our_count_and_amount_in_the_record_is_proof)
 {
-	const struct delivery d = {.id = 1, .amount_minor = 10000, .purchase = 7, .base_bought = 500};
+	const struct delivery d = {
+	    .id = 1, .amount_minor = 10000, .purchase = 7, .base_bought = 500};
 	struct answer a = meter_shows(7, true, 10000, 20, 10020, 10500);
 	char why[160];
 
@@ -172,7 +176,8 @@ END_TEST
 
 START_TEST(a_record_of_another_time_is_not_ours)
 {
-	const struct delivery d = {.amount_minor = 100, .purchase = 7, .planned_us = NOW - 7200 * S};
+	const struct delivery d = {
+	    .amount_minor = 100, .purchase = 7, .planned_us = NOW - 7200 * S};
 	struct answer a = meter_shows(7, true, 100, 0, 100, 100);
 	char why[160];
 
@@ -209,8 +214,10 @@ START_TEST(a_count_burnt_by_somebody_else_goes_to_people)
 	char why[160];
 
 	ck_assert_int_eq(delivery_judge(&d, &other, 0, NOW, why, sizeof why), VERDICT_BURNT);
-	ck_assert_int_eq(delivery_judge(&d, &cleared, 0, NOW, why, sizeof why), VERDICT_CONTRADICTORY);
-	ck_assert_int_eq(delivery_judge(&d, &forgotten, 0, NOW, why, sizeof why), VERDICT_CONTRADICTORY);
+	ck_assert_int_eq(
+	    delivery_judge(&d, &cleared, 0, NOW, why, sizeof why), VERDICT_CONTRADICTORY);
+	ck_assert_int_eq(
+	    delivery_judge(&d, &forgotten, 0, NOW, why, sizeof why), VERDICT_CONTRADICTORY);
 	ck_assert_int_eq(delivery_judge(&d, &odd, 0, NOW, why, sizeof why), VERDICT_CONTRADICTORY);
 	ck_assert_int_eq(delivery_judge(&d, &less, 0, NOW, why, sizeof why), VERDICT_CONTRADICTORY);
 	ck_assert_int_eq(delivery_judge(&d, &nothing, 0, NOW, why, sizeof why), VERDICT_LOOK_AGAIN);
@@ -219,7 +226,10 @@ END_TEST
 
 /* --- tariff --- */
 
-static struct tariff_step two_steps[] = {{0, 1000000}, {100000, 1500000}};
+static struct tariff_step two_steps[] = {
+    {0,      1000000},
+    {100000, 1500000}
+};
 static const struct tariff stepped = {1, two_steps, 2};
 
 START_TEST(only_what_lies_above_a_step_costs_more)
@@ -268,7 +278,9 @@ END_TEST
 
 START_TEST(cents_are_posted_as_differences_of_rounded_sums)
 {
-	static struct tariff_step flat[] = {{0, 528300}};
+	static struct tariff_step flat[] = {
+	    {0, 528300}
+        };
 	const struct tariff t = {1, flat, 1};
 	int64_t nano, carry = 0, sum = 0;
 	struct err e;
@@ -289,7 +301,9 @@ END_TEST
 
 START_TEST(energy_without_a_price_is_an_error_and_never_free)
 {
-	static struct tariff_step late[] = {{5000, 1000000}};
+	static struct tariff_step late[] = {
+	    {5000, 1000000}
+        };
 	const struct tariff gap = {1, late, 1}, none = {1, NULL, 0};
 	int64_t nano;
 	struct err e;
@@ -301,7 +315,6 @@ START_TEST(energy_without_a_price_is_an_error_and_never_free)
 END_TEST
 
 /* --- supply --- */
-
 
 static struct policy
 daytime(void)
@@ -319,7 +332,8 @@ daytime(void)
 static struct account_view
 empty_account(const struct calendar *c)
 {
-	return (struct account_view){.account_id = 1,
+	return (struct account_view){
+	    .account_id = 1,
 	    .meter_id = 1,
 	    .live = true,
 	    .zone = c,
@@ -333,7 +347,8 @@ empty_account(const struct calendar *c)
 	    .reading_us = NOW - 60 * S,
 	    .closed_us = NOW - 86400 * S,
 	    .final_asked = true,
-	    .final_sent_us = NOW - 3600 * S};
+	    .final_sent_us = NOW - 3600 * S
+        };
 }
 
 START_TEST(no_credit_no_power_but_only_after_due_notice)
