@@ -177,7 +177,7 @@ install: all
 	for u in systemd/*; do sed 's#@sbindir@#$(sbindir)#' $$u > $(DESTDIR)$(unitdir)/$$(basename $$u); done
 	install -m 0644 sql/migrate/*.sql $(DESTDIR)$(datadir)/powergate/sql/migrate
 	install -m 0644 sql/functions/*.sql $(DESTDIR)$(datadir)/powergate/sql/functions
-	install -m 0644 README.md LICENSE conf/powergated.yaml conf/haproxy.cfg $(DESTDIR)$(datadir)/doc/powergate
+	install -m 0644 README.md LICENSE conf/powergated.yaml conf/haproxy.cfg conf/tariff-*.yaml $(DESTDIR)$(datadir)/doc/powergate
 	[ -e $(DESTDIR)$(sysconfdir)/powergate/powergated.yaml ] || \
 	  install -m 0640 conf/powergated.yaml $(DESTDIR)$(sysconfdir)/powergate/powergated.yaml
 

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "prog/ctl.h"
+#include "prog/ctl_tariff.h"
 
 #include <curl/curl.h>
 #include <stdarg.h>
@@ -156,6 +157,10 @@ static const struct ctl_command commands[] = {
     READ("tariff list", "", "tariff/list", "tariff currency from_wh price_micro", "All tariffs."),
     WRITE("tariff add", "name=TARIFF --steps=STEPS [--currency=CODE]", "tariff/add",
 	"A tariff by the month's use: --steps \"0:1.00 100kWh:1.50\"."),
+    LOCAL("tariff check", "file=FILE [later...]", ctl_tariff_check,
+	"Are these tariff files good, and do they follow each other?"),
+    LOCAL("tariff rate", "file=FILE [later...]", ctl_tariff_rate,
+	"What the use in standard input costs; CSV: from,to,wh or from,to,wh_t1,wh_t2,..."),
 
     LOCAL("frame decode", "[HEX...]", ctl_frame_decode,
 	"What DL/T 645 frames say; from standard input, a line each, when none is given."),

@@ -134,7 +134,7 @@ says 1 "$dir/key.yaml:3: " 'an unknown setting is told with file and line' "$ctl
 printf 'meters:\n  most_sessions: many\n' >"$dir/type.yaml"
 says 1 "$dir/type.yaml:2: " 'a wrong type is told with file and line' "$ctl" conf check "$dir/type.yaml"
 printf 'supply:\n  trip_hours: "25:00-26:00"\n' >"$dir/hours.yaml"
-says 1 "$dir/hours.yaml: supply.trip_hours" 'what no table can say is checked as well' \
+says 1 "$dir/hours.yaml:2: supply.trip_hours" 'what no table can say is checked as well' \
   "$ctl" conf check "$dir/hours.yaml"
 says 1 'No such file' 'a missing file is told' "$ctl" conf check "$dir/none.yaml"
 says 0 '.It' 'there is a manual of all settings' "$ctl" conf manual
