@@ -43,6 +43,20 @@ BEGIN
     RETURN c;
 END $$;
 
+-- The wish of a trip that did not leave lapses with it, or nobody would decide anew; a person's
+-- order that came to nothing is for a person to know.
+CREATE OR REPLACE FUNCTION powergate.wish_lapsed(c command, p_why text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF c.kind <> 'relay' OR c.task ->> 'relay' <> 'open' THEN RETURN; END IF;
+    UPDATE meter_state s SET relay_wanted = 'closed', wanted_why = p_why
+    WHERE s.meter_id = c.meter_id AND s.generation = c.generation AND s.relay_wanted = 'open';
+    IF FOUND AND c.reason <> 'ARREARS' AND p_why LIKE 'expire:%' THEN
+        PERFORM powergate.work_add('lapsed:' || c.id, 'LAPSED', format('the order to cut meter %s off (%s) could not be given in time',
+            (SELECT m.address FROM meter m WHERE m.id = c.meter_id), c.cause), 'order it again if it is still wanted',
+            (SELECT m.account_id FROM meter m WHERE m.id = c.meter_id), c.meter_id, NULL, NULL, p_now);
+    END IF;
+END $$;
+
 -- May this one leave now?  'cancel: why', 'expire: why', 'wait: why', or NULL: it may.
 CREATE OR REPLACE FUNCTION powergate.command_hindrance(c command, p_site bigint, p_live boolean, p_held_until bigint,
     p_doubt_until bigint, p_trips_ok boolean, p_now bigint) RETURNS text LANGUAGE plpgsql AS $$
@@ -150,9 +164,7 @@ BEGIN
             UPDATE command q SET state = CASE WHEN why LIKE 'expire:%' THEN 'expired' ELSE 'cancelled' END,
                 ended_us = p_now, outcome = why WHERE q.id = c.id;
             PERFORM powergate.history(c.id, split_part(why, ':', 1), why, p_now);
-            -- the wish of a trip that did not leave lapses with it, or nobody would decide anew
-            UPDATE meter_state s SET relay_wanted = 'closed', wanted_why = why
-            WHERE s.meter_id = c.meter_id AND s.generation = c.generation AND c.reason = 'ARREARS' AND s.relay_wanted = 'open';
+            PERFORM powergate.wish_lapsed(c, why, p_now);
             PERFORM powergate.mark_dirty(ARRAY[m.account_id], p_now) FROM meter m WHERE m.id = c.meter_id AND m.account_id IS NOT NULL;
             CONTINUE;
         END IF;

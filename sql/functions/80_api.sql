@@ -266,6 +266,8 @@ BEGIN
     END IF;
     UPDATE command SET state = 'cancelled', ended_us = p_now, outcome = 'taken back by ' || p_who WHERE id = c.id;
     PERFORM powergate.history(c.id, 'cancelled', 'taken back by ' || p_who, p_now);
+    PERFORM powergate.wish_lapsed(c, 'taken back by ' || p_who, p_now);
+    PERFORM powergate.mark_dirty(ARRAY[m.account_id], p_now) FROM meter m WHERE m.id = c.meter_id AND m.account_id IS NOT NULL;
     PERFORM powergate.audited(p_who, 'command.cancel', p, 'done', p_now);
     RETURN jsonb_build_object('command', c.id, 'state', 'cancelled');
 END $$;
