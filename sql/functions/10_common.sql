@@ -11,6 +11,17 @@ CREATE OR REPLACE FUNCTION powergate.money_text(minor bigint) RETURNS text LANGU
     SELECT CASE WHEN minor < 0 THEN '-' ELSE '' END || (abs(minor) / 100)::text || '.' || lpad((abs(minor) % 100)::text, 2, '0');
 $$;
 
+-- Locks are taken in one order everywhere, or two lanes would wait for each other for a second
+-- until the server notices: accounts (rising), then meters, then deliveries and commands.
+CREATE OR REPLACE FUNCTION powergate.account_first(p_account bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM account_state s WHERE s.account_id = p_account FOR UPDATE;
+END $$;
+CREATE OR REPLACE FUNCTION powergate.account_of_first(p_meter bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM powergate.account_first((SELECT m.account_id FROM meter m WHERE m.id = p_meter));
+END $$;
+
 -- A work item, once a cause while it is open; the staff hear of a new one.
 CREATE OR REPLACE FUNCTION powergate.work_add(k text, c text, what text, to_do text, account bigint, meter bigint,
     payment bigint, delivery bigint, now_us bigint) RETURNS bigint LANGUAGE plpgsql AS $$

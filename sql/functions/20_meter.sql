@@ -97,6 +97,7 @@ CREATE OR REPLACE FUNCTION powergate.relay_noted(p_meter bigint, p_status bigint
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE was text; account bigint;
 BEGIN
+    PERFORM powergate.account_of_first(p_meter);
     SELECT relay_seen INTO was FROM meter_state WHERE meter_id = p_meter FOR UPDATE;
     UPDATE meter_state SET status = p_status, relay_seen = p_relay, seen_us = p_at,
         closed_us = CASE WHEN p_relay = 'closed' AND was <> 'closed' THEN p_at ELSE closed_us END

@@ -11,6 +11,8 @@ BEGIN
     FROM unnest(p_at, p_meter, p_reg, p_value, p_heard) AS t(at, meter, reg, value, heard)
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS n = ROW_COUNT;
+    PERFORM 1 FROM account_state s WHERE s.account_id = ANY (
+        SELECT m.account_id FROM meter m WHERE m.id = ANY (p_meter)) ORDER BY s.account_id FOR UPDATE;
     WITH newest AS (
         SELECT DISTINCT ON (meter, reg) meter, reg, value, at
         FROM unnest(p_meter, p_reg, p_value, p_at) AS t(meter, reg, value, at)

@@ -97,6 +97,8 @@ BEGIN
         (2, CASE WHEN t.why IS NULL THEN 'prepaid' ELSE 'suspense' END, '',
             CASE WHEN t.why IS NULL THEN t.account_id END, -t.amount)) AS l(line, ledger, owner, account, amount)
     WHERE t.outcome = 'accepted';
+    PERFORM 1 FROM account_state a WHERE a.account_id = ANY (ARRAY(
+        SELECT t.account_id FROM settling t WHERE t.outcome = 'accepted' AND t.why IS NULL)) ORDER BY a.account_id FOR UPDATE;
     UPDATE account_state a SET prepaid_minor = a.prepaid_minor + d.amount, version = a.version + 1,
         dirty_us = COALESCE(a.dirty_us, p_now)
     FROM (SELECT account_id, sum(amount)::bigint AS amount FROM settling

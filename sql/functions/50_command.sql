@@ -196,6 +196,7 @@ CREATE OR REPLACE FUNCTION door.command_move(p_id bigint, p_epoch bigint, p_even
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE c command; t text; account bigint;
 BEGIN
+    PERFORM powergate.account_of_first((SELECT q.meter_id FROM command q WHERE q.id = p_id));
     SELECT q.* INTO c FROM command q JOIN meter m ON m.id = q.meter_id JOIN endpoint e ON e.id = m.endpoint_id
     WHERE q.id = p_id AND q.epoch = p_epoch AND e.epoch = p_epoch FOR UPDATE OF q;
     IF NOT FOUND THEN RETURN NULL; END IF;

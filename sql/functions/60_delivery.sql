@@ -7,6 +7,7 @@ RETURNS TABLE (outcome text, purchase bigint, customer text) LANGUAGE plpgsql AS
 #variable_conflict use_column
 DECLARE d credit_delivery; c command; s meter_state; m meter; known bigint;
 BEGIN
+    PERFORM powergate.account_first((SELECT q.account_id FROM credit_delivery q WHERE q.id = p_delivery));
     SELECT * INTO c FROM command q WHERE q.id = p_command AND q.epoch = p_epoch AND q.state IN ('sent', 'unsure') FOR UPDATE;
     SELECT * INTO d FROM credit_delivery q WHERE q.id = p_delivery FOR UPDATE;
     IF c.id IS NULL OR d.state <> 'QUEUED' OR (SELECT held FROM headend) THEN
@@ -55,6 +56,7 @@ CREATE OR REPLACE FUNCTION door.delivery_evidence(p_delivery bigint, p_command b
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE d credit_delivery; e endpoint; m meter; s meter_state; verdict text := p_verdict; words text := p_why;
 BEGIN
+    PERFORM powergate.account_first((SELECT q.account_id FROM credit_delivery q WHERE q.id = p_delivery));
     SELECT * INTO d FROM credit_delivery WHERE id = p_delivery FOR UPDATE;
     IF d.state NOT IN ('INTENT', 'VERIFYING') THEN RETURN d.state; END IF;
     SELECT * INTO m FROM meter WHERE id = d.meter_id;

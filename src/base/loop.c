@@ -8,6 +8,7 @@
 #include "base/loop.h"
 
 #include "base/buf.h"
+#include "base/log.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
@@ -270,6 +271,16 @@ run_due(struct loop *l)
 	}
 }
 
+/* Whatever blocks the loop keeps meters and payers waiting: say so. */
+static void
+say_if_slow(int64_t took_us)
+{
+	static const struct logctx log = {.module = "loop"};
+
+	if (took_us > SECOND_US / 4)
+		log_line(&log, LOG_LEVEL_WARN, "a turn took %lld ms", (long long)took_us / 1000);
+}
+
 void
 loop_run(struct loop *l)
 {
@@ -277,6 +288,7 @@ loop_run(struct loop *l)
 	while (!l->stop) {
 		loop_look_at_clock(l);
 		run_due(l);
+		say_if_slow(clock_us(CLOCK_MONOTONIC) - l->mono_us);
 		if (l->stop)
 			break;
 		if (l->n > 0) {

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +17,17 @@
 
 #define LOOK_US (5 * SECOND_US)
 
+struct writing;
+
 struct witness {
 	struct loop *loop;
 	struct db *db;
 	char path[256], next_path[264];
 	int64_t delivery, journal; /* the furthest ever seen */
 	int64_t held_us;           /* since when it is held for knowing less; 0: it is not */
-	bool held, asking;
+	bool held, asking, stale;
+	struct writing *writing; /* NULL: none */
+	pthread_t thread;
 	struct timer timer;
 	struct logctx log;
 };
@@ -46,22 +52,71 @@ witness_read(struct witness *w)
 	fclose(f);
 }
 
+/* One copy on its way to the disk.  fsync may take a second while the database writes, and
+ * nothing may block the loop, so a thread of its own does it; it touches nothing but this. */
+struct writing {
+	char path[256], next_path[264], text[120];
+	atomic_bool over;
+	int error;
+};
+
 /* Written beside and renamed: half a file would be a lie. */
+static void *
+write_out(void *arg)
+{
+	struct writing *o = arg;
+	int fd = open(o->next_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	ssize_t len = (ssize_t)strlen(o->text);
+	bool ok = fd >= 0 && write(fd, o->text, (size_t)len) == len && fsync(fd) == 0;
+
+	if (!ok)
+		o->error = errno;
+	if (fd >= 0)
+		close(fd);
+	if (ok && rename(o->next_path, o->path) < 0)
+		o->error = errno;
+	atomic_store(&o->over, true);
+	return NULL;
+}
+
+/* What the last writing came to; false while it is still under way. */
+static bool
+writing_over(struct witness *w)
+{
+	if (w->writing == NULL)
+		return true;
+	if (!atomic_load(&w->writing->over))
+		return false;
+	pthread_join(w->thread, NULL);
+	if (w->writing->error != 0)
+		slog(
+		    w, LOG_LEVEL_WARN, "cannot write %s: %s", w->path, strerror(w->writing->error));
+	free(w->writing);
+	w->writing = NULL;
+	return true;
+}
+
 static void
 witness_write(struct witness *w)
 {
-	int fd = open(w->next_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-	bool ok = fd >= 0;
+	struct writing *o;
 
-	if (ok)
-		ok =
-		    dprintf(fd, "delivery=%lld journal=%lld held_us=%lld\n", (long long)w->delivery,
-			(long long)w->journal, (long long)w->held_us) > 0 &&
-		    fsync(fd) == 0;
-	if (fd >= 0)
-		close(fd);
-	if (!ok || rename(w->next_path, w->path) < 0)
-		slog(w, LOG_LEVEL_WARN, "cannot write %s: %s", w->path, strerror(errno));
+	if (!writing_over(w)) {
+		w->stale = true; /* the next look writes what is newest then */
+		return;
+	}
+	w->stale = false;
+	o = mem_new(sizeof *o);
+	memcpy(o->path, w->path, sizeof o->path);
+	memcpy(o->next_path, w->next_path, sizeof o->next_path);
+	snprintf(o->text, sizeof o->text, "delivery=%lld journal=%lld held_us=%lld\n",
+	    (long long)w->delivery, (long long)w->journal, (long long)w->held_us);
+	w->writing = o;
+	if (pthread_create(&w->thread, NULL, write_out, o) != 0) {
+		write_out(o); /* better late than never */
+		free(o);
+		w->writing = NULL;
+	}
 }
 
 static void
@@ -91,7 +146,7 @@ on_looked(const struct db_rows *rows, const struct err *e, void *arg)
 		}
 		return;
 	}
-	if (delivery != w->delivery || journal != w->journal || w->held_us != 0) {
+	if (delivery != w->delivery || journal != w->journal || w->held_us != 0 || w->stale) {
 		w->delivery = delivery;
 		w->journal = journal;
 		w->held_us = 0;
@@ -133,5 +188,7 @@ witness_free(struct witness *w)
 	if (w == NULL)
 		return;
 	timer_stop(&w->timer);
+	while (!writing_over(w))
+		usleep(1000);
 	free(w);
 }
