@@ -153,7 +153,9 @@ BEGIN
         SELECT powergate.command_hindrance(c, m.site_id, t.mode = 'live', e.held_until_us, e.doubt_until_us, p_trips_ok, p_now) INTO why
         FROM meter m JOIN site t ON t.id = m.site_id WHERE m.id = c.meter_id;
         IF why LIKE 'wait:%' THEN
-            UPDATE command q SET due_us = p_now + 5000000, outcome = why WHERE q.id = c.id;
+            -- all of its kind wait together, or a younger payment would overtake an older one
+            UPDATE command q SET due_us = p_now + 5000000, outcome = CASE WHEN q.id = c.id THEN why ELSE q.outcome END
+            WHERE q.meter_id = c.meter_id AND q.state = 'waiting' AND q.kind = c.kind AND (q.id = c.id OR q.due_us <= p_now + 5000000);
             IF c.outcome IS DISTINCT FROM why THEN PERFORM powergate.history(c.id, 'waits', substr(why, 7), p_now); END IF;
             IF why LIKE '%budget%' THEN
                 PERFORM powergate.work_add('budget', 'TRIP_BUDGET', substr(why, 7), 'look at powergatectl command list; trips go on by themselves',
