@@ -1,37 +1,21 @@
 /*
- * ledger -- balanced sets of postings; nothing else may build one.
+ * ledger -- the money that comes in, and the chart it is posted to.
  *
- * Debit is positive, credit negative (payments.md 8.3).  The chart:
+ * Posting is the database's work (sql/functions): debit is positive, credit negative, every
+ * journal balances (payments.md 8.3).  The chart:
  *
- *	clearing:<source>	asset	  paid to a provider, or in the till; not yet settled
- *	prepaid			liability paid by an account and not yet used or delivered; by
- *account loaded			liability credit that is in a local meter; by account
- *	arrears			asset	  owed by an account from before; by account
- *	energy, fees, tax	income	  what consumption earned
- *	suspense		liability paid by nobody we know
- *	rounding		income	  what is left when an account is closed
+ *	clearing	asset		paid to a provider or the till, by source; not yet settled
+ *	prepaid		liability	paid by an account and not yet used or delivered
+ *	loaded		liability	credit that is in a local meter, by account
+ *	arrears		asset		owed by an account from before
+ *	energy, fees, tax income	what consumption earned
+ *	suspense	liability	paid by nobody we know
+ *	rounding	income		what is left when an account is closed
  */
 #ifndef MODEL_LEDGER_H
 #define MODEL_LEDGER_H
 
-#include <stdbool.h>
 #include <stdint.h>
-
-struct err;
-
-enum ledger_code {
-	LEDGER_CLEARING,
-	LEDGER_PREPAID,
-	LEDGER_LOADED,
-	LEDGER_ARREARS,
-	LEDGER_ENERGY,
-	LEDGER_FEES,
-	LEDGER_TAX,
-	LEDGER_SUSPENSE,
-	LEDGER_ROUNDING,
-	LEDGER_CODES,
-};
-const char *ledger_code_name(enum ledger_code c);
 
 struct payment {
 	char source[32];     /* the hook's path part, or "cash" */

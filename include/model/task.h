@@ -81,8 +81,6 @@ struct answer {
 	int64_t frozen_wh[5]; /* total, T1..T4; -1 where the meter has none */
 };
 
-const char *task_kind_name(enum task_kind k);
-bool task_kind_parse(const char *name, enum task_kind *k);
 /* Whether what was read back shows that a relay task is done. */
 bool task_relay_done(const struct task *t, uint32_t status);
 

@@ -37,6 +37,5 @@ void dispatch_look_session(struct dispatch *d, struct session *s);
 void dispatch_freed(struct dispatch *d, struct session *s);
 /* Work was announced for it: whoever reads on a schedule makes way. */
 bool dispatch_wants(const struct dispatch *d, int64_t endpoint_id);
-int dispatch_busy(const struct dispatch *d); /* commands in hand */
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * session -- one connection: a meter, or a converter with a bus of meters behind it.
  *
- *	GREETING --first good frame or name--> NAMED --session_ready--> READY <--ask/answer-->
- *ASKING any of them --silence, hangup, takeover--> CLOSED
+ *	GREETING --name or frame--> NAMED --session_ready--> READY <--ask, answer--> ASKING
+ *	any of them --silence, hangup, takeover--> CLOSED
  *
  * A session starts out not knowing who it is talking to.  Once it does, it asks one thing at a
  * time: the wire is half duplex.  What nobody asked for never completes a question.

@@ -108,6 +108,3 @@ BEGIN
         PERFORM powergate.mark_dirty(ARRAY[account], p_at);
     END IF;
 END $$;
-
-CREATE OR REPLACE FUNCTION door.relay_seen(p_meter bigint, p_status bigint, p_relay text, p_at bigint)
-RETURNS void LANGUAGE sql AS $$ SELECT powergate.relay_noted(p_meter, p_status, p_relay, p_at); $$;

@@ -231,12 +231,6 @@ BEGIN
     RETURN t;
 END $$;
 
-CREATE OR REPLACE FUNCTION door.command_note(p_ids bigint[], p_at bigint[], p_step text[], p_text text[], p_frame bytea[])
-RETURNS void LANGUAGE sql AS $$
-    INSERT INTO command_history (command_id, at_us, step, text, frame)
-    SELECT * FROM unnest(p_ids, p_at, p_step, p_text, p_frame);
-$$;
-
 -- Which sessions of this node have something to do now?  Commands this node sent and knows
 -- nothing of (the answer to its claim was lost with a connection) become unsure first.
 CREATE OR REPLACE FUNCTION door.command_due(p_node text, p_working bigint[], p_now bigint)

@@ -113,19 +113,6 @@ BEGIN
     END IF;
 END $$;
 
-CREATE OR REPLACE FUNCTION door.job_claim(p_job text, p_period text, p_node text, p_lease bigint, p_now bigint)
-RETURNS boolean LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO job_run AS j (job, period, node, lease_us, started_us) VALUES (p_job, p_period, p_node, p_now + p_lease, p_now)
-    ON CONFLICT (job, period) DO UPDATE SET node = p_node, lease_us = p_now + p_lease
-    WHERE j.ended_us IS NULL AND (j.lease_us < p_now OR j.node = p_node);
-    RETURN FOUND;
-END $$;
-CREATE OR REPLACE FUNCTION door.job_finish(p_job text, p_period text, p_node text, p_outcome text, p_now bigint)
-RETURNS void LANGUAGE sql AS $$
-    UPDATE job_run SET ended_us = p_now, outcome = p_outcome WHERE job = p_job AND period = p_period AND node = p_node;
-$$;
-
 -- The books against themselves; empty when all is well.
 CREATE OR REPLACE FUNCTION door.ledger_check() RETURNS TABLE (problem text) LANGUAGE sql AS $$
     SELECT format('journal %s does not balance', journal_id) FROM posting GROUP BY journal_id, currency HAVING sum(amount_minor) <> 0

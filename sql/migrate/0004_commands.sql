@@ -153,15 +153,3 @@ CREATE TABLE trip_log (
     site_id     bigint NOT NULL REFERENCES site,
     PRIMARY KEY (at_us, command_id)
 );
-
--- Scheduled work taken by one node at a time.
-CREATE TABLE job_run (
-    job         text NOT NULL,
-    period      text NOT NULL,
-    node        text NOT NULL,
-    lease_us    bigint NOT NULL,
-    started_us  bigint NOT NULL,
-    ended_us    bigint,
-    outcome     text,
-    PRIMARY KEY (job, period)
-);

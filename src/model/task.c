@@ -1,34 +1,5 @@
 #include "model/task.h"
 
-#include <string.h>
-
-static const char *const kind_names[] = {
-    [TASK_READ] = "read",
-    [TASK_RELAY] = "relay",
-    [TASK_RELAY_LOOK] = "relay_look",
-    [TASK_CREDIT_LOOK] = "credit_look",
-    [TASK_CREDIT_SEND] = "credit_send",
-    [TASK_FREEZE] = "freeze",
-    [TASK_CLOCK] = "clock",
-};
-
-const char *
-task_kind_name(enum task_kind k)
-{
-	return kind_names[k];
-}
-
-bool
-task_kind_parse(const char *name, enum task_kind *k)
-{
-	for (size_t i = 0; i < sizeof kind_names / sizeof *kind_names; i++)
-		if (strcmp(name, kind_names[i]) == 0) {
-			*k = (enum task_kind)i;
-			return true;
-		}
-	return false;
-}
-
 const char *
 refusal_name(enum refusal r)
 {

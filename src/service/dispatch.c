@@ -26,7 +26,6 @@ struct dispatch {
 	size_t n, room;
 	bool claiming;
 	struct turn *turns;
-	int busy;
 	struct timer poke, sweep;
 	struct logctx log;
 };
@@ -54,7 +53,6 @@ turn_free(struct turn *t)
 	while (*p != t)
 		p = &(*p)->next;
 	*p = t->next;
-	t->dispatch->busy--;
 	steps_clear(&t->steps);
 	db_column_free(&t->frames);
 	free(t);
@@ -130,7 +128,6 @@ on_claimed(const struct claimed *c, void *arg)
 	t->c.task.valid_us = d->conf->relay_valid_us;
 	t->next = d->turns;
 	d->turns = t;
-	d->busy++;
 	session_hold(s);
 	timer_start(&t->later, d->loop, 0, begin_later, t);
 }
@@ -290,10 +287,4 @@ dispatch_free(struct dispatch *d)
 	map_free(d->asked);
 	free(d->queue);
 	free(d);
-}
-
-int
-dispatch_busy(const struct dispatch *d)
-{
-	return d->busy;
 }
