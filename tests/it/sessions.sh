@@ -293,7 +293,8 @@ def manners(d, meter):
 
     def stale(question, answer):
         pieces = [late["answer"], 0.05, answer]
-        late["answer"] = answer
+        if answer[8] & 0x40 == 0:  # a refusal does not say of what: it can only be taken for the newest
+            late["answer"] = answer
         return pieces
 
     cases = [("byte by byte", lambda q, a: [p for n in range(len(a)) for p in (a[n:n + 1], 0.004)]),
