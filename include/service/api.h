@@ -14,6 +14,7 @@
 
 struct api;
 struct billing;
+struct decider;
 struct loop;
 struct seal;
 
@@ -22,6 +23,7 @@ struct api_parts {
 	struct gateway *gateway;
 	struct dispatch *dispatch;
 	struct billing *billing;
+	struct decider *decider;
 	struct pay *pay;
 	struct seal *seal;
 	const int64_t *review_voices;

@@ -1,26 +1,24 @@
 /*
- * billing -- dirty accounts: usage, charge, decision, wanted relay, notice.
+ * billing -- from readings to charges: accounts that are marked for rating.
  *
- * Payments, readings, relay moves and notices only mark an account; here is the one place that
- * decides.  Accounts go in batches, one statement in and one out; one that moved meanwhile
- * stays dirty and comes again.
+ *	readings --> billing --> charges, account dirty --> decide --> wishes, notices
+ *
+ * Accounts go in batches, one statement in and one out; one that moved meanwhile stays marked
+ * and comes again.  What is rated is marked for deciding; nothing is decided here.
  */
 #ifndef SERVICE_BILLING_H
 #define SERVICE_BILLING_H
-
-#include "model/supply.h"
 
 struct billing;
 struct db;
 struct loop;
 
-/* An endpoint now has a command waiting; 0: a batch was decided, notices may wait. */
-typedef void billing_work_fn(int64_t endpoint_id, void *arg);
+/* A batch was rated: accounts are dirty now. */
+typedef void billing_rated_fn(void *arg);
 
-struct billing *billing_new(
-    struct loop *l, struct db *db, const struct policy *p, billing_work_fn *fn, void *arg);
+struct billing *billing_new(struct loop *l, struct db *db, billing_rated_fn *fn, void *arg);
 void billing_free(struct billing *b);
-void billing_look(struct billing *b);            /* something may be dirty */
-void billing_tariffs_changed(struct billing *b); /* read them anew before the next decision */
+void billing_look(struct billing *b);            /* something may be there to be rated */
+void billing_tariffs_changed(struct billing *b); /* read them anew before the next charge */
 
 #endif

@@ -7,6 +7,13 @@ BEGIN
     WHERE account_id = ANY (ids);
 END $$;
 
+-- Somebody should rate; that ends by marking dirty.
+CREATE OR REPLACE FUNCTION powergate.mark_rate(ids bigint[], now_us bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE account_state s SET rate_version = rate_version + 1, rate_us = COALESCE(rate_us, now_us)
+    WHERE account_id = ANY (ids);
+END $$;
+
 CREATE OR REPLACE FUNCTION powergate.money_text(minor bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN minor < 0 THEN '-' ELSE '' END || (abs(minor) / 100)::text || '.' || lpad((abs(minor) % 100)::text, 2, '0');
 $$;

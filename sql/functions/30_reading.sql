@@ -36,7 +36,7 @@ BEGIN
         FROM wide w WHERE s.meter_id = w.meter RETURNING s.meter_id, w.total IS NOT NULL OR w.credit IS NOT NULL AS moved)
     SELECT array_agg(DISTINCT m.account_id) INTO touched
     FROM moved v JOIN meter m ON m.id = v.meter_id WHERE v.moved AND m.account_id IS NOT NULL;
-    PERFORM powergate.mark_dirty(touched, p_now);
+    PERFORM powergate.mark_rate(touched, p_now);
     -- A relay that is where it was is noted for all at once; one that moved, one by one.
     UPDATE meter_state s SET status = t.value, seen_us = t.at
     FROM unnest(p_meter, p_reg, p_value, p_relay, p_at) AS t(meter, reg, value, relay, at)

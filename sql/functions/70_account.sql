@@ -1,19 +1,18 @@
--- Deciding: what an account looks like, and what was decided about it.
+-- Deciding: what an account looks like once it is charged, and what was decided about it.
 
 CREATE OR REPLACE FUNCTION door.accounts_dirty(p_limit int, p_now bigint)
-RETURNS TABLE (account_id bigint, version bigint, fee_mode text, live boolean, zone text, prepaid bigint, carry bigint,
-    period int, period_wh bigint, warned bigint, warn_minor text, trip_minor bigint, tariff_id bigint,
+RETURNS TABLE (account_id bigint, version bigint, fee_mode text, live boolean, zone text, prepaid bigint,
+    warned bigint, warn_minor text, trip_minor bigint,
     final_sent_us bigint, final_state text, unrated text, payment_id bigint, paid_open boolean,
-    meter_id bigint, profile text, wanted text, seen text, closed_us bigint, total_wh bigint, total_us bigint,
-    billed_wh bigint, billed_us bigint, credit bigint, credit_us bigint, wraps_wh bigint, most_watts bigint,
-    wanted_reason text, relay_pending boolean)
+    meter_id bigint, profile text, wanted text, seen text, closed_us bigint, total_us bigint,
+    credit bigint, credit_us bigint, wanted_reason text, relay_pending boolean)
 LANGUAGE sql AS $$
-    SELECT a.id, s.version, a.fee_mode, t.mode = 'live', t.zone, s.prepaid_minor, s.carry_nano, s.period, s.period_wh,
-        s.warned_level, array_to_string(a.warn_minor, ' '), a.trip_minor, a.tariff_id, n.sent_us, n.state, s.unrated_why,
+    SELECT a.id, s.version, a.fee_mode, t.mode = 'live', t.zone, s.prepaid_minor,
+        s.warned_level, array_to_string(a.warn_minor, ' '), a.trip_minor, n.sent_us, n.state, s.unrated_why,
         (SELECT max(p.id) FROM payment p WHERE p.account_id = a.id),
         EXISTS (SELECT FROM credit_delivery d WHERE d.account_id = a.id AND d.kind = 'recharge' AND d.state NOT IN ('APPLIED', 'CANCELLED')),
-        m.id, m.profile, x.relay_wanted, x.relay_seen, x.closed_us, x.total_wh, x.total_us, x.billed_wh, x.billed_us,
-        x.credit_minor, x.credit_us, m.wraps_wh, m.most_watts,
+        m.id, m.profile, x.relay_wanted, x.relay_seen, x.closed_us, x.total_us,
+        x.credit_minor, x.credit_us,
         (SELECT c.reason FROM command c WHERE c.meter_id = m.id AND c.kind = 'relay' AND c.generation = x.generation),
         EXISTS (SELECT FROM command c WHERE c.meter_id = m.id AND c.kind = 'relay' AND c.state IN ('waiting', 'sent', 'unsure'))
     FROM (SELECT account_id FROM account_state WHERE dirty_us IS NOT NULL
@@ -25,34 +24,20 @@ LANGUAGE sql AS $$
     LEFT JOIN notice n ON n.id = s.final_notice;
 $$;
 
-CREATE OR REPLACE FUNCTION door.tariff_steps() RETURNS TABLE (tariff_id bigint, from_wh bigint, price_micro bigint) LANGUAGE sql AS $$
-    SELECT tariff_id, from_wh, price_micro FROM tariff_step ORDER BY tariff_id, from_wh;
-$$;
-
 -- A batch of decisions.  An account that moved underneath (another version) is skipped and
 -- stays dirty; it does not fail its neighbours.  Returns the endpoints that now have work.
 CREATE OR REPLACE FUNCTION door.accounts_decided(p_rows jsonb, p_now bigint)
 RETURNS TABLE (account_id bigint, endpoint_id bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
-DECLARE r record; s account_state; money text; level_id bigint; e bigint;
+DECLARE r record; s account_state; level_id bigint; e bigint;
 BEGIN
-    FOR r IN SELECT * FROM jsonb_to_recordset(p_rows) AS x(account bigint, version bigint, meter bigint, charge bigint,
-            wh bigint, carry bigint, period int, period_wh bigint, billed_wh bigint, billed_us bigint,
+    FOR r IN SELECT * FROM jsonb_to_recordset(p_rows) AS x(account bigint, version bigint, meter bigint,
             wanted text, reason text, why text, expires bigint, payment bigint, notice text, level bigint, balance bigint,
-            warned bigint, rearm boolean, look_again bigint, unrated text)
+            warned bigint, rearm boolean, look_again bigint)
         ORDER BY account LOOP
         SELECT * INTO s FROM account_state q WHERE q.account_id = r.account AND q.version = r.version FOR UPDATE;
         CONTINUE WHEN NOT FOUND;
         e := NULL;
-        SELECT t.currency INTO money FROM account a JOIN site t ON t.id = a.site_id WHERE a.id = r.account;
-        IF r.charge <> 0 THEN
-            PERFORM powergate.journal_post(format('charge:%s:%s:%s', r.account, r.meter, r.billed_us), 'charge',
-                format('%s Wh to register %s', r.wh, r.billed_wh), 'powergated', NULL,
-                ARRAY['prepaid', 'energy'], ARRAY['', ''], ARRAY[r.account, NULL], ARRAY[r.charge, -r.charge], money, p_now);
-        END IF;
-        IF r.billed_wh IS NOT NULL THEN
-            UPDATE meter_state SET billed_wh = r.billed_wh, billed_us = r.billed_us WHERE meter_id = r.meter;
-        END IF;
         IF r.wanted IS NOT NULL THEN
             PERFORM powergate.relay_want(r.meter, r.wanted, r.reason, r.why, r.payment, 'powergated', p_now, r.expires);
             SELECT m.endpoint_id INTO e FROM meter m WHERE m.id = r.meter;
@@ -68,14 +53,8 @@ BEGIN
                 r.notice, r.account, r.payment, jsonb_build_object('balance_minor', r.balance, 'level_minor', r.level), p_now,
                 CASE WHEN r.notice = 'low' THEN 43200000000 ELSE 86400000000 END);
         END IF;
-        IF r.unrated IS NOT NULL AND s.unrated_why IS DISTINCT FROM r.unrated THEN
-            PERFORM powergate.work_add('unrated:' || r.account, 'UNRATED', r.unrated,
-                'mend the price or the meter; nothing is tripped on this account meanwhile', r.account, r.meter, NULL, NULL, p_now);
-        END IF;
         UPDATE account_state SET dirty_us = NULL, look_again_us = r.look_again,
-            carry_nano = COALESCE(r.carry, carry_nano), period = COALESCE(r.period, period),
             told_payment = greatest(told_payment, COALESCE(r.payment, 0)),
-            period_wh = COALESCE(r.period_wh, period_wh), unrated_why = r.unrated,
             warned_level = CASE WHEN r.rearm THEN NULL ELSE COALESCE(r.warned, warned_level) END,
             final_notice = CASE WHEN r.rearm THEN NULL WHEN r.notice = 'final' THEN COALESCE(level_id, final_notice) ELSE final_notice END
         WHERE account_id = r.account;

@@ -12,6 +12,7 @@
 #include "schema.h"
 #include "service/api.h"
 #include "service/billing.h"
+#include "service/decide.h"
 #include "service/fetch.h"
 #include "service/hooks.h"
 #include "service/intake.h"
@@ -46,6 +47,7 @@ struct powergated {
 	struct gateway *gateway;
 	struct reader *reader;
 	struct billing *billing;
+	struct decider *decider;
 	struct fetcher *fetcher;
 	struct notify *notify;
 	struct pay *pay;
@@ -105,6 +107,15 @@ readings_stored(void *arg)
 	struct powergated *d = arg;
 
 	billing_look(d->billing);
+	decider_look(d->decider); /* a relay may have moved */
+}
+
+static void
+readings_rated(void *arg)
+{
+	struct powergated *d = arg;
+
+	decider_look(d->decider);
 }
 
 static void
@@ -121,7 +132,7 @@ payment_settled(int64_t endpoint_id, void *arg)
 {
 	struct powergated *d = arg;
 
-	billing_look(d->billing);
+	decider_look(d->decider);
 	dispatch_look(d->dispatch, endpoint_id);
 }
 
@@ -130,7 +141,7 @@ notice_told(void *arg)
 {
 	struct powergated *d = arg;
 
-	billing_look(d->billing);
+	decider_look(d->decider);
 }
 
 static void
@@ -138,7 +149,7 @@ command_moved(void *arg)
 {
 	struct powergated *d = arg;
 
-	billing_look(d->billing);
+	decider_look(d->decider);
 	notify_look(d->notify);
 }
 
@@ -225,7 +236,7 @@ on_started(const struct err *e, void *arg)
 	if (e->class != ERR_NONE)
 		slog(d, LOG_LEVEL_ERROR, "%s", e->text);
 	else
-		billing_look(d->billing);
+		decider_look(d->decider);
 }
 
 static void
@@ -321,7 +332,8 @@ start_services(struct powergated *d, struct err *e)
 	if (d->reader == NULL)
 		return -1;
 	reader_set_gateway(d->reader, d->gateway);
-	d->billing = billing_new(d->loop, d->db, &d->policy, endpoint_has_work, d);
+	d->billing = billing_new(d->loop, d->db, readings_rated, d);
+	d->decider = decider_new(d->loop, d->db, &d->policy, endpoint_has_work, d);
 	d->fetcher = fetcher_new(d->loop);
 	d->notify = notify_new(d->loop, d->db, d->fetcher, &settings.notify, notice_told, d);
 	d->pay = pay_new(d->loop, d->db, payment_settled, d);
@@ -332,6 +344,7 @@ start_services(struct powergated *d, struct err *e)
 	wired.gateway = d->gateway;
 	wired.dispatch = d->dispatch;
 	wired.billing = d->billing;
+	wired.decider = d->decider;
 	wired.pay = d->pay;
 	wired.seal = d->seal;
 	d->api = api_new(d->loop, settings.api.socket, &wired, e);
@@ -354,6 +367,7 @@ stop_services(struct powergated *d)
 	gateway_free(d->gateway);
 	reader_free(d->reader);
 	dispatch_free(d->dispatch);
+	decider_free(d->decider);
 	billing_free(d->billing);
 	notify_free(d->notify);
 	fetcher_free(d->fetcher);

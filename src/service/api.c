@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "service/billing.h"
+#include "service/decide.h"
 #include "service/http.h"
 #include "service/pay_parts.h"
 #include "service/seal.h"
@@ -157,6 +158,7 @@ follow(struct call *c, const cJSON *answer)
 	if (strcmp(c->route->method, "POST") == 0) {
 		billing_tariffs_changed(c->api->parts.billing);
 		billing_look(c->api->parts.billing);
+		decider_look(c->api->parts.decider);
 	}
 }
 

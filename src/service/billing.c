@@ -5,7 +5,8 @@
 #include "base/loop.h"
 #include "base/map.h"
 #include "model/calendar.h"
-#include "store/store_account.h"
+#include "model/meter.h"
+#include "store/store_rating.h"
 
 #include <stdlib.h>
 
@@ -16,12 +17,11 @@
 struct billing {
 	struct loop *loop;
 	struct db *db;
-	const struct policy *policy;
-	billing_work_fn *fn;
+	billing_rated_fn *fn;
 	void *arg;
 	struct map *tariffs;
 	bool tariffs_known, busy, again;
-	struct decided batch;
+	struct charges batch;
 	struct timer sweep, poke;
 	struct logctx log;
 };
@@ -74,7 +74,7 @@ on_steps_done(int n, const struct err *e, void *arg)
 
 /* What the meter may have counted at most since it was billed, with a fifth to spare. */
 static int64_t
-plausible_wh(const struct dirty *a)
+plausible_wh(const struct due *a)
 {
 	__int128 us = a->total_us - a->billed_us;
 	__int128 wh = (__int128)a->most_watts * us / (3600 * (__int128)SECOND_US);
@@ -85,25 +85,24 @@ plausible_wh(const struct dirty *a)
 /* Prices what was used since the last charge.  An interval over a month's end is counted in
  * the month it ends in; the midnight freeze keeps such intervals short. */
 static struct charged
-charge(struct billing *b, const struct dirty *a)
+charge(struct billing *b, const struct due *a)
 {
 	struct charged c = {.carry_nano = a->carry_nano};
 	int64_t delta, nano;
 	struct err e;
 
-	if (a->view.local || a->view.meter_id == 0 || a->total_wh < 0 ||
-	    a->total_us <= a->billed_us)
+	if (a->local || a->meter_id == 0 || a->total_wh < 0 || a->total_us <= a->billed_us)
 		return c;
 	if (register_delta(a->billed_wh, a->total_wh, a->wraps_wh, plausible_wh(a), &delta, &e) <
 	    0) {
-		slog(b, LOG_LEVEL_WARN, "account=%lld %s", (long long)a->view.account_id, e.text);
+		slog(b, LOG_LEVEL_WARN, "account=%lld %s", (long long)a->account_id, e.text);
 		c.unrated = "the register went back or jumped: meter swapped or reset?";
 		return c;
 	}
-	c.period = calendar_month(a->view.zone, a->total_us);
+	c.period = calendar_month(a->zone, a->total_us);
 	c.period_wh = c.period == a->period ? a->period_wh : 0;
 	if (tariff_nano(map_get(b->tariffs, a->tariff_id), c.period_wh, delta, &nano, &e) < 0) {
-		slog(b, LOG_LEVEL_WARN, "account=%lld %s", (long long)a->view.account_id, e.text);
+		slog(b, LOG_LEVEL_WARN, "account=%lld %s", (long long)a->account_id, e.text);
 		c.unrated = "no price for this energy";
 		return c;
 	}
@@ -117,50 +116,30 @@ charge(struct billing *b, const struct dirty *a)
 }
 
 static void
-on_dirty(const struct dirty *account, void *arg)
+on_due(const struct due *a, void *arg)
 {
 	struct billing *b = arg;
-	struct dirty a = *account;
-	struct charged c = charge(b, &a);
-	struct decision d;
+	struct charged c = charge(b, a);
 
-	a.view.unrated = c.unrated != NULL;
-	a.view.balance_minor -= c.minor;
-	/* A local customer's money is in the meter; what has not arrived there yet counts too. */
-	if (a.view.local)
-		a.view.balance_minor += a.has_local ? a.local_minor : 0;
-	if (a.view.local && !a.has_local)
-		a.view.nlevels = 0; /* never read: nothing to warn of */
-	d = supply_decide(b->policy, &a.view, loop_now_us(b->loop));
-	decided_add(&b->batch, &a, &c, &d, b->policy->trip_life_us, loop_now_us(b->loop));
+	charges_add(&b->batch, a, &c);
 }
 
 static void
-on_decided(int64_t account_id, int64_t endpoint_id, void *arg)
+on_charged(int n, const struct err *e, void *arg)
 {
 	struct billing *b = arg;
 
-	(void)account_id;
-	if (endpoint_id != 0)
-		b->fn(endpoint_id, b->arg);
-}
-
-static void
-on_decided_done(int n, const struct err *e, void *arg)
-{
-	struct billing *b = arg;
-
-	(void)n;
 	b->busy = false;
-	b->fn(0, b->arg); /* notices may wait */
 	if (e->class != ERR_NONE)
 		slog(b, LOG_LEVEL_ERROR, "%s", e->text);
 	else if (b->again)
 		billing_look(b);
+	if (n > 0)
+		b->fn(b->arg);
 }
 
 static void
-on_dirty_done(int n, const struct err *e, void *arg)
+on_due_done(int n, const struct err *e, void *arg)
 {
 	struct billing *b = arg;
 
@@ -173,8 +152,7 @@ on_dirty_done(int n, const struct err *e, void *arg)
 		return;
 	}
 	b->again = b->again || n == BATCH;
-	store_accounts_decided(
-	    b->db, &b->batch, loop_now_us(b->loop), on_decided, on_decided_done, b);
+	store_rating_put(b->db, &b->batch, loop_now_us(b->loop), on_charged, b);
 }
 
 static void
@@ -193,7 +171,7 @@ billing_poke(void *arg)
 		store_tariff_steps(b->db, on_step, on_steps_done, b);
 		return;
 	}
-	store_accounts_dirty(b->db, BATCH, loop_now_us(b->loop), on_dirty, on_dirty_done, b);
+	store_rating_due(b->db, BATCH, on_due, on_due_done, b);
 }
 
 static void
@@ -202,18 +180,17 @@ on_sweep(void *arg)
 	struct billing *b = arg;
 
 	timer_start(&b->sweep, b->loop, SWEEP_US, on_sweep, b);
-	if (db_backlog(b->db, DB_BILLING) < 8)
+	if (db_backlog(b->db, DB_RATING) < 8)
 		billing_poke(b);
 }
 
 struct billing *
-billing_new(struct loop *l, struct db *db, const struct policy *p, billing_work_fn *fn, void *arg)
+billing_new(struct loop *l, struct db *db, billing_rated_fn *fn, void *arg)
 {
 	struct billing *b = mem_new(sizeof *b);
 
 	b->loop = l;
 	b->db = db;
-	b->policy = p;
 	b->fn = fn;
 	b->arg = arg;
 	b->tariffs = map_new();

@@ -598,7 +598,7 @@ struct db *
 db_new(struct loop *l, const char *conninfo, const char *schema, db_unfit_fn *unfit, void *arg)
 {
 	static const char *const names[DB_LANES] = {
-	    "lane=money", "lane=billing", "lane=commands", "lane=bulk"};
+	    "lane=money", "lane=billing", "lane=rating", "lane=commands", "lane=bulk"};
 	struct db *db = mem_new(sizeof *db);
 
 	db->loop = l;

@@ -1,0 +1,1 @@
+-- Prices by version; see the next commit of this file.

@@ -1,0 +1,138 @@
+#include "service/decide.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "store/store_account.h"
+
+#include <stdlib.h>
+
+#define BATCH    200
+#define SWEEP_US SECOND_US
+
+struct decider {
+	struct loop *loop;
+	struct db *db;
+	const struct policy *policy;
+	decide_work_fn *fn;
+	void *arg;
+	bool busy, again;
+	struct decided batch;
+	struct timer sweep, poke;
+	struct logctx log;
+};
+
+static void
+on_dirty(const struct dirty *account, void *arg)
+{
+	struct decider *d = arg;
+	struct dirty a = *account;
+	int64_t now = loop_now_us(d->loop);
+	struct decision what;
+
+	/* A local customer's money is in the meter; what has not arrived there yet counts too. */
+	if (a.view.local)
+		a.view.balance_minor += a.has_local ? a.local_minor : 0;
+	if (a.view.local && !a.has_local)
+		a.view.nlevels = 0; /* never read: nothing to warn of */
+	what = supply_decide(d->policy, &a.view, now);
+	decided_add(&d->batch, &a, &what, d->policy->trip_life_us, now);
+}
+
+static void
+on_decided(int64_t account_id, int64_t endpoint_id, void *arg)
+{
+	struct decider *d = arg;
+
+	(void)account_id;
+	if (endpoint_id != 0)
+		d->fn(endpoint_id, d->arg);
+}
+
+static void
+on_decided_done(int n, const struct err *e, void *arg)
+{
+	struct decider *d = arg;
+
+	(void)n;
+	d->busy = false;
+	d->fn(0, d->arg); /* notices may wait */
+	if (e->class != ERR_NONE)
+		slog(d, LOG_LEVEL_ERROR, "%s", e->text);
+	else if (d->again)
+		decider_look(d);
+}
+
+static void
+on_dirty_done(int n, const struct err *e, void *arg)
+{
+	struct decider *d = arg;
+
+	if (e->class != ERR_NONE)
+		slog(d, LOG_LEVEL_ERROR, "%s", e->text);
+	if (n == 0) {
+		d->busy = false;
+		if (d->again)
+			decider_look(d);
+		return;
+	}
+	d->again = d->again || n == BATCH;
+	store_accounts_decided(
+	    d->db, &d->batch, loop_now_us(d->loop), on_decided, on_decided_done, d);
+}
+
+static void
+decider_poke(void *arg)
+{
+	struct decider *d = arg;
+
+	if (d->busy) {
+		d->again = true;
+		return;
+	}
+	d->busy = true;
+	d->again = false;
+	store_accounts_dirty(d->db, BATCH, loop_now_us(d->loop), on_dirty, on_dirty_done, d);
+}
+
+static void
+on_sweep(void *arg)
+{
+	struct decider *d = arg;
+
+	timer_start(&d->sweep, d->loop, SWEEP_US, on_sweep, d);
+	if (db_backlog(d->db, DB_BILLING) < 8)
+		decider_poke(d);
+}
+
+struct decider *
+decider_new(struct loop *l, struct db *db, const struct policy *p, decide_work_fn *fn, void *arg)
+{
+	struct decider *d = mem_new(sizeof *d);
+
+	d->loop = l;
+	d->db = db;
+	d->policy = p;
+	d->fn = fn;
+	d->arg = arg;
+	d->log.module = "decide";
+	timer_start(&d->sweep, l, SWEEP_US, on_sweep, d);
+	return d;
+}
+
+void
+decider_free(struct decider *d)
+{
+	if (d == NULL)
+		return;
+	timer_stop(&d->sweep);
+	timer_stop(&d->poke);
+	buf_clear(&d->batch.rows);
+	free(d);
+}
+
+void
+decider_look(struct decider *d)
+{
+	loop_defer(&d->poke, d->loop, decider_poke, d);
+}
