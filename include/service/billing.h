@@ -13,14 +13,14 @@
 struct billing;
 struct db;
 struct loop;
+struct prices;
 
 /* An endpoint now has a command waiting; 0: a batch was decided, notices may wait. */
 typedef void billing_work_fn(int64_t endpoint_id, void *arg);
 
-struct billing *billing_new(
-    struct loop *l, struct db *db, const struct policy *p, billing_work_fn *fn, void *arg);
+struct billing *billing_new(struct loop *l, struct db *db, const struct policy *p,
+    const struct prices *prices, billing_work_fn *fn, void *arg);
 void billing_free(struct billing *b);
-void billing_look(struct billing *b);            /* something may be dirty */
-void billing_tariffs_changed(struct billing *b); /* read them anew before the next decision */
+void billing_look(struct billing *b); /* something may be dirty */
 
 #endif

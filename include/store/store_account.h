@@ -1,5 +1,5 @@
 /*
- * store_account -- dirty accounts out, decisions in; tariffs.
+ * store_account -- dirty accounts out, decisions in.
  */
 #ifndef STORE_STORE_ACCOUNT_H
 #define STORE_STORE_ACCOUNT_H
@@ -44,8 +44,5 @@ void decided_add(struct decided *d, const struct dirty *a, const struct charged 
 typedef void store_decided_fn(int64_t account_id, int64_t endpoint_id, void *arg); /* each */
 void store_accounts_decided(struct db *db, struct decided *d, int64_t now_us,
     store_decided_fn *each, store_dirty_done_fn *fn, void *arg);
-
-typedef void store_step_fn(int64_t tariff_id, struct tariff_step step, void *arg);
-void store_tariff_steps(struct db *db, store_step_fn *each, store_dirty_done_fn *fn, void *arg);
 
 #endif

@@ -25,10 +25,6 @@ LANGUAGE sql AS $$
     LEFT JOIN notice n ON n.id = s.final_notice;
 $$;
 
-CREATE OR REPLACE FUNCTION door.tariff_steps() RETURNS TABLE (tariff_id bigint, from_wh bigint, price_micro bigint) LANGUAGE sql AS $$
-    SELECT tariff_id, from_wh, price_micro FROM tariff_step ORDER BY tariff_id, from_wh;
-$$;
-
 -- A batch of decisions.  An account that moved underneath (another version) is skipped and
 -- stays dirty; it does not fail its neighbours.  Returns the endpoints that now have work.
 CREATE OR REPLACE FUNCTION door.accounts_decided(p_rows jsonb, p_now bigint)

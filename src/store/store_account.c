@@ -15,8 +15,6 @@ static const struct db_stmt dirty = {"accounts_dirty", DB_BILLING, true, 0,
     " FROM door.accounts_dirty($1::int, $2::bigint)"};
 static const struct db_stmt decided = {"accounts_decided", DB_BILLING, true, 0,
     "SELECT account_id, endpoint_id FROM door.accounts_decided($1::jsonb, $2::bigint)"};
-static const struct db_stmt steps = {"tariff_steps", DB_BILLING, true, 0,
-    "SELECT tariff_id, from_wh, price_micro FROM door.tariff_steps()"};
 
 /* The columns of `dirty`, in its order. */
 enum {
@@ -236,34 +234,4 @@ store_accounts_decided(struct db *db, struct decided *d, int64_t now_us, store_d
 	db_ask(db, &decided, on_decided, c, db_text(buf_text(&d->rows)), db_int(now_us));
 	buf_clear(&d->rows);
 	d->n = 0;
-}
-
-/* --- tariffs ------------------------------------------------------------------------------ */
-
-struct steps_call {
-	store_step_fn *each;
-	store_dirty_done_fn *fn;
-	void *arg;
-};
-
-static void
-on_steps(const struct db_rows *rows, const struct err *e, void *arg)
-{
-	struct steps_call *c = arg;
-	int n = rows != NULL ? db_rows_count(rows) : 0;
-
-	for (int i = 0; i < n; i++)
-		c->each(db_cell_int(rows, i, 0),
-		    (struct tariff_step){db_cell_int(rows, i, 1), db_cell_int(rows, i, 2)}, c->arg);
-	c->fn(n, e, c->arg);
-	free(c);
-}
-
-void
-store_tariff_steps(struct db *db, store_step_fn *each, store_dirty_done_fn *fn, void *arg)
-{
-	struct steps_call *c = mem_new(sizeof *c);
-
-	*c = (struct steps_call){each, fn, arg};
-	db_send(db, &steps, on_steps, c, NULL, 0);
 }
