@@ -9,7 +9,7 @@
 #ifndef BASE_CONF_TREE_H
 #define BASE_CONF_TREE_H
 
-#include <stddef.h>
+#include "base/buf.h"
 
 struct err;
 
@@ -25,6 +25,8 @@ struct conf_node {
 
 /* The whole file, a map; NULL and *e when it is not good. */
 struct conf_node *conf_tree_read(const char *path, struct err *e);
+/* A text from elsewhere; `path` stands for it in errors. */
+struct conf_node *conf_tree_parse(const char *path, struct span text, struct err *e);
 void conf_tree_free(struct conf_node *n);
 
 /* The child of that name; NULL when there is none, or nothing that has names. */

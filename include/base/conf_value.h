@@ -4,9 +4,8 @@
 #ifndef BASE_CONF_VALUE_H
 #define BASE_CONF_VALUE_H
 
+#include "base/buf.h"
 #include "base/conf.h"
-
-struct buf;
 
 union conf_value {
 	struct conf_list list; /* the largest stands first, so that {0} clears all of it */
@@ -27,7 +26,8 @@ void conf_value_put(const struct conf_field *f, void *into, union conf_value v);
 
 void conf_duration_out(int64_t us, char out[32]); /* in the largest unit that is exact */
 
-/* A settings file that is neither too long nor too deep for libyaml. */
+/* A text, a file that is neither too long nor too deep for libyaml. */
+int conf_text_check(const char *path, struct span text, struct err *e);
 int conf_file_read(const char *path, struct buf *text, struct err *e);
 
 #endif

@@ -7,10 +7,14 @@
 #ifndef CODEC_PRICE_YAML_H
 #define CODEC_PRICE_YAML_H
 
+#include "base/buf.h"
+
 struct err;
 struct price_version;
 
 /* The version has then passed price_check(). */
 int price_yaml_read(const char *path, struct price_version *v, struct err *e);
+/* A text from elsewhere; `path` stands for it in errors. */
+int price_yaml_parse(const char *path, struct span text, struct price_version *v, struct err *e);
 
 #endif

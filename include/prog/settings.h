@@ -19,7 +19,7 @@ struct daemon_conf {
 	char *node;
 	char *log_level;
 	char *state_dir;
-	int64_t review_voices;
+	int64_t review_voices, tariff_voices;
 	bool need_clock_sync;
 };
 

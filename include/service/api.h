@@ -16,6 +16,7 @@ struct api;
 struct billing;
 struct decider;
 struct loop;
+struct prices;
 struct seal;
 
 struct api_parts {
@@ -24,9 +25,10 @@ struct api_parts {
 	struct dispatch *dispatch;
 	struct billing *billing;
 	struct decider *decider;
+	struct prices *prices;
 	struct pay *pay;
 	struct seal *seal;
-	const int64_t *review_voices;
+	const int64_t *review_voices, *tariff_voices;
 };
 
 struct api *api_new(struct loop *l, const char *path, const struct api_parts *parts, struct err *e);

@@ -12,13 +12,14 @@
 struct billing;
 struct db;
 struct loop;
+struct prices;
 
 /* A batch was rated: accounts are dirty now. */
 typedef void billing_rated_fn(void *arg);
 
-struct billing *billing_new(struct loop *l, struct db *db, billing_rated_fn *fn, void *arg);
+struct billing *billing_new(struct loop *l, struct db *db, const struct prices *prices,
+    billing_rated_fn *fn, void *arg);
 void billing_free(struct billing *b);
-void billing_look(struct billing *b);            /* something may be there to be rated */
-void billing_tariffs_changed(struct billing *b); /* read them anew before the next charge */
+void billing_look(struct billing *b); /* something may be there to be rated */
 
 #endif

@@ -4,7 +4,6 @@
 #ifndef STORE_STORE_RATING_H
 #define STORE_STORE_RATING_H
 
-#include "model/tariff.h"
 #include "store/db.h"
 
 struct calendar;
@@ -41,8 +40,5 @@ struct charges {
 void charges_add(struct charges *c, const struct due *d, const struct charged *what);
 void store_rating_put(
     struct db *db, struct charges *c, int64_t now_us, store_rating_done_fn *fn, void *arg);
-
-typedef void store_step_fn(int64_t tariff_id, struct tariff_step step, void *arg);
-void store_tariff_steps(struct db *db, store_step_fn *each, store_rating_done_fn *fn, void *arg);
 
 #endif

@@ -14,10 +14,6 @@ LANGUAGE sql AS $$
     LEFT JOIN meter_state x ON x.meter_id = m.id;
 $$;
 
-CREATE OR REPLACE FUNCTION door.tariff_steps() RETURNS TABLE (tariff_id bigint, from_wh bigint, price_micro bigint) LANGUAGE sql AS $$
-    SELECT tariff_id, from_wh, price_micro FROM tariff_step ORDER BY tariff_id, from_wh;
-$$;
-
 -- A batch of charges.  An account that moved underneath is left as it is and comes again.  What is
 -- rated is to be decided.
 CREATE OR REPLACE FUNCTION door.rating_done(p_rows jsonb, p_now bigint) RETURNS int LANGUAGE plpgsql AS $$

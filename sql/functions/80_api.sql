@@ -24,7 +24,7 @@ CREATE OR REPLACE FUNCTION door.principal_of(p_uid bigint) RETURNS TABLE (name t
     SELECT name, role FROM principal WHERE uid = p_uid;
 $$;
 
--- --- sites, tariffs, accounts, meters -------------------------------------------------------
+-- --- sites, accounts, meters -------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION door.api_site_add(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE n bigint;
@@ -52,27 +52,6 @@ BEGIN
     PERFORM powergate.audited(p_who, 'site.mode', p, 'done', p_now);
     RETURN jsonb_build_object('site', p ->> 'site', 'mode', p ->> 'mode');
 END $$;
-
--- steps: "0:500000 100000:750000", from Wh and micro major units per kWh
-CREATE OR REPLACE FUNCTION door.api_tariff_add(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE t bigint; step text;
-BEGIN
-    IF COALESCE(p ->> 'steps', '') !~ '^0:\d{1,12}( \d{1,12}:\d{1,12})*$' THEN
-        RETURN powergate.api_error(400, 'steps are "from_wh:price_micro ..." and begin at 0');
-    END IF;
-    INSERT INTO tariff (name, currency) VALUES (p ->> 'name', COALESCE(p ->> 'currency', 'CNY'))
-    ON CONFLICT (name) DO NOTHING RETURNING id INTO t;
-    IF t IS NULL THEN RETURN powergate.api_error(409, 'a tariff of that name is there already; prices are never changed in place'); END IF;
-    FOREACH step IN ARRAY string_to_array(p ->> 'steps', ' ') LOOP
-        INSERT INTO tariff_step VALUES (t, split_part(step, ':', 1)::bigint, split_part(step, ':', 2)::bigint);
-    END LOOP;
-    PERFORM powergate.audited(p_who, 'tariff.add', p, 'done', p_now);
-    RETURN jsonb_build_object('tariff', p ->> 'name');
-END $$;
-CREATE OR REPLACE FUNCTION door.api_tariff_list(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
-    SELECT powergate.rows_json(jsonb_agg(jsonb_build_object('tariff', t.name, 'currency', t.currency, 'from_wh', s.from_wh,
-        'price_micro', s.price_micro) ORDER BY t.name, s.from_wh)) FROM tariff t JOIN tariff_step s ON s.tariff_id = t.id;
-$$;
 
 CREATE OR REPLACE FUNCTION door.api_account_add(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE s bigint; t bigint; a bigint;

@@ -15,17 +15,11 @@ CREATE TABLE site (
     mode        text NOT NULL DEFAULT 'live' CHECK (mode IN ('observe', 'live'))
 );
 
--- The first tariffs are flat or stepped by the month's use; steps start at from_wh.
+-- What it costs is in its price versions (0005).
 CREATE TABLE tariff (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name        text NOT NULL UNIQUE,
     currency    text NOT NULL
-);
-CREATE TABLE tariff_step (
-    tariff_id   bigint NOT NULL REFERENCES tariff,
-    from_wh     bigint NOT NULL CHECK (from_wh >= 0),
-    price_micro bigint NOT NULL CHECK (price_micro >= 0), -- micro major units per kWh
-    PRIMARY KEY (tariff_id, from_wh)
 );
 
 CREATE TABLE account (

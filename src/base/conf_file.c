@@ -21,11 +21,25 @@
 #define BRACKETS_MOST 1000
 
 int
+conf_text_check(const char *path, struct span text, struct err *e)
+{
+	size_t brackets = 0;
+
+	if (text.len > FILE_MOST)
+		return err_set(e, ERR_INPUT, "%s: longer than 256 kB", path);
+	for (size_t i = 0; i < text.len; i++)
+		brackets += text.bytes[i] == '[' || text.bytes[i] == '{';
+	if (brackets > BRACKETS_MOST)
+		return err_set(e, ERR_INPUT, "%s: more than %d brackets", path, BRACKETS_MOST);
+	return 0;
+}
+
+int
 conf_file_read(const char *path, struct buf *text, struct err *e)
 {
 	FILE *in = fopen(path, "re");
 	char part[4096];
-	size_t n, brackets = 0;
+	size_t n;
 	int why = 0;
 
 	if (in == NULL)
@@ -37,13 +51,7 @@ conf_file_read(const char *path, struct buf *text, struct err *e)
 	fclose(in);
 	if (why != 0)
 		return err_set(e, ERR_INPUT, "%s: %s", path, strerror(why));
-	if (text->len > FILE_MOST)
-		return err_set(e, ERR_INPUT, "%s: longer than 256 kB", path);
-	for (size_t i = 0; i < text->len; i++)
-		brackets += text->bytes[i] == '[' || text->bytes[i] == '{';
-	if (brackets > BRACKETS_MOST)
-		return err_set(e, ERR_INPUT, "%s: more than %d brackets", path, BRACKETS_MOST);
-	return 0;
+	return conf_text_check(path, buf_span(text), e);
 }
 
 /* The descriptor's file in out, without its line end. */

@@ -186,19 +186,19 @@ plant_document(struct planting *p, struct conf_node *root)
 }
 
 struct conf_node *
-conf_tree_read(const char *path, struct err *e)
+conf_tree_parse(const char *path, struct span text, struct err *e)
 {
 	struct planting p = {.path = path, .e = e};
-	struct conf_node *root = NULL;
-	struct buf text = {0};
+	struct conf_node *root;
 
-	if (conf_file_read(path, &text, e) < 0)
-		goto out_text;
+	if (conf_text_check(path, text, e) < 0)
+		return NULL;
 	if (!yaml_parser_initialize(&p.yaml))
 		abort();
 	/* Fixed, since in any other encoding the brackets were not counted. */
 	yaml_parser_set_encoding(&p.yaml, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&p.yaml, (const uint8_t *)buf_text(&text), text.len);
+	yaml_parser_set_input_string(
+	    &p.yaml, text.len > 0 ? text.bytes : (const uint8_t *)"", text.len);
 	root = mem_new(sizeof *root);
 	if (plant_document(&p, root) < 0) {
 		conf_tree_free(root);
@@ -206,7 +206,17 @@ conf_tree_read(const char *path, struct err *e)
 	}
 	yaml_event_delete(&p.event);
 	yaml_parser_delete(&p.yaml);
-out_text:
+	return root;
+}
+
+struct conf_node *
+conf_tree_read(const char *path, struct err *e)
+{
+	struct conf_node *root = NULL;
+	struct buf text = {0};
+
+	if (conf_file_read(path, &text, e) == 0)
+		root = conf_tree_parse(path, buf_span(&text), e);
 	buf_clear(&text);
 	return root;
 }

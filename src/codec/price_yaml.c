@@ -362,11 +362,10 @@ no_prices(struct price_version *v)
 			v->micro[t][b] = PRICE_NONE;
 }
 
-int
-price_yaml_read(const char *path, struct price_version *v, struct err *e)
+static int
+read_tree(const char *path, struct conf_node *root, struct price_version *v, struct err *e)
 {
 	struct price_reader r = {path, v, e};
-	struct conf_node *root = conf_tree_read(path, e);
 	int rc;
 
 	if (root == NULL)
@@ -375,4 +374,16 @@ price_yaml_read(const char *path, struct price_version *v, struct err *e)
 	rc = read_root(&r, root);
 	conf_tree_free(root);
 	return rc;
+}
+
+int
+price_yaml_read(const char *path, struct price_version *v, struct err *e)
+{
+	return read_tree(path, conf_tree_read(path, e), v, e);
+}
+
+int
+price_yaml_parse(const char *path, struct span text, struct price_version *v, struct err *e)
+{
+	return read_tree(path, conf_tree_parse(path, text, e), v, e);
 }

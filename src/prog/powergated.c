@@ -16,6 +16,7 @@
 #include "service/fetch.h"
 #include "service/hooks.h"
 #include "service/intake.h"
+#include "service/prices.h"
 #include "service/reader.h"
 #include "service/seal.h"
 #include "service/signer.h"
@@ -46,6 +47,7 @@ struct powergated {
 	struct dispatch *dispatch;
 	struct gateway *gateway;
 	struct reader *reader;
+	struct prices *prices;
 	struct billing *billing;
 	struct decider *decider;
 	struct fetcher *fetcher;
@@ -116,6 +118,15 @@ readings_rated(void *arg)
 	struct powergated *d = arg;
 
 	decider_look(d->decider);
+}
+
+static void
+prices_changed(void *arg)
+{
+	struct powergated *d = arg;
+
+	billing_look(d->billing);
+	notify_look(d->notify);
 }
 
 static void
@@ -310,7 +321,8 @@ static int
 start_services(struct powergated *d, struct err *e)
 {
 	char channel[64], conninfo[1024];
-	struct api_parts wired = {.review_voices = &settings.daemon.review_voices};
+	struct api_parts wired = {.review_voices = &settings.daemon.review_voices,
+	    .tariff_voices = &settings.daemon.tariff_voices};
 	const struct dispatch_events events = {trips_allowed, command_moved, d};
 
 	if (settings_conninfo(&settings, conninfo, sizeof conninfo, e) < 0)
@@ -332,7 +344,8 @@ start_services(struct powergated *d, struct err *e)
 	if (d->reader == NULL)
 		return -1;
 	reader_set_gateway(d->reader, d->gateway);
-	d->billing = billing_new(d->loop, d->db, readings_rated, d);
+	d->prices = prices_new(d->loop, d->db, prices_changed, d);
+	d->billing = billing_new(d->loop, d->db, d->prices, readings_rated, d);
 	d->decider = decider_new(d->loop, d->db, &d->policy, endpoint_has_work, d);
 	d->fetcher = fetcher_new(d->loop);
 	d->notify = notify_new(d->loop, d->db, d->fetcher, &settings.notify, notice_told, d);
@@ -345,6 +358,7 @@ start_services(struct powergated *d, struct err *e)
 	wired.dispatch = d->dispatch;
 	wired.billing = d->billing;
 	wired.decider = d->decider;
+	wired.prices = d->prices;
 	wired.pay = d->pay;
 	wired.seal = d->seal;
 	d->api = api_new(d->loop, settings.api.socket, &wired, e);
@@ -369,6 +383,7 @@ stop_services(struct powergated *d)
 	dispatch_free(d->dispatch);
 	decider_free(d->decider);
 	billing_free(d->billing);
+	prices_free(d->prices);
 	notify_free(d->notify);
 	fetcher_free(d->fetcher);
 	pay_free(d->pay);

@@ -65,6 +65,9 @@ static const struct conf_field daemon_fields[] = {
 	"Where the witness file lies, by which a restored database is recognised."),
     CONF_RANGE(struct daemon_conf, review_voices, CONF_INT, "2", 1, 2, true,
 	"How many different people must agree before a delivery under review is decided."),
+    CONF_RANGE(struct daemon_conf, tariff_voices, CONF_INT, "2", 1, 2, true,
+	"How many different people it takes to bring a price into force: with 1 who loaded it may "
+	"approve it too, and every answer says so."),
     CONF_FIELD(struct daemon_conf, need_clock_sync, CONF_BOOL, "true", false,
 	"No trip leaves while the system clock is not synchronised."),
     {0},

@@ -3,21 +3,18 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "service/api_call.h"
 #include "service/billing.h"
 #include "service/decide.h"
-#include "service/http.h"
 #include "service/pay_parts.h"
+#include "service/prices.h"
 #include "service/seal.h"
-#include "store/db.h"
 
-#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MOST_QUERY 8
-
-enum role { ROLE_VIEWER, ROLE_OPERATOR, ROLE_CASHIER, ROLE_ADMIN };
 
 struct api {
 	struct loop *loop;
@@ -26,24 +23,12 @@ struct api {
 	struct logctx log;
 };
 
-struct call;
-typedef void call_fn(struct call *c);
-
 struct api_route {
 	const char *method, *path;
 	enum role role;    /* viewer may only read; admin may everything */
 	const char *query; /* GET: parameters it knows, blank between */
 	struct db_stmt stmt;
 	call_fn *special; /* what is not just a SQL function */
-};
-
-struct call {
-	struct api *api;
-	const struct api_route *route;
-	struct http_request *r;
-	uid_t uid;
-	char who[64];
-	cJSON *args;
 };
 
 #define READ(path_, name_, query_)                                               \
@@ -74,8 +59,8 @@ static const struct api_route routes[] = {
     READ("site/list", "site_list", ""),
     WRITE("site/add", "site_add", ROLE_ADMIN),
     WRITE("site/mode", "site_mode", ROLE_ADMIN),
-    READ("tariff/list", "tariff_list", ""),
-    WRITE("tariff/add", "tariff_add", ROLE_ADMIN),
+    READ("tariff/list", "tariff_list", "tariff"),
+    SPECIAL("POST", "tariff/add", ROLE_ADMIN, call_tariff_add),
     READ("account/list", "account_list", "after limit"),
     READ("account/show", "account_show", "account"),
     READ("account/deliveries", "account_deliveries", "account"),
@@ -131,8 +116,8 @@ call_end(struct call *c)
 	free(c);
 }
 
-static void
-answer_error(struct call *c, int status, const char *why)
+void
+call_error(struct call *c, int status, const char *why)
 {
 	struct buf b = {0};
 
@@ -142,6 +127,19 @@ answer_error(struct call *c, int status, const char *why)
 	http_reply_json(c->r, status, buf_text(&b));
 	buf_clear(&b);
 	call_end(c);
+}
+
+void
+call_answer(struct call *c, const char *json)
+{
+	http_reply_json(c->r, 200, json);
+	call_end(c);
+}
+
+int64_t
+call_now_us(const struct call *c)
+{
+	return loop_now_us(c->api->loop);
 }
 
 /* What a function asks of the running daemon: look at an endpoint, or have it log in again. */
@@ -156,14 +154,14 @@ follow(struct call *c, const cJSON *answer)
 	if (cJSON_IsNumber(refresh))
 		gateway_refresh(c->api->parts.gateway, (int64_t)refresh->valuedouble);
 	if (strcmp(c->route->method, "POST") == 0) {
-		billing_tariffs_changed(c->api->parts.billing);
+		prices_look(c->api->parts.prices);
 		billing_look(c->api->parts.billing);
 		decider_look(c->api->parts.decider);
 	}
 }
 
-static void
-on_answer(const struct db_rows *rows, const struct err *e, void *arg)
+void
+call_answered(const struct db_rows *rows, const struct err *e, void *arg)
 {
 	struct call *c = arg;
 	const cJSON *status;
@@ -172,7 +170,7 @@ on_answer(const struct db_rows *rows, const struct err *e, void *arg)
 	if (rows == NULL) {
 		bool later = e->class == ERR_RETRY || e->class == ERR_UNCERTAIN;
 
-		answer_error(c, later ? 503 : 400, e->text);
+		call_error(c, later ? 503 : 400, e->text);
 		return;
 	}
 	answer = cJSON_Parse(db_cell_text(rows, 0, 0));
@@ -224,14 +222,14 @@ resolve_work(struct call *c)
 {
 	char *args = cJSON_PrintUnformatted(c->args);
 
-	db_ask(c->api->parts.db, &resolve, on_answer, c, db_text(args), db_text(c->who),
+	db_ask(c->api->parts.db, &resolve, call_answered, c, db_text(args), db_text(c->who),
 	    db_int(c->uid), db_int(*c->api->parts.review_voices),
 	    db_int(loop_now_us(c->api->loop)));
 	cJSON_free(args);
 }
 
-static bool
-copy_arg(struct call *c, const char *name, char *out, size_t room)
+bool
+call_copy(struct call *c, const char *name, char *out, size_t room)
 {
 	const cJSON *v = cJSON_GetObjectItemCaseSensitive(c->args, name);
 
@@ -244,6 +242,12 @@ copy_arg(struct call *c, const char *name, char *out, size_t room)
 	return true;
 }
 
+const char *
+call_text(const struct call *c, const char *name)
+{
+	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(c->args, name));
+}
+
 /* It is sealed before it goes anywhere; neither log nor audit sees it. */
 static void
 set_password(struct call *c)
@@ -252,20 +256,20 @@ set_password(struct call *c)
 	struct buf sealed = {0};
 	struct err e;
 
-	if (!copy_arg(c, "meter", meter, sizeof meter) ||
-	    !copy_arg(c, "password", digits, sizeof digits) ||
-	    !copy_arg(c, "level", level, sizeof level)) {
-		answer_error(c, 400, "meter has 12 digits, password six, level one");
+	if (!call_copy(c, "meter", meter, sizeof meter) ||
+	    !call_copy(c, "password", digits, sizeof digits) ||
+	    !call_copy(c, "level", level, sizeof level)) {
+		call_error(c, 400, "meter has 12 digits, password six, level one");
 		return;
 	}
 	if (seal_password(c->api->parts.seal, meter, level[0] != '\0' ? atoi(level) : 2, digits,
 		&sealed, &e) < 0) {
-		answer_error(c, e.class == ERR_INPUT ? 400 : 409, e.text);
+		call_error(c, e.class == ERR_INPUT ? 400 : 409, e.text);
 		return;
 	}
 	hex_out(hex, buf_span(&sealed));
 	buf_clear(&sealed);
-	db_ask(c->api->parts.db, &password, on_answer, c, db_text(meter), db_text(hex),
+	db_ask(c->api->parts.db, &password, call_answered, c, db_text(meter), db_text(hex),
 	    db_text(c->who), db_int(loop_now_us(c->api->loop)));
 }
 
@@ -286,24 +290,24 @@ pay_cash(struct call *c)
 	char amount[24], *end;
 	struct span body = http_body(c->r);
 
-	if (!copy_arg(c, "payment_no", m.payment_no, sizeof m.payment_no) ||
-	    !copy_arg(c, "account", m.account_no, sizeof m.account_no) ||
-	    !copy_arg(c, "meter", m.meter_no, sizeof m.meter_no) ||
-	    !copy_arg(c, "currency", m.currency, sizeof m.currency) ||
-	    !copy_arg(c, "terminal", m.terminal, sizeof m.terminal) ||
-	    !copy_arg(c, "note", m.note, sizeof m.note) ||
-	    !copy_arg(c, "amount_minor", amount, sizeof amount)) {
-		answer_error(c, 400, "a value is too long or no text");
+	if (!call_copy(c, "payment_no", m.payment_no, sizeof m.payment_no) ||
+	    !call_copy(c, "account", m.account_no, sizeof m.account_no) ||
+	    !call_copy(c, "meter", m.meter_no, sizeof m.meter_no) ||
+	    !call_copy(c, "currency", m.currency, sizeof m.currency) ||
+	    !call_copy(c, "terminal", m.terminal, sizeof m.terminal) ||
+	    !call_copy(c, "note", m.note, sizeof m.note) ||
+	    !call_copy(c, "amount_minor", amount, sizeof amount)) {
+		call_error(c, 400, "a value is too long or no text");
 		return;
 	}
 	m.amount_minor = strtoll(amount, &end, 10);
 	if (amount[0] == '\0' || *end != '\0' || m.amount_minor < 1 ||
 	    m.amount_minor > INT64_C(9007199254740991)) {
-		answer_error(c, 400, "amount_minor is a whole number above 0");
+		call_error(c, 400, "amount_minor is a whole number above 0");
 		return;
 	}
 	if (m.payment_no[0] == '\0' || (m.account_no[0] == '\0') == (m.meter_no[0] == '\0')) {
-		answer_error(c, 400, "payment_no and one of account and meter are needed");
+		call_error(c, 400, "payment_no and one of account and meter are needed");
 		return;
 	}
 	if (m.currency[0] == '\0')
@@ -336,15 +340,15 @@ on_principal(const struct db_rows *rows, const struct err *e, void *arg)
 	char *args;
 
 	if (rows == NULL) {
-		answer_error(c, 503, e->text);
+		call_error(c, 503, e->text);
 		return;
 	}
 	if (db_rows_count(rows) == 0 || !parse_role(db_cell_text(rows, 0, 1), &role)) {
-		answer_error(c, 403, "you are no principal here: powergatectl init adds the first");
+		call_error(c, 403, "you are no principal here: powergatectl init adds the first");
 		return;
 	}
 	if (c->route->role != ROLE_VIEWER && role != ROLE_ADMIN && role != c->route->role) {
-		answer_error(c, 403, "your role may not do this");
+		call_error(c, 403, "your role may not do this");
 		return;
 	}
 	db_cell_copy(rows, 0, 0, c->who, sizeof c->who);
@@ -353,7 +357,7 @@ on_principal(const struct db_rows *rows, const struct err *e, void *arg)
 		return;
 	}
 	args = cJSON_PrintUnformatted(c->args);
-	db_ask(c->api->parts.db, &c->route->stmt, on_answer, c, db_text(args), db_text(c->who),
+	db_ask(c->api->parts.db, &c->route->stmt, call_answered, c, db_text(args), db_text(c->who),
 	    db_int(loop_now_us(c->api->loop)));
 	cJSON_free(args);
 }
@@ -381,22 +385,23 @@ on_request(struct http_request *r, void *arg)
 	struct err e;
 
 	c->api = arg;
+	c->parts = &c->api->parts;
 	c->r = r;
 	for (size_t i = 0; i < NROUTES; i++)
 		if (strcmp(routes[i].path, http_path(r)) == 0)
 			c->route = &routes[i];
 	if (c->route == NULL) { /* http.c knows the same paths */
-		answer_error(c, 404, "no such route");
+		call_error(c, 404, "no such route");
 		return;
 	}
 	if (!http_peer_uid(r, &c->uid)) {
-		answer_error(c, 403, "who are you?");
+		call_error(c, 403, "who are you?");
 		return;
 	}
 	if (strcmp(c->route->method, "GET") == 0) {
 		c->args = query_args(c->route, r);
 	} else if ((c->args = json_strict(http_body(r), &e)) == NULL || !cJSON_IsObject(c->args)) {
-		answer_error(c, 400, c->args == NULL ? e.text : "an object is needed");
+		call_error(c, 400, c->args == NULL ? e.text : "an object is needed");
 		return;
 	}
 	db_ask(c->api->parts.db, &principal, on_principal, c, db_int(c->uid));

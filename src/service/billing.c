@@ -3,9 +3,10 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "base/map.h"
 #include "model/calendar.h"
 #include "model/meter.h"
+#include "model/tariff.h"
+#include "service/prices.h"
 #include "store/store_rating.h"
 
 #include <stdlib.h>
@@ -19,8 +20,8 @@ struct billing {
 	struct db *db;
 	billing_rated_fn *fn;
 	void *arg;
-	struct map *tariffs;
-	bool tariffs_known, busy, again;
+	const struct prices *prices;
+	bool busy, again;
 	struct charges batch;
 	struct timer sweep, poke;
 	struct logctx log;
@@ -30,44 +31,23 @@ static void billing_poke(void *arg);
 
 /* --- tariffs ------------------------------------------------------------------------------ */
 
-static void
-tariffs_drop(struct billing *b)
+/* Of a version with tiers alone, the steps: until price_rate() bills. */
+static struct tariff
+tariff_of(const struct price_book *book, int64_t at_us, struct tariff_step steps[PRICE_TIERS])
 {
-	size_t cursor = 0;
-	struct tariff *t;
+	const struct price_version *v = NULL;
+	struct tariff t = {.steps = steps};
 
-	while ((t = map_next(b->tariffs, &cursor)) != NULL) {
-		free(t->steps);
-		free(t);
-	}
-	map_free(b->tariffs);
-	b->tariffs = map_new();
-}
-
-static void
-on_step(int64_t tariff_id, struct tariff_step step, void *arg)
-{
-	struct billing *b = arg;
-	struct tariff *t = map_get(b->tariffs, tariff_id);
-
-	if (t == NULL) {
-		t = mem_new(sizeof *t);
-		t->id = tariff_id;
-		map_put(b->tariffs, tariff_id, t);
-	}
-	t->steps = mem_more(t->steps, (t->n + 1) * sizeof *t->steps);
-	t->steps[t->n++] = step;
-}
-
-static void
-on_steps_done(int n, const struct err *e, void *arg)
-{
-	struct billing *b = arg;
-
-	(void)n;
-	b->busy = false;
-	b->tariffs_known = e->class == ERR_NONE;
-	billing_look(b);
+	for (size_t i = 0; book != NULL && i < book->n; i++)
+		if (book->versions[i]->effective_from_us <= at_us)
+			v = book->versions[i];
+	if (v == NULL || v->mode != PRICE_ADDITIVE || v->banded || v->nfixed > 0 ||
+	    v->nsurcharges > 0 || v->taxed)
+		return t;
+	for (; t.n < v->ladder[0].n; t.n++)
+		steps[t.n] = (struct tariff_step){
+		    t.n > 0 ? v->ladder[0].upto_wh[t.n - 1] : 0, v->tier_micro[t.n]};
+	return t;
 }
 
 /* --- one account -------------------------------------------------------------------------- */
@@ -88,6 +68,8 @@ static struct charged
 charge(struct billing *b, const struct due *a)
 {
 	struct charged c = {.carry_nano = a->carry_nano};
+	struct tariff_step steps[PRICE_TIERS];
+	struct tariff t = tariff_of(prices_book(b->prices, a->tariff_id), a->total_us, steps);
 	int64_t delta, nano;
 	struct err e;
 
@@ -101,7 +83,7 @@ charge(struct billing *b, const struct due *a)
 	}
 	c.period = calendar_month(a->zone, a->total_us);
 	c.period_wh = c.period == a->period ? a->period_wh : 0;
-	if (tariff_nano(map_get(b->tariffs, a->tariff_id), c.period_wh, delta, &nano, &e) < 0) {
+	if (tariff_nano(&t, c.period_wh, delta, &nano, &e) < 0) {
 		slog(b, LOG_LEVEL_WARN, "account=%lld %s", (long long)a->account_id, e.text);
 		c.unrated = "no price for this energy";
 		return c;
@@ -160,17 +142,12 @@ billing_poke(void *arg)
 {
 	struct billing *b = arg;
 
-	if (b->busy) {
+	if (b->busy || !prices_known(b->prices)) {
 		b->again = true;
 		return;
 	}
 	b->busy = true;
 	b->again = false;
-	if (!b->tariffs_known) {
-		tariffs_drop(b);
-		store_tariff_steps(b->db, on_step, on_steps_done, b);
-		return;
-	}
 	store_rating_due(b->db, BATCH, on_due, on_due_done, b);
 }
 
@@ -185,7 +162,8 @@ on_sweep(void *arg)
 }
 
 struct billing *
-billing_new(struct loop *l, struct db *db, billing_rated_fn *fn, void *arg)
+billing_new(
+    struct loop *l, struct db *db, const struct prices *prices, billing_rated_fn *fn, void *arg)
 {
 	struct billing *b = mem_new(sizeof *b);
 
@@ -193,7 +171,7 @@ billing_new(struct loop *l, struct db *db, billing_rated_fn *fn, void *arg)
 	b->db = db;
 	b->fn = fn;
 	b->arg = arg;
-	b->tariffs = map_new();
+	b->prices = prices;
 	b->log.module = "billing";
 	timer_start(&b->sweep, l, SWEEP_US, on_sweep, b);
 	return b;
@@ -206,8 +184,6 @@ billing_free(struct billing *b)
 		return;
 	timer_stop(&b->sweep);
 	timer_stop(&b->poke);
-	tariffs_drop(b);
-	map_free(b->tariffs);
 	buf_clear(&b->batch.rows);
 	free(b);
 }
@@ -216,11 +192,4 @@ void
 billing_look(struct billing *b)
 {
 	loop_defer(&b->poke, b->loop, billing_poke, b);
-}
-
-void
-billing_tariffs_changed(struct billing *b)
-{
-	b->tariffs_known = false;
-	billing_look(b);
 }

@@ -10,8 +10,6 @@ static const struct db_stmt due = {"rating_due", DB_RATING, true, 0,
     " FROM door.rating_due($1::int)"};
 static const struct db_stmt done = {
     "rating_done", DB_RATING, true, 0, "SELECT door.rating_done($1::jsonb, $2::bigint)"};
-static const struct db_stmt steps = {"tariff_steps", DB_RATING, true, 0,
-    "SELECT tariff_id, from_wh, price_micro FROM door.tariff_steps()"};
 
 /* The columns of `due`, in its order. */
 enum {
@@ -148,34 +146,4 @@ store_rating_put(
 	db_ask(db, &done, on_done, call, db_text(buf_text(&c->rows)), db_int(now_us));
 	buf_clear(&c->rows);
 	c->n = 0;
-}
-
-/* --- tariffs ------------------------------------------------------------------------------ */
-
-struct steps_call {
-	store_step_fn *each;
-	store_rating_done_fn *fn;
-	void *arg;
-};
-
-static void
-on_steps(const struct db_rows *rows, const struct err *e, void *arg)
-{
-	struct steps_call *c = arg;
-	int n = rows != NULL ? db_rows_count(rows) : 0;
-
-	for (int i = 0; i < n; i++)
-		c->each(db_cell_int(rows, i, 0),
-		    (struct tariff_step){db_cell_int(rows, i, 1), db_cell_int(rows, i, 2)}, c->arg);
-	c->fn(n, e, c->arg);
-	free(c);
-}
-
-void
-store_tariff_steps(struct db *db, store_step_fn *each, store_rating_done_fn *fn, void *arg)
-{
-	struct steps_call *c = mem_new(sizeof *c);
-
-	*c = (struct steps_call){each, fn, arg};
-	db_send(db, &steps, on_steps, c, NULL, 0);
 }

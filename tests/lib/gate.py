@@ -368,7 +368,7 @@ class Daemon:
         self.popen = popen
         self.process = None
         self.settings = {
-            "daemon": {"node": node, "state_dir": self.dir, "need_clock_sync": False},
+            "daemon": {"node": node, "state_dir": self.dir, "need_clock_sync": False, "tariff_voices": 1},
             "database": {"conninfo": conninfo or db.conninfo},
             "meters": {"listen": "127.0.0.1:0"},
             "session": {"reply_timeout": "3s"},

@@ -1,0 +1,43 @@
+/*
+ * api_call -- what the files of api share: one call on its way through the door, and its answers.
+ *
+ * A special route gets the call once its caller is known and allowed; it answers once, now or
+ * later, and the call is gone.
+ */
+#ifndef SERVICE_API_CALL_H
+#define SERVICE_API_CALL_H
+
+#include "service/api.h"
+#include "service/http.h"
+#include "store/db.h"
+
+#include <cjson/cJSON.h>
+#include <sys/types.h>
+
+enum role { ROLE_VIEWER, ROLE_OPERATOR, ROLE_CASHIER, ROLE_ADMIN };
+
+struct api_route;
+struct call {
+	struct api *api;
+	const struct api_parts *parts;
+	const struct api_route *route;
+	struct http_request *r;
+	uid_t uid;
+	char who[64];
+	cJSON *args;
+};
+typedef void call_fn(struct call *c);
+
+void call_error(struct call *c, int status, const char *why);
+void call_answer(struct call *c, const char *json);
+db_fn call_answered; /* one row with JSON, arg: the call */
+/* An argument that is a text; "" when it is not there, false when it is no text or too long. */
+bool call_copy(struct call *c, const char *name, char *out, size_t room);
+const char *call_text(const struct call *c, const char *name); /* NULL when it is no text */
+int64_t call_now_us(const struct call *c);
+
+/* --- api_tariff.c -------------------------------------------------------------------------- */
+
+call_fn call_tariff_add;
+
+#endif
