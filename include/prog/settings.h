@@ -40,7 +40,8 @@ struct signer_conf {
 struct supply_conf {
 	char *trip_hours; /* "08:00-18:00" */
 	bool trip_rest_days;
-	int64_t final_notice, reading_age, after_close, trip_life;
+	int64_t final_notice, grace, spread, reading_age, after_close, trip_life;
+	int64_t permit_after, restore_slo, silence_percent, days_left;
 	int64_t restore_over, rearm;
 };
 

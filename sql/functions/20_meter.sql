@@ -100,7 +100,8 @@ BEGIN
     PERFORM powergate.account_of_first(p_meter);
     SELECT relay_seen INTO was FROM meter_state WHERE meter_id = p_meter FOR UPDATE;
     UPDATE meter_state SET status = p_status, relay_seen = p_relay, seen_us = p_at,
-        closed_us = CASE WHEN p_relay = 'closed' AND was <> 'closed' THEN p_at ELSE closed_us END
+        closed_us = CASE WHEN p_relay = 'closed' AND was <> 'closed' THEN p_at ELSE closed_us END,
+        off_us = CASE WHEN p_relay <> 'closed' THEN COALESCE(off_us, p_at) END
     WHERE meter_id = p_meter AND COALESCE(seen_us, 0) <= p_at;
     IF FOUND AND was <> p_relay THEN
         SELECT account_id INTO account FROM meter WHERE id = p_meter;

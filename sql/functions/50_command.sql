@@ -11,7 +11,8 @@ CREATE OR REPLACE FUNCTION powergate.relay_want(p_meter bigint, p_relay text, p_
     p_by text, p_now bigint, p_expires bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE g bigint; c bigint; ordered bigint;
 BEGIN
-    UPDATE meter_state SET relay_wanted = p_relay, wanted_why = p_why, wanted_us = p_now, generation = generation + 1
+    UPDATE meter_state SET relay_wanted = p_relay, wanted_why = p_why, wanted_us = p_now, generation = generation + 1,
+        wanted_for = CASE WHEN p_relay = 'open' THEN p_reason ELSE '' END
     WHERE meter_id = p_meter RETURNING generation INTO g;
     FOR c IN UPDATE command SET state = 'cancelled', ended_us = p_now, outcome = 'superseded: ' || p_why
         WHERE meter_id = p_meter AND kind = 'relay' AND state IN ('waiting', 'unsure') RETURNING id LOOP
@@ -48,9 +49,11 @@ END $$;
 CREATE OR REPLACE FUNCTION powergate.wish_lapsed(c command, p_why text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF c.kind <> 'relay' OR c.task ->> 'relay' <> 'open' THEN RETURN; END IF;
-    UPDATE meter_state s SET relay_wanted = 'closed', wanted_why = p_why
+    UPDATE meter_state s SET relay_wanted = 'closed', wanted_why = p_why, wanted_for = ''
     WHERE s.meter_id = c.meter_id AND s.generation = c.generation AND s.relay_wanted = 'open';
-    IF FOUND AND c.reason <> 'ARREARS' AND p_why LIKE 'expire:%' THEN
+    IF FOUND AND c.reason <> 'ARREARS' AND p_why LIKE 'expire:%' AND
+        -- a hold of an account's meter stands, and is decided anew
+        NOT EXISTS (SELECT FROM meter m WHERE m.id = c.meter_id AND m.account_id IS NOT NULL) THEN
         PERFORM powergate.work_add('lapsed:' || c.id, 'LAPSED', format('the order to cut meter %s off (%s) could not be given in time',
             (SELECT m.address FROM meter m WHERE m.id = c.meter_id), c.cause), 'order it again if it is still wanted',
             (SELECT m.account_id FROM meter m WHERE m.id = c.meter_id), c.meter_id, NULL, NULL, p_now);
@@ -60,7 +63,7 @@ END $$;
 -- May this one leave now?  'cancel: why', 'expire: why', 'wait: why', or NULL: it may.
 CREATE OR REPLACE FUNCTION powergate.command_hindrance(c command, p_site bigint, p_live boolean, p_held_until bigint,
     p_doubt_until bigint, p_trips_ok boolean, p_now bigint) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE h headend; s meter_state; trip boolean; fleet bigint; n bigint; a record;
+DECLARE h headend; s meter_state; trip boolean; fleet bigint; n bigint; a record; why text;
 BEGIN
     IF c.kind NOT IN ('relay', 'credit') THEN
         RETURN CASE WHEN c.expires_us < p_now THEN 'expire: nobody waits for it any more' END;
@@ -93,6 +96,10 @@ BEGIN
         RETURN 'wait: the connection was just taken over';
     END IF;
     IF c.reason = 'ARREARS' THEN
+        why := powergate.trips_halted();
+        IF why IS NOT NULL THEN
+            RETURN 'wait: automatic trips are halted: ' || why;
+        END IF;
         SELECT t.prepaid_minor, x.trip_minor,
             EXISTS (SELECT FROM credit_delivery d WHERE d.account_id = x.id AND d.state NOT IN ('APPLIED', 'CANCELLED') AND d.kind = 'recharge') AS paid
         INTO a FROM meter m JOIN account x ON x.id = m.account_id JOIN account_state t ON t.account_id = x.id WHERE m.id = c.meter_id;
@@ -100,15 +107,22 @@ BEGIN
             RETURN 'cancel: a paid recharge is not settled yet';
         ELSIF a.prepaid_minor > a.trip_minor THEN
             RETURN 'cancel: the account has been paid';
+        ELSIF powergate.spared(c.meter_id, p_site, p_now) OR powergate.temporary(c.meter_id, p_now) THEN
+            RETURN 'cancel: the meter is spared now';
         END IF;
+    ELSIF c.reason = ANY ('{ADMIN,MOVE_OUT,FRAUD,MAINTENANCE,SAFETY}') AND NOT EXISTS (
+        SELECT FROM hold h2 WHERE h2.meter_id = c.meter_id AND h2.kind = c.reason AND h2.released_us IS NULL) THEN
+        RETURN 'cancel: the hold is lifted';
     END IF;
     IF c.reason <> 'SAFETY' THEN
-        SELECT count(*) INTO fleet FROM meter WHERE state = 'active';
+        -- a trip that is in the log already has been counted
+        IF EXISTS (SELECT FROM trip_log WHERE command_id = c.id) THEN RETURN NULL; END IF;
+        SELECT COALESCE(sum(meters), 0) INTO fleet FROM site;
         SELECT count(*) INTO n FROM trip_log WHERE at_us > p_now - 60000000;
         IF n >= greatest(20, fleet / 500) THEN RETURN 'wait: trip budget of this minute is spent'; END IF;
         SELECT count(*) INTO n FROM trip_log WHERE at_us > p_now - 3600000000;
         IF n >= greatest(20, fleet / 100) THEN RETURN 'wait: trip budget of this hour is spent'; END IF;
-        SELECT count(*) INTO fleet FROM meter WHERE state = 'active' AND site_id = p_site;
+        SELECT meters INTO fleet FROM site WHERE id = p_site;
         SELECT count(*) INTO n FROM trip_log WHERE at_us > p_now - 3600000000 AND site_id = p_site;
         IF n >= greatest(10, fleet / 50) THEN RETURN 'wait: trip budget of this site is spent'; END IF;
     END IF;
@@ -177,7 +191,7 @@ BEGIN
         WHERE q.id = c.id RETURNING q.* INTO c;
         PERFORM powergate.history(c.id, CASE WHEN was = 'waiting' THEN 'dispatched' ELSE 'asked back' END, '', p_now);
         IF was = 'waiting' AND c.kind = 'relay' AND c.task ->> 'relay' = 'open' THEN
-            INSERT INTO trip_log SELECT p_now, c.id, m.site_id FROM meter m WHERE m.id = c.meter_id ON CONFLICT DO NOTHING;
+            INSERT INTO trip_log SELECT c.id, p_now, m.site_id, m.id FROM meter m WHERE m.id = c.meter_id ON CONFLICT DO NOTHING;
         END IF;
         d := NULL;
         IF c.delivery_id IS NOT NULL THEN

@@ -150,52 +150,8 @@ BEGIN
     RETURN jsonb_build_object('meter', p_meter, 'password', 'set', 'refresh', e);
 END $$;
 -- One sentence: why is it on or off?
-CREATE OR REPLACE FUNCTION door.api_why(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE m meter; s meter_state; e endpoint; a account; t account_state; c command; w text; st site;
-BEGIN
-    SELECT * INTO m FROM meter WHERE address = p ->> 'meter';
-    IF m.id IS NULL THEN RETURN powergate.api_error(404, 'no such meter'); END IF;
-    SELECT * INTO s FROM meter_state WHERE meter_id = m.id;
-    SELECT * INTO e FROM endpoint WHERE id = m.endpoint_id;
-    SELECT * INTO a FROM account WHERE id = m.account_id;
-    SELECT * INTO t FROM account_state WHERE account_id = a.id;
-    SELECT * INTO st FROM site WHERE id = m.site_id;
-    SELECT * INTO c FROM command q WHERE q.meter_id = m.id AND q.kind = 'relay' AND q.state IN ('waiting', 'sent', 'unsure') ORDER BY q.id DESC LIMIT 1;
-    w := format('Meter %s %s', m.address, CASE s.relay_seen WHEN 'closed' THEN 'is on' WHEN 'open' THEN 'is off'
-        WHEN 'permitted' THEN 'is off and waits for the customer''s button' ELSE 'has not been read yet' END);
-    IF a.fee_mode = 'local' THEN
-        w := w || format(': it keeps its own balance, last read %s', COALESCE(powergate.money_text(s.credit_minor), 'never'));
-        IF t.prepaid_minor > 0 THEN w := w || format(', and %s more is on its way into it', powergate.money_text(t.prepaid_minor)); END IF;
-    ELSIF s.relay_wanted = 'open' THEN
-        w := w || format(': it should be off because %s', s.wanted_why);
-    ELSIF a.id IS NOT NULL THEN
-        w := w || format(': it should be on, the balance is %s', powergate.money_text(t.prepaid_minor));
-    END IF;
-    IF c.id IS NOT NULL THEN
-        w := w || format('; command %s to have it %s is %s%s', c.id, c.task ->> 'relay', c.state, COALESCE(', ' || c.outcome, ''));
-    ELSIF s.relay_seen <> s.relay_wanted AND a.fee_mode = 'remote' AND s.relay_seen <> 'unknown' AND NOT (s.relay_seen = 'permitted' AND s.relay_wanted = 'closed') THEN
-        w := w || format('; it is wanted %s and was not seen so yet', s.relay_wanted);
-    END IF;
-    IF st.mode = 'observe' THEN w := w || '; its site is in observe mode, nothing is switched'; END IF;
-    IF t.unrated_why IS NOT NULL THEN w := w || '; its energy cannot be priced: ' || t.unrated_why; END IF;
-    IF e.closed_us IS NOT NULL OR e.epoch = 0 THEN w := w || '; it is not connected now'; END IF;
-    RETURN jsonb_build_object('meter', m.address, 'relay', s.relay_seen, 'wanted', s.relay_wanted, 'why', w || '.');
-END $$;
-
 -- --- orders to meters ------------------------------------------------------------------------
 
-CREATE OR REPLACE FUNCTION door.api_relay(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE m meter; c bigint;
-BEGIN
-    SELECT * INTO m FROM meter WHERE address = p ->> 'meter';
-    IF m.id IS NULL THEN RETURN powergate.api_error(404, 'no such meter'); END IF;
-    IF COALESCE(p ->> 'relay', '') NOT IN ('open', 'permitted', 'closed') THEN RETURN powergate.api_error(400, 'relay is open, permitted or closed'); END IF;
-    IF COALESCE(p ->> 'reason', '') = '' THEN RETURN powergate.api_error(400, 'a reason is needed'); END IF;
-    c := powergate.relay_want(m.id, p ->> 'relay', CASE WHEN p ->> 'cause' = 'SAFETY' THEN 'SAFETY' ELSE 'ADMIN' END,
-        p ->> 'reason', NULL, p_who, p_now, p_now + 3600000000);
-    PERFORM powergate.audited(p_who, 'meter.relay', p, 'command ' || c, p_now);
-    RETURN jsonb_build_object('command', c, 'look', m.endpoint_id);
-END $$;
 CREATE OR REPLACE FUNCTION door.api_read(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE m meter; c bigint;
 BEGIN
@@ -233,6 +189,7 @@ $$;
 CREATE OR REPLACE FUNCTION door.api_command_cancel(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE c command;
 BEGIN
+    PERFORM powergate.account_of_first((SELECT meter_id FROM command WHERE id = (p ->> 'command')::bigint));
     SELECT * INTO c FROM command WHERE id = (p ->> 'command')::bigint FOR UPDATE;
     IF c.id IS NULL THEN RETURN powergate.api_error(404, 'no such command'); END IF;
     IF c.state <> 'waiting' THEN RETURN powergate.api_error(409, 'only a waiting command can be cancelled; this one is ' || c.state); END IF;
@@ -246,6 +203,9 @@ BEGIN
     UPDATE command SET state = 'cancelled', ended_us = p_now, outcome = 'taken back by ' || p_who WHERE id = c.id;
     PERFORM powergate.history(c.id, 'cancelled', 'taken back by ' || p_who, p_now);
     PERFORM powergate.wish_lapsed(c, 'taken back by ' || p_who, p_now);
+    IF c.kind = 'relay' AND c.task ->> 'relay' = 'open' AND c.reason <> 'ARREARS' THEN
+        PERFORM powergate.hold_release(c.meter_id, c.reason, format('order %s was taken back', c.id), p_who, p_now);
+    END IF;
     PERFORM powergate.mark_dirty(ARRAY[m.account_id], p_now) FROM meter m WHERE m.id = c.meter_id AND m.account_id IS NOT NULL;
     PERFORM powergate.audited(p_who, 'command.cancel', p, 'done', p_now);
     RETURN jsonb_build_object('command', c.id, 'state', 'cancelled');

@@ -12,8 +12,10 @@ CREATE TABLE site (
     zone        text NOT NULL,
     currency    text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     -- observe: read, price, tell the staff; no relay and no credit until a person releases it
-    mode        text NOT NULL DEFAULT 'live' CHECK (mode IN ('observe', 'live'))
-);
+    mode        text NOT NULL DEFAULT 'live' CHECK (mode IN ('observe', 'live')),
+    meters      bigint NOT NULL DEFAULT 0, -- active ones, kept by triggers (0007)
+    permit_only boolean NOT NULL DEFAULT false -- nothing is switched on without somebody at the meter
+) WITH (fillfactor = 50);
 
 -- What it costs is in its price versions (0005).
 CREATE TABLE tariff (
@@ -50,6 +52,8 @@ CREATE TABLE account_state (
     period_wh     bigint NOT NULL DEFAULT 0,
     carry_nano    bigint NOT NULL DEFAULT 0, -- exact charge less what was posted, 10^-9 major units
     warned_level  bigint,                    -- lowest level already warned of, NULL when armed
+    days_warned   boolean NOT NULL DEFAULT false, -- told that the credit lasts only days
+    below_us      bigint,                    -- at the trip threshold or below since
     final_notice  bigint,                    -- notice.id of "you will be cut off"
     told_payment  bigint NOT NULL DEFAULT 0, -- newest payment whose receipt the customer was told
     unrated_why   text                       -- a price is missing: nothing is tripped on this
@@ -100,11 +104,13 @@ CREATE TABLE meter_state (
     meter_id      bigint PRIMARY KEY REFERENCES meter,
     relay_wanted  text NOT NULL DEFAULT 'closed' CHECK (relay_wanted IN ('open', 'permitted', 'closed')),
     wanted_why    text NOT NULL DEFAULT 'new meter',
+    wanted_for    text NOT NULL DEFAULT '',   -- wanted open: ARREARS or the hold it is for
     wanted_us     bigint NOT NULL DEFAULT 0,
     generation    bigint NOT NULL DEFAULT 0,  -- rises with each new wish; older ones never leave
     relay_seen    text NOT NULL DEFAULT 'unknown' CHECK (relay_seen IN ('unknown', 'open', 'permitted', 'closed')),
     seen_us       bigint,
     closed_us     bigint,                     -- last time it was seen to close
+    off_us        bigint,                     -- off since, as seen; NULL while it is on
     status        bigint,
     total_wh      bigint, total_us  bigint,   -- newest accepted register
     billed_wh     bigint, billed_us bigint,   -- up to here it has been charged

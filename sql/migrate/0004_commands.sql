@@ -129,7 +129,8 @@ CREATE TABLE command (
     created_us  bigint NOT NULL,
     ended_us    bigint,
     outcome     text,
-    refusal     int                     -- enum refusal of what the meter last denied
+    refusal     int,                    -- enum refusal of what the meter last denied
+    late_told   boolean NOT NULL DEFAULT false -- a restore that took too long was reported
 ) WITH (fillfactor = 75);
 CREATE INDEX command_live ON command (meter_id, priority, order_us) WHERE state IN ('waiting', 'sent', 'unsure');
 CREATE INDEX command_delivery ON command (delivery_id) WHERE delivery_id IS NOT NULL;
@@ -146,10 +147,13 @@ CREATE TABLE command_history (
     PRIMARY KEY (command_id, n)
 );
 
--- Each trip that left, for the budget no caller can pass (reliability.md I16).
+-- Each trip that left, for the budget no caller can pass (reliability.md I16).  One that is sent
+-- again after a read-back is the same trip.
 CREATE TABLE trip_log (
+    command_id  bigint PRIMARY KEY REFERENCES command,
     at_us       bigint NOT NULL,
-    command_id  bigint NOT NULL REFERENCES command,
     site_id     bigint NOT NULL REFERENCES site,
-    PRIMARY KEY (at_us, command_id)
+    meter_id    bigint NOT NULL REFERENCES meter
 );
+CREATE INDEX trip_log_at ON trip_log (at_us);
+CREATE INDEX trip_log_meter ON trip_log (meter_id, at_us);

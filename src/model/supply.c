@@ -1,7 +1,5 @@
 #include "model/supply.h"
 
-#include "model/calendar.h"
-
 #include <stdio.h>
 
 #define US INT64_C(1000000)
@@ -9,119 +7,281 @@
 const char *
 notice_kind_name(enum notice_kind k)
 {
-	static const char *const names[] = {"none", "low", "final"};
+	static const char *const names[] = {"none", "low", "days_left", "final"};
 
 	return names[k];
 }
 
-/* The next instant at or after now in which people may be cut off. */
-static int64_t
-trip_window(const struct policy *p, const struct calendar *zone, int64_t now_us)
+const char *
+hindrance_name(enum hindrance h)
 {
-	for (int day = 0; day < 8; day++) {
-		struct civil t = calendar_civil(zone, now_us + day * 86400 * US);
-		int64_t midnight = calendar_midnight_before(zone, now_us + day * 86400 * US);
-		int64_t from = midnight + p->trip_from_minute * 60 * US;
-		int64_t until = midnight + p->trip_until_minute * 60 * US;
+	static const char *const names[HINDRANCE_COUNT] = {"none", "notice", "grace", "hours",
+	    "spared", "reading", "payment", "unrated", "observed", "refused", "unreachable"};
 
-		if (!p->trip_rest_days && (t.weekday == 0 || t.weekday == 6))
-			continue;
-		if (p->trip_from_minute == p->trip_until_minute)
-			return day == 0 ? now_us : midnight;
-		if (now_us < from)
-			return from;
-		if (now_us < until)
-			return now_us;
-	}
-	return now_us + 86400 * US;
+	return names[h];
+}
+
+/* --- warnings ----------------------------------------------------------------------------- */
+
+static int64_t
+rearm_at(const struct policy *p, int64_t level)
+{
+	int64_t margin = level / 10;
+
+	return level + (margin > p->rearm_minor ? margin : p->rearm_minor);
 }
 
 /* One notice a crossing, the lowest level only; armed again well above. */
 static void
-decide_warning(const struct policy *p, const struct account_view *v, struct decision *d)
+decide_levels(const struct policy *p, const struct account_view *v, struct decision *d)
 {
-	int64_t lowest = 0;
+	int64_t balance = v->balance_minor - v->estimate_minor, lowest = 0;
 	bool crossed = false;
 
 	for (int i = 0; i < v->nlevels; i++)
-		if (v->balance_minor <= v->levels[i]) {
+		if (balance <= v->levels[i]) {
 			lowest = v->levels[i];
 			crossed = true;
 		}
 	if (crossed && (!v->warned || lowest < v->warned_level)) {
 		d->notice = NOTICE_LOW;
 		d->level_minor = lowest;
+		d->urgent = lowest == v->levels[v->nlevels - 1];
 	} else if (v->warned || v->final_asked) {
-		/* armed again from the level that was warned of, by a margin; who is still below
-		 * the trip level has had his notice */
+		/* from the level that was warned of; who is still below the trip level has had
+		 * his notice */
 		int64_t level =
 		    v->warned && v->warned_level > v->trip_minor ? v->warned_level : v->trip_minor;
-		int64_t margin = level / 10 > p->rearm_minor ? level / 10 : p->rearm_minor;
 
-		d->rearm = v->balance_minor >= level + margin;
+		d->rearm = balance >= rearm_at(p, level);
 	}
 }
 
-/* Returns whether a trip may leave now; otherwise says when to look again. */
+/* How long the credit lasts, by the last days' use; said when no level says more. */
+static void
+decide_days(const struct policy *p, const struct account_view *v, struct decision *d)
+{
+	int64_t left = v->balance_minor - v->estimate_minor - v->trip_minor;
+
+	if (p->days_left == 0 || v->daily_minor <= 0)
+		return;
+	if (left > (p->days_left + 1) * v->daily_minor)
+		d->days_rearm = v->days_warned;
+	else if (left > 0 && left <= p->days_left * v->daily_minor && !v->days_warned &&
+		 d->notice == NOTICE_NONE) {
+		d->notice = NOTICE_DAYS;
+		d->level_minor = left / v->daily_minor;
+	}
+}
+
+/* --- trips -------------------------------------------------------------------------------- */
+
+static void
+look_again(struct decision *d, int64_t at_us)
+{
+	if (d->look_again_us == 0 || at_us < d->look_again_us)
+		d->look_again_us = at_us;
+}
+
+/* Each meter has its own place in the time over which those that waited leave. */
+static int64_t
+own_place(const struct policy *p, int64_t meter_id)
+{
+	uint64_t x = (uint64_t)meter_id * UINT64_C(0x9e3779b97f4a7c15);
+
+	return p->spread_us > 0 ? (int64_t)((x >> 33) % (uint64_t)p->spread_us) : 0;
+}
+
+/* The first instant at or after at_us in which this meter's turn to be cut off comes. */
+static int64_t
+trip_turn(const struct policy *p, const struct account_view *v, const struct meter_view *m,
+    int64_t at_us, int64_t now_us)
+{
+	int64_t opens = supply_trip_window(p, v, at_us), turn;
+
+	if (opens > at_us) /* it waits: not all with the stroke of the clock */
+		turn = opens + own_place(p, m->meter_id);
+	else
+		turn = at_us;
+	return turn > now_us ? turn : now_us;
+}
+
+/* What account and money say; HINDRANCE_NONE when the meter's turn is all that is left to ask. */
+static enum hindrance
+account_hindrance(const struct account_view *v)
+{
+	if (!v->live)
+		return HINDRANCE_OBSERVED;
+	if (v->paid_open)
+		return HINDRANCE_PAYMENT;
+	if (v->unrated)
+		return HINDRANCE_UNRATED;
+	/* not said yet, or not delivered: its delivery marks the account */
+	return !v->final_asked || v->final_sent_us == 0 ? HINDRANCE_NOTICE : HINDRANCE_NONE;
+}
+
+/* A trip for want of money, of one meter: HINDRANCE_NONE when it may leave now. */
+static enum hindrance
+arrears_hindrance(const struct policy *p, const struct account_view *v, const struct meter_view *m,
+    int64_t now_us, struct decision *d)
+{
+	enum hindrance h = account_hindrance(v);
+	int64_t told, due, turn;
+
+	if (m->spared || m->temporary)
+		return HINDRANCE_SPARED;
+	if (h != HINDRANCE_NONE)
+		return h;
+	if (m->refused) /* three wrong passwords lock a meter for a day */
+		return HINDRANCE_REFUSED;
+	told = v->final_sent_us + p->notice_us;
+	due = v->below_us + p->grace_us;
+	if (m->closed_us != 0 && due < m->closed_us + p->after_close_us)
+		due = m->closed_us + p->after_close_us;
+	turn = trip_turn(p, v, m, due > told ? due : told, now_us);
+	if (turn > now_us) {
+		look_again(d, turn);
+		return now_us < told  ? HINDRANCE_NOTICE
+		       : now_us < due ? HINDRANCE_GRACE
+				      : HINDRANCE_HOURS;
+	}
+	if (supply_trip_window(p, v, now_us) > now_us) {
+		look_again(d, trip_turn(p, v, m, now_us, now_us));
+		return HINDRANCE_HOURS;
+	}
+	/* the next reading marks the account */
+	return m->reading_us + p->reading_age_us < now_us ? HINDRANCE_READING : HINDRANCE_NONE;
+}
+
+/* --- one meter ---------------------------------------------------------------------------- */
+
+static void
+want_open(const struct account_view *v, const struct meter_view *m, enum hold hold, struct wish *w)
+{
+	w->hold = hold;
+	if (m->wanted == RELAY_OPEN && m->wanted_for == hold &&
+	    (m->relay_pending || m->refused || m->seen != RELAY_CLOSED))
+		return;
+	w->wanted = RELAY_OPEN;
+	if (hold == HOLD_ARREARS)
+		snprintf(w->why, sizeof w->why, "credit is used up: balance %lld",
+		    (long long)v->balance_minor);
+	else
+		snprintf(w->why, sizeof w->why, "hold %s", hold_name(hold));
+}
+
+/* Whether it was cut off, for whatever reason, and the money says that it stays so. */
 static bool
-decide_trip(
-    const struct policy *p, const struct account_view *v, int64_t now_us, struct decision *d)
+stays_off(const struct policy *p, const struct account_view *v, const struct meter_view *m)
 {
-	int64_t at;
-
-	if (!v->live || v->paid_open || v->unrated)
-		return false;
-	if (!v->final_asked) {
-		d->notice = NOTICE_FINAL; /* says more than any level, and stands for all of them */
-		d->level_minor = v->nlevels > 0 ? v->levels[v->nlevels - 1] : v->trip_minor;
-		return false;
-	}
-	if (v->final_sent_us == 0)
-		return false; /* its delivery marks the account */
-	at = v->final_sent_us + p->notice_us;
-	if (v->closed_us != 0 && at < v->closed_us + p->after_close_us)
-		at = v->closed_us + p->after_close_us;
-	if (at < now_us)
-		at = now_us;
-	at = trip_window(p, v->zone, at);
-	if (at > now_us) {
-		d->look_again_us = at;
-		return false;
-	}
-	if (v->reading_us + p->reading_age_us < now_us)
-		return false; /* the next reading marks the account */
-	return true;
+	return m->wanted == RELAY_OPEN && !v->local && !m->spared && !m->temporary &&
+	       (v->paid_open || v->balance_minor < v->trip_minor + p->restore_over_minor);
 }
 
-struct decision
-supply_decide(const struct policy *p, const struct account_view *v, int64_t now_us)
+static void
+want_closed(const struct policy *p, const struct account_view *v, const struct meter_view *m,
+    int64_t now_us, struct wish *w)
 {
-	struct decision d = {.wanted = RELAY_UNKNOWN};
+	bool off_long = m->off_us != 0 && now_us - m->off_us > p->permit_after_us;
+	bool somebody;
 
-	decide_warning(p, v, &d);
-	if (v->local || v->meter_id == 0)
-		return d; /* a local meter trips and closes by itself */
-	if (v->wanted == RELAY_OPEN) {
-		if (v->wanted_for_arrears &&
-		    v->balance_minor >= v->trip_minor + p->restore_over_minor) {
-			d.wanted = RELAY_CLOSED;
-			snprintf(d.why, sizeof d.why, "paid: balance %lld is above %lld",
-			    (long long)v->balance_minor, (long long)v->trip_minor);
+	if (m->wanted != RELAY_OPEN) {
+		/* It should have power and has none: a command that came to nothing, or a hand at
+		 * the meter.  A local meter switches by itself. */
+		if (m->seen != RELAY_OPEN || m->relay_pending || m->refused || v->local)
+			return;
+		snprintf(w->why, sizeof w->why, "it is off and nothing keeps it off");
+	} else if (m->wanted_for == HOLD_ARREARS) {
+		if (stays_off(p, v, m))
+			return; /* somebody closed it; its turn to be cut off comes */
+		snprintf(w->why, sizeof w->why, "paid: balance %lld is above %lld",
+		    (long long)v->balance_minor, (long long)v->trip_minor);
+	} else {
+		snprintf(w->why, sizeof w->why, "hold %s is lifted", hold_name(m->wanted_for));
+	}
+	/* Nobody may stand at an open wire when it comes alive after a day, or after an alarm. */
+	somebody = m->permit_only || off_long || m->wanted == RELAY_PERMITTED ||
+		   m->wanted_for == HOLD_SAFETY;
+	w->wanted = somebody ? RELAY_PERMITTED : RELAY_CLOSED;
+}
+
+static void
+decide_hold(const struct policy *p, const struct account_view *v, const struct meter_view *m,
+    enum hold hold, int64_t now_us, struct decision *d, struct wish *w)
+{
+	if (m->wanted == RELAY_CLOSED && !hold_any_hour(hold) && !(m->at_once & HOLD_BIT(hold))) {
+		int64_t turn = supply_trip_window(p, v, now_us);
+
+		if (turn > now_us) {
+			look_again(d, turn);
+			return;
 		}
-		return d;
 	}
-	if (v->balance_minor <= v->trip_minor) {
-		if (decide_trip(p, v, now_us, &d)) {
-			d.wanted = RELAY_OPEN;
-			snprintf(d.why, sizeof d.why, "credit is used up: balance %lld",
-			    (long long)v->balance_minor);
+	want_open(v, m, hold, w);
+}
+
+static void
+decide_meter(const struct policy *p, const struct account_view *v, const struct meter_view *m,
+    int64_t now_us, struct decision *d, struct wish *w)
+{
+	enum hold hold = hold_strongest(m->holds);
+
+	if (!v->live) {
+		w->hindrance = d->below && !v->local ? HINDRANCE_OBSERVED : HINDRANCE_NONE;
+		return;
+	}
+	if (hold != HOLD_NONE && (!m->temporary || hold_beats_temporary(hold))) {
+		decide_hold(p, v, m, hold, now_us, d, w);
+		return;
+	}
+	if (stays_off(p, v, m)) {
+		bool off = m->seen != RELAY_CLOSED;
+
+		if (m->wanted_for == HOLD_ARREARS && (off || m->relay_pending)) {
+			w->hindrance = off ? HINDRANCE_NONE : HINDRANCE_SENT;
+			return;
 		}
-		return d;
+		if (m->wanted_for != HOLD_ARREARS && off) {
+			/* what kept it off is lifted; now it is the balance */
+			want_open(v, m, HOLD_ARREARS, w);
+			return;
+		}
 	}
-	/* It should have power and has none: a command that expired or a hand at the meter. */
-	if (v->seen == RELAY_OPEN && !v->relay_pending && v->live) {
-		d.wanted = RELAY_CLOSED;
-		snprintf(d.why, sizeof d.why, "it is off and nothing keeps it off");
+	if (d->below && !v->local) {
+		w->hindrance = arrears_hindrance(p, v, m, now_us, d);
+		if (w->hindrance == HINDRANCE_NONE) {
+			want_open(v, m, HOLD_ARREARS, w);
+			w->hindrance = HINDRANCE_SENT;
+			return;
+		}
 	}
-	return d;
+	want_closed(p, v, m, now_us, w);
+}
+
+/* Whether there is a meter that the want of money would cut off. */
+static bool
+threatened(const struct account_view *v, const struct meter_view *m, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (!v->local && !m[i].spared && !m[i].temporary && m[i].wanted != RELAY_OPEN)
+			return true;
+	return false;
+}
+
+void
+supply_decide(const struct policy *p, const struct account_view *v, const struct meter_view *m,
+    int n, int64_t now_us, struct decision *out)
+{
+	*out = (struct decision){.below = v->balance_minor <= v->trip_minor};
+	decide_levels(p, v, out);
+	decide_days(p, v, out);
+	/* Says more than any level, and stands for all of them. */
+	if (out->below && v->live && !v->paid_open && !v->unrated && !v->final_asked &&
+	    threatened(v, m, n)) {
+		out->notice = NOTICE_FINAL;
+		out->level_minor = v->nlevels > 0 ? v->levels[v->nlevels - 1] : v->trip_minor;
+		out->urgent = true;
+	}
+	for (int i = 0; i < n && i < SUPPLY_METERS; i++)
+		decide_meter(p, v, &m[i], now_us, out, &out->wish[i]);
 }

@@ -5,10 +5,13 @@
 #include "base/loop.h"
 #include "store/store_account.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-#define BATCH    200
-#define SWEEP_US SECOND_US
+#define BATCH           500
+#define SWEEP_US        SECOND_US
+#define SUPPLY_SWEEP_US (5 * SECOND_US)
+#define CLOCK_JUMP_US   (60 * SECOND_US)
 
 struct decider {
 	struct loop *loop;
@@ -16,27 +19,28 @@ struct decider {
 	const struct policy *policy;
 	decide_work_fn *fn;
 	void *arg;
-	bool busy, again;
+	bool busy, again, sweeping;
+	int64_t wall_us, mono_us; /* as they were a moment ago */
+	int64_t swept_us;
 	struct decided batch;
 	struct timer sweep, poke;
 	struct logctx log;
 };
 
 static void
-on_dirty(const struct dirty *account, void *arg)
+on_dirty(struct dirty *a, void *arg)
 {
 	struct decider *d = arg;
-	struct dirty a = *account;
 	int64_t now = loop_now_us(d->loop);
 	struct decision what;
 
 	/* A local customer's money is in the meter; what has not arrived there yet counts too. */
-	if (a.view.local)
-		a.view.balance_minor += a.has_local ? a.local_minor : 0;
-	if (a.view.local && !a.has_local)
-		a.view.nlevels = 0; /* never read: nothing to warn of */
-	what = supply_decide(d->policy, &a.view, now);
-	decided_add(&d->batch, &a, &what, d->policy->trip_life_us, now);
+	if (a->view.local)
+		a->view.balance_minor += a->local_minor;
+	if (a->view.local && !a->has_local)
+		a->view.nlevels = 0; /* never read: nothing to warn of */
+	supply_decide(d->policy, &a->view, a->meter, a->nmeters, now, &what);
+	decided_add(&d->batch, a, &what, d->policy->trip_life_us, now);
 }
 
 static void
@@ -95,14 +99,54 @@ decider_poke(void *arg)
 	store_accounts_dirty(d->db, BATCH, loop_now_us(d->loop), on_dirty, on_dirty_done, d);
 }
 
+/* --- what time brings about --------------------------------------------------------------- */
+
+static void
+on_swept(int n, const struct err *e, void *arg)
+{
+	struct decider *d = arg;
+
+	d->sweeping = false;
+	if (e->class != ERR_NONE)
+		slog(d, LOG_LEVEL_ERROR, "%s", e->text);
+	else if (n > 0)
+		decider_look(d);
+}
+
+/* A wall clock that was moved is no reason to cut anybody off: all deadlines have moved too. */
+static void
+watch_clock(struct decider *d)
+{
+	int64_t wall = loop_now_us(d->loop), mono = loop_mono_us(d->loop);
+	int64_t jump = (wall - d->wall_us) - (mono - d->mono_us);
+	char why[96];
+
+	if (d->wall_us != 0 && (jump > CLOCK_JUMP_US || jump < -CLOCK_JUMP_US)) {
+		snprintf(why, sizeof why, "the server's clock jumped by %lld s",
+		    (long long)(jump / SECOND_US));
+		slog(d, LOG_LEVEL_WARN, "%s: automatic trips are halted", why);
+		store_trips_halt(d->db, "clock", why, wall);
+	}
+	d->wall_us = wall;
+	d->mono_us = mono;
+}
+
 static void
 on_sweep(void *arg)
 {
 	struct decider *d = arg;
 
 	timer_start(&d->sweep, d->loop, SWEEP_US, on_sweep, d);
-	if (db_backlog(d->db, DB_BILLING) < 8)
-		decider_poke(d);
+	watch_clock(d);
+	if (db_backlog(d->db, DB_BILLING) >= 8)
+		return;
+	if (!d->sweeping && d->mono_us - d->swept_us >= SUPPLY_SWEEP_US) {
+		d->sweeping = true;
+		d->swept_us = d->mono_us;
+		store_supply_sweep(d->db, d->policy->silence_percent, d->policy->restore_slo_us,
+		    d->wall_us, on_swept, d);
+	}
+	decider_poke(d);
 }
 
 struct decider *
@@ -127,7 +171,7 @@ decider_free(struct decider *d)
 		return;
 	timer_stop(&d->sweep);
 	timer_stop(&d->poke);
-	buf_clear(&d->batch.rows);
+	decided_free(&d->batch);
 	free(d);
 }
 

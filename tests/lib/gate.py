@@ -377,8 +377,9 @@ class Daemon:
             "signer": {"socket": self.signer},
             "hooks": {"listen": "127.0.0.1:0", "sources": [{"name": "app", "secret_file": self.secret_file}]},
             "api": {"socket": self.socket},
+            # simulators come and go here: their silence is none to halt trips for
             "supply": {"trip_hours": "00:00-00:00", "trip_rest_days": True, "final_notice": "2s",
-                       "after_close": "1s"},
+                       "after_close": "1s", "silence_percent": 0},
         }
         self.configure(settings or {})
         db.pieces.append(self)

@@ -4,7 +4,6 @@
 #include "model/command.h"
 #include "model/delivery.h"
 #include "model/meter.h"
-#include "model/supply.h"
 #include "model/tariff.h"
 #include "model/task.h"
 
@@ -314,164 +313,6 @@ START_TEST(energy_without_a_price_is_an_error_and_never_free)
 }
 END_TEST
 
-/* --- supply --- */
-
-static struct policy
-daytime(void)
-{
-	return (struct policy){.restore_over_minor = 1,
-	    .notice_us = 1800 * S,
-	    .reading_age_us = 7200 * S,
-	    .after_close_us = 300 * S,
-	    .trip_life_us = 1800 * S,
-	    .trip_from_minute = 8 * 60,
-	    .trip_until_minute = 18 * 60,
-	    .rearm_minor = 200};
-}
-
-static struct account_view
-empty_account(const struct calendar *c)
-{
-	return (struct account_view){
-	    .account_id = 1,
-	    .meter_id = 1,
-	    .live = true,
-	    .zone = c,
-	    .balance_minor = -5,
-	    .levels = {5000, 2000, 1000},
-	    .nlevels = 3,
-	    .warned = true,
-	    .warned_level = 1000,
-	    .wanted = RELAY_CLOSED,
-	    .seen = RELAY_CLOSED,
-	    .reading_us = NOW - 60 * S,
-	    .closed_us = NOW - 86400 * S,
-	    .final_asked = true,
-	    .final_sent_us = NOW - 3600 * S
-        };
-}
-
-START_TEST(no_credit_no_power_but_only_after_due_notice)
-{
-	struct calendar *c = zone("Asia/Shanghai");
-	struct policy p = daytime();
-	struct account_view v = empty_account(c);
-
-	ck_assert_int_eq(supply_decide(&p, &v, NOW).wanted, RELAY_OPEN);
-	v.final_asked = false;
-	ck_assert_int_eq(supply_decide(&p, &v, NOW).notice, NOTICE_FINAL);
-	ck_assert_int_eq(supply_decide(&p, &v, NOW).wanted, RELAY_UNKNOWN);
-	v.final_asked = true;
-	v.final_sent_us = 0; /* not delivered yet */
-	ck_assert_int_eq(supply_decide(&p, &v, NOW).wanted, RELAY_UNKNOWN);
-	v.final_sent_us = NOW - 60 * S;
-	ck_assert_int_eq(supply_decide(&p, &v, NOW).wanted, RELAY_UNKNOWN);
-	ck_assert_int_eq(supply_decide(&p, &v, NOW).look_again_us, NOW + 1740 * S);
-	calendar_free(c);
-}
-END_TEST
-
-START_TEST(nobody_is_cut_off_at_night_or_at_the_weekend)
-{
-	struct calendar *c = zone("Asia/Shanghai");
-	struct policy p = daytime();
-	struct account_view v = empty_account(c);
-	int64_t evening = NOW + 4 * 3600 * S; /* Friday 19:00 */
-	struct decision d;
-
-	v.reading_us = evening;
-	d = supply_decide(&p, &v, evening);
-	ck_assert_int_eq(d.wanted, RELAY_UNKNOWN);
-	/* Monday 2026-11-23 08:00 */
-	ck_assert_int_eq(calendar_day(c, d.look_again_us), 20261123);
-	ck_assert_int_eq(calendar_civil(c, d.look_again_us).hour, 8);
-	p.trip_rest_days = true;
-	ck_assert_int_eq(calendar_day(c, supply_decide(&p, &v, evening).look_again_us), 20261121);
-	calendar_free(c);
-}
-END_TEST
-
-START_TEST(nothing_is_cut_on_old_readings_open_money_or_missing_prices)
-{
-	struct calendar *c = zone("Asia/Shanghai");
-	struct policy p = daytime();
-	struct account_view v = empty_account(c);
-
-	v.reading_us = NOW - 3 * 3600 * S;
-	ck_assert_int_eq(supply_decide(&p, &v, NOW).wanted, RELAY_UNKNOWN);
-	v = empty_account(c);
-	v.paid_open = true;
-	ck_assert_int_eq(supply_decide(&p, &v, NOW).wanted, RELAY_UNKNOWN);
-	v = empty_account(c);
-	v.unrated = true;
-	ck_assert_int_eq(supply_decide(&p, &v, NOW).wanted, RELAY_UNKNOWN);
-	v = empty_account(c);
-	v.live = false;
-	ck_assert_int_eq(supply_decide(&p, &v, NOW).wanted, RELAY_UNKNOWN);
-	v = empty_account(c);
-	v.closed_us = NOW - 60 * S;
-	ck_assert_int_eq(supply_decide(&p, &v, NOW).look_again_us, NOW + 240 * S);
-	calendar_free(c);
-}
-END_TEST
-
-START_TEST(paying_restores_at_any_hour_but_only_what_arrears_took)
-{
-	struct calendar *c = zone("Asia/Shanghai");
-	struct policy p = daytime();
-	struct account_view v = empty_account(c);
-	int64_t night = NOW + 12 * 3600 * S;
-
-	v.wanted = v.seen = RELAY_OPEN;
-	v.wanted_for_arrears = true;
-	v.balance_minor = 1;
-	ck_assert_int_eq(supply_decide(&p, &v, night).wanted, RELAY_CLOSED);
-	v.balance_minor = 0;
-	ck_assert_int_eq(supply_decide(&p, &v, night).wanted, RELAY_UNKNOWN);
-	v.balance_minor = 100000;
-	v.wanted_for_arrears = false; /* an operator's order */
-	ck_assert_int_eq(supply_decide(&p, &v, night).wanted, RELAY_UNKNOWN);
-	calendar_free(c);
-}
-END_TEST
-
-START_TEST(one_warning_a_crossing_and_the_lowest_level_only)
-{
-	struct calendar *c = zone("Asia/Shanghai");
-	struct policy p = daytime();
-	struct account_view v = empty_account(c);
-	struct decision d;
-
-	v.warned = v.final_asked = false;
-	v.balance_minor = 1500;
-	d = supply_decide(&p, &v, NOW);
-	ck_assert_int_eq(d.notice, NOTICE_LOW);
-	ck_assert_int_eq(d.level_minor, 2000);
-	v.warned = true;
-	v.warned_level = 2000;
-	ck_assert_int_eq(supply_decide(&p, &v, NOW).notice, NOTICE_NONE);
-	v.balance_minor = 2100; /* above, but not by the margin */
-	ck_assert(!supply_decide(&p, &v, NOW).rearm);
-	v.balance_minor = 2200;
-	ck_assert(supply_decide(&p, &v, NOW).rearm);
-	calendar_free(c);
-}
-END_TEST
-
-START_TEST(a_local_meter_is_warned_about_and_never_switched)
-{
-	struct calendar *c = zone("Asia/Shanghai");
-	struct policy p = daytime();
-	struct account_view v = empty_account(c);
-
-	v.local = true;
-	ck_assert_int_eq(supply_decide(&p, &v, NOW).wanted, RELAY_UNKNOWN);
-	v.warned = false;
-	ck_assert_int_eq(supply_decide(&p, &v, NOW).notice, NOTICE_LOW);
-	calendar_free(c);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -498,12 +339,6 @@ main(void)
 	tcase_add_test(c, splitting_an_interval_never_changes_the_total);
 	tcase_add_test(c, cents_are_posted_as_differences_of_rounded_sums);
 	tcase_add_test(c, energy_without_a_price_is_an_error_and_never_free);
-	tcase_add_test(c, no_credit_no_power_but_only_after_due_notice);
-	tcase_add_test(c, nobody_is_cut_off_at_night_or_at_the_weekend);
-	tcase_add_test(c, nothing_is_cut_on_old_readings_open_money_or_missing_prices);
-	tcase_add_test(c, paying_restores_at_any_hour_but_only_what_arrears_took);
-	tcase_add_test(c, one_warning_a_crossing_and_the_lowest_level_only);
-	tcase_add_test(c, a_local_meter_is_warned_about_and_never_switched);
 	suite_add_tcase(s, c);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

@@ -1,0 +1,176 @@
+-- Holds, overrides, the storm guard and exposure.
+
+-- --- what is in force ---------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION powergate.holds_of(p_meter bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT string_agg(kind || CASE WHEN at_once THEN '!' ELSE '' END, ' ') FROM hold WHERE meter_id = p_meter AND released_us IS NULL);
+END $$;
+CREATE OR REPLACE FUNCTION powergate.in_force(o supply_override, p_now bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT o.ended_us IS NULL AND o.from_us <= p_now AND (o.until_us IS NULL OR o.until_us > p_now);
+$$;
+-- Protected, kept on, or a no-disconnect time of its site.
+CREATE OR REPLACE FUNCTION powergate.spared(p_meter bigint, p_site bigint, p_now bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM supply_override o WHERE o.meter_id = p_meter AND o.ended_us IS NULL
+            AND o.kind <> 'TEMP_SUPPLY' AND powergate.in_force(o, p_now))
+        OR EXISTS (SELECT FROM supply_override o WHERE o.site_id = p_site AND o.ended_us IS NULL AND powergate.in_force(o, p_now));
+END $$;
+-- Temporary supply that is not used up: by time, by energy, by money.
+CREATE OR REPLACE FUNCTION powergate.temporary(p_meter bigint, p_now bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM supply_override o WHERE o.meter_id = p_meter AND o.ended_us IS NULL
+        AND o.kind = 'TEMP_SUPPLY' AND powergate.in_force(o, p_now) AND NOT powergate.used_up(o));
+END $$;
+CREATE OR REPLACE FUNCTION powergate.used_up(o supply_override) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN COALESCE((SELECT s.total_wh - o.from_wh >= o.until_wh FROM meter_state s WHERE s.meter_id = o.meter_id), false);
+END $$;
+CREATE OR REPLACE FUNCTION powergate.trips_halted() RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT string_agg(why, '; ' ORDER BY since_us) FROM trip_halt WHERE released_us IS NULL);
+END $$;
+
+-- The unlike days of a site from today on: "20261001 holiday 20261010 makeup".
+CREATE OR REPLACE FUNCTION powergate.days_ahead(p_site bigint, p_zone text, p_now bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT string_agg(day || ' ' || kind, ' ' ORDER BY day, kind) FROM (SELECT d.day, d.kind FROM site_day d
+        WHERE d.site_id = p_site AND d.day >= to_char(to_timestamp(p_now / 1000000) AT TIME ZONE p_zone, 'YYYYMMDD')::int
+        ORDER BY d.day LIMIT 40) n);
+END $$;
+
+-- --- holds and overrides ------------------------------------------------------------------------
+
+-- Returns the hold, NULL when one of its kind is there already.
+CREATE OR REPLACE FUNCTION powergate.hold_place(p_meter bigint, p_kind text, p_reason text, p_at_once boolean, p_by text, p_now bigint)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE h bigint; a bigint;
+BEGIN
+    INSERT INTO hold (meter_id, kind, reason, at_once, placed_by, placed_us) VALUES (p_meter, p_kind, p_reason, p_at_once, p_by, p_now)
+    ON CONFLICT (meter_id, kind) WHERE released_us IS NULL DO NOTHING RETURNING id INTO h;
+    IF h IS NULL THEN RETURN NULL; END IF;
+    SELECT account_id INTO a FROM meter WHERE id = p_meter;
+    PERFORM powergate.event_add('hold', p_meter, a, format('hold %s by %s: %s', p_kind, p_by, p_reason), p_now);
+    IF a IS NOT NULL THEN PERFORM powergate.mark_dirty(ARRAY[a], p_now); END IF;
+    RETURN h;
+END $$;
+CREATE OR REPLACE FUNCTION powergate.hold_release(p_meter bigint, p_kind text, p_reason text, p_by text, p_now bigint)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE a bigint;
+BEGIN
+    UPDATE hold SET released_us = p_now, released_by = p_by, release_reason = p_reason
+    WHERE meter_id = p_meter AND kind = p_kind AND released_us IS NULL;
+    IF NOT FOUND THEN RETURN false; END IF;
+    SELECT account_id INTO a FROM meter WHERE id = p_meter;
+    PERFORM powergate.event_add('hold', p_meter, a, format('hold %s released by %s: %s', p_kind, p_by, p_reason), p_now);
+    IF a IS NOT NULL THEN PERFORM powergate.mark_dirty(ARRAY[a], p_now); END IF;
+    RETURN true;
+END $$;
+CREATE OR REPLACE FUNCTION powergate.override_end(p_id bigint, p_why text, p_by text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE o supply_override;
+BEGIN
+    UPDATE supply_override SET ended_us = p_now, ended_by = p_by, ended_why = p_why WHERE id = p_id AND ended_us IS NULL RETURNING * INTO o;
+    IF NOT FOUND THEN RETURN; END IF;
+    PERFORM powergate.event_add('override', o.meter_id, (SELECT account_id FROM meter WHERE id = o.meter_id),
+        format('%s ended by %s: %s', o.kind, p_by, p_why), p_now);
+    PERFORM powergate.mark_dirty(ARRAY(SELECT m.account_id FROM meter m WHERE (m.id = o.meter_id OR m.site_id = o.site_id)
+        AND m.account_id IS NOT NULL), p_now);
+END $$;
+
+-- --- the storm guard ----------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION powergate.trips_halt(p_cause text, p_why text, p_now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO trip_halt (cause, why, since_us) VALUES (p_cause, p_why, p_now)
+    ON CONFLICT (cause) WHERE released_us IS NULL DO NOTHING;
+    IF NOT FOUND THEN RETURN false; END IF;
+    PERFORM powergate.event_add('halt', NULL, NULL, 'automatic trips are halted: ' || p_why, p_now);
+    PERFORM powergate.work_add('halt:' || p_cause, 'HALTED', 'automatic trips are halted: ' || p_why,
+        format('see that all is well, then: powergatectl halt release %s --reason "..."', p_cause), NULL, NULL, NULL, NULL, p_now);
+    RETURN true;
+END $$;
+CREATE OR REPLACE FUNCTION door.trips_halt(p_cause text, p_why text, p_now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN powergate.trips_halt(p_cause, p_why, p_now);
+END $$;
+
+-- Nobody can pay: nothing has come in for far longer than the last thousand payments would have it.
+CREATE OR REPLACE FUNCTION powergate.payments_stopped(p_now bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+DECLARE newest bigint; oldest bigint; n int;
+BEGIN
+    SELECT max(received_us), min(received_us), count(*) INTO newest, oldest, n
+    FROM (SELECT received_us FROM payment WHERE source <> 'cash' ORDER BY id DESC LIMIT 1000) p;
+    RETURN n >= 100 AND p_now - newest > greatest(7200000000, 50 * (newest - oldest) / n);
+END $$;
+-- Of the connections that were there in the last half hour, so many per cent are gone.
+CREATE OR REPLACE FUNCTION powergate.silence_percent(p_now bigint, OUT gone int, OUT percent int) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    SELECT count(*) FILTER (WHERE closed_us IS NOT NULL),
+        count(*) FILTER (WHERE closed_us IS NOT NULL) * 100 / greatest(count(*), 1)
+    INTO gone, percent FROM endpoint
+    WHERE state = 'claimed' AND link <> 'nbiot' AND epoch > 0 AND (closed_us IS NULL OR closed_us > p_now - 1800000000);
+END $$;
+
+-- What time alone brings about: overrides that end, halts, alarms by age.  Returns what was done.
+CREATE OR REPLACE FUNCTION door.supply_sweep(p_silence int, p_restore_slo bigint, p_now bigint) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE o supply_override; r record; n int := 0; s record;
+BEGIN
+    FOR o IN SELECT * FROM supply_override x WHERE x.ended_us IS NULL AND
+        (x.until_us <= p_now OR powergate.used_up(x)) ORDER BY x.id LIMIT 200 LOOP
+        PERFORM powergate.override_end(o.id, CASE WHEN o.until_us <= p_now THEN 'its time is over' ELSE 'it is used up' END, 'powergated', p_now);
+        n := n + 1;
+    END LOOP;
+    IF powergate.payments_stopped(p_now) THEN
+        n := n + powergate.trips_halt('provider', 'no payment has come in for long: people may be unable to pay', p_now)::int;
+    END IF;
+    IF p_silence > 0 THEN
+        s := powergate.silence_percent(p_now);
+        IF s.gone >= 10 AND s.percent >= p_silence THEN
+            n := n + powergate.trips_halt('silence', format('%s meters, %s %%, fell silent within half an hour', s.gone, s.percent), p_now)::int;
+        END IF;
+    END IF;
+    FOR r IN SELECT x.id, x.meter_id, x.account_id, x.cause, x.alarms, (p_now - x.since_us) / 3600000000 AS hours, m.address
+        FROM exposure x JOIN meter m ON m.id = x.meter_id
+        WHERE x.ended_us IS NULL AND x.alarms < 3 AND x.since_us <= p_now - (ARRAY[1, 24, 72])[x.alarms + 1] * 3600000000
+        ORDER BY x.id LIMIT 200 LOOP
+        UPDATE exposure SET alarms = r.alarms + 1 WHERE id = r.id;
+        PERFORM powergate.work_add('exposure:' || r.meter_id, 'EXPOSURE',
+            format('meter %s uses power without credit for %s h already: %s', r.address, r.hours, r.cause),
+            'powergatectl exposure list; reach the meter or the customer', r.account_id, r.meter_id, NULL, NULL, p_now);
+        n := n + 1;
+    END LOOP;
+    FOR r IN SELECT c.id, c.meter_id, c.payment_id, m.account_id, m.address, a.customer, a.number
+        FROM command c JOIN meter m ON m.id = c.meter_id JOIN account a ON a.id = m.account_id
+        WHERE c.kind = 'relay' AND c.state IN ('waiting', 'sent', 'unsure') AND c.priority = 1 AND c.task ->> 'relay' <> 'open'
+          AND c.created_us <= p_now - p_restore_slo AND NOT c.late_told ORDER BY c.id LIMIT 200 LOOP
+        UPDATE command SET late_told = true WHERE id = r.id;
+        PERFORM powergate.work_add('late:' || r.id, 'LATE_RESTORE',
+            format('meter %s should have power again and has none: account %s, %s', r.address, r.number, r.customer),
+            'call the customer; the button at the meter or an emergency code may help; it is tried at every contact',
+            r.account_id, r.meter_id, r.payment_id, NULL, p_now);
+        PERFORM powergate.customer_notice('late:' || r.id, 'late', r.account_id, NULL, jsonb_build_object('meter', r.address), p_now, 86400000000);
+        n := n + 1;
+    END LOOP;
+    RETURN n;
+END $$;
+
+-- --- exposure -----------------------------------------------------------------------------------
+
+-- A trip is due and cannot be: by what, since when, and what it costs.  NULL: it is over.
+CREATE OR REPLACE FUNCTION powergate.exposure_note(p_meter bigint, p_account bigint, p_cause text, p_balance bigint, p_now bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE x exposure; register bigint;
+BEGIN
+    SELECT * INTO x FROM exposure WHERE meter_id = p_meter AND ended_us IS NULL;
+    IF x.id IS NULL AND p_cause IS NULL THEN RETURN; END IF;
+    SELECT total_wh INTO register FROM meter_state WHERE meter_id = p_meter;
+    IF x.id IS NOT NULL THEN
+        UPDATE exposure e SET wh = greatest(COALESCE(register - e.from_wh, 0), 0), minor = greatest(e.from_minor - p_balance, 0),
+            ended_us = CASE WHEN x.cause IS DISTINCT FROM p_cause THEN p_now END WHERE e.id = x.id;
+        IF x.cause = p_cause THEN RETURN; END IF;
+    END IF;
+    IF p_cause IS NOT NULL THEN
+        INSERT INTO exposure (meter_id, account_id, cause, since_us, from_wh, from_minor)
+        VALUES (p_meter, p_account, p_cause, p_now, register, p_balance);
+    END IF;
+END $$;
