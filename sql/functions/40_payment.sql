@@ -4,114 +4,150 @@
 --
 -- A connection keeps a plan for as long as it lives, also one made while the tables were nearly
 -- empty.  So every look into a table that grows is one index probe a row, by its shape (LATERAL
--- with LIMIT, = ANY), and the planner is not free to read the whole of it instead.
+-- with LIMIT, = ANY), and the planner is not free to read the whole of it instead.  For the same
+-- reason there is one plan for all sizes of a batch: planning costs more than settling.
+--
+-- Inbox, payment, journal and postings of a batch are one statement over one look at what is
+-- there; the ledger's triggers see all of it at its end.  The accounts follow, in their order.
 
 CREATE OR REPLACE FUNCTION door.payment_settle(p_source text[], p_event text[], p_sha bytea[], p_body bytea[],
     p_received bigint[], p_no text[], p_account text[], p_meter text[], p_amount bigint[], p_currency text[],
     p_paid bigint[], p_method text[], p_terminal text[], p_payer text[], p_order text[], p_note text[],
     p_actor text, p_now bigint)
 RETURNS TABLE (n int, outcome text, payment_id bigint, state text, batch_id bigint, endpoint_id bigint)
-LANGUAGE plpgsql SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
-DECLARE r record;
+DECLARE
+    r record; batch bigint := nextval('payment_batch_id_seq');
+    again bigint[]; again_source text[]; again_event text[];
+    paid bigint[]; paid_amount bigint[]; local bigint[]; local_meter bigint[]; lost bigint[]; lost_why text[];
 BEGIN
-    CREATE TEMP TABLE IF NOT EXISTS settling (n int, source text, event text, sha bytea, body bytea, received bigint,
-        no text, account text, meter text, amount bigint, currency text, paid bigint, method text, terminal text,
-        payer text, ord text, note text, outcome text, payment_id bigint, journal_id bigint, account_id bigint, meter_id bigint,
-        fee_mode text, state text, endpoint_id bigint, why text, batch_id bigint) ON COMMIT DELETE ROWS;
-    INSERT INTO settling
-    SELECT t.n, t.source, t.event, t.sha, t.body, t.received, t.no, t.account, t.meter, t.amount, t.currency, t.paid,
-        t.method, t.terminal, t.payer, t.ord, t.note, o.outcome,
-        CASE o.outcome WHEN 'accepted' THEN nextval('payment_id_seq') ELSE p.id END,
-        CASE o.outcome WHEN 'accepted' THEN nextval('journal_id_seq') END,
-        a.id, COALESCE(m.id, am.id), a.fee_mode, p.state, COALESCE(m.endpoint_id, am.endpoint_id), w.why, p.batch_id
-    FROM unnest(p_source, p_event, p_sha, p_body, p_received, p_no, p_account, p_meter, p_amount, p_currency, p_paid,
-            p_method, p_terminal, p_payer, p_order, p_note) WITH ORDINALITY
-        AS t(source, event, sha, body, received, no, account, meter, amount, currency, paid, method, terminal, payer, ord, note, n)
-    LEFT JOIN LATERAL (SELECT x.source, x.body_sha256 FROM inbox x
-        WHERE x.source = t.source AND x.event_id = t.event LIMIT 1) i ON true
-    LEFT JOIN LATERAL (SELECT x.* FROM payment x WHERE x.source = t.source AND x.payment_no = t.no LIMIT 1) p ON true
-    LEFT JOIN LATERAL (SELECT x.id FROM account x WHERE x.number = t.account LIMIT 1) na ON true
-    LEFT JOIN LATERAL (SELECT x.id, x.account_id, x.endpoint_id FROM meter x WHERE x.address = t.meter LIMIT 1) m ON true
-    LEFT JOIN LATERAL (SELECT x.id, x.number, x.fee_mode, x.state, x.site_id FROM account x
-        WHERE x.id = COALESCE(na.id, CASE WHEN t.account = '' THEN m.account_id END) LIMIT 1) a ON true
-    LEFT JOIN LATERAL (SELECT x.currency FROM site x WHERE x.id = a.site_id LIMIT 1) s ON true
-    LEFT JOIN LATERAL (SELECT x.id, x.endpoint_id FROM meter x
-        WHERE x.account_id = a.id AND x.state = 'active' AND t.meter = '' ORDER BY x.id LIMIT 1) am ON true
-    CROSS JOIN LATERAL (SELECT
-        CASE WHEN i.source IS NOT NULL AND i.body_sha256 <> t.sha THEN 'conflict_event'
-             WHEN p.id IS NOT NULL AND (p.amount_minor <> t.amount OR p.currency <> t.currency OR
-                  p.account_no <> t.account OR p.meter_no <> t.meter) THEN 'conflict_payment'
-             WHEN i.source IS NOT NULL OR p.id IS NOT NULL THEN 'duplicate'
-             ELSE 'accepted' END AS outcome) o
-    CROSS JOIN LATERAL (SELECT
-        CASE WHEN t.account <> '' AND na.id IS NULL THEN 'no account ' || t.account
-             WHEN t.meter <> '' AND m.id IS NULL THEN 'no meter ' || t.meter
-             WHEN a.id IS NULL THEN 'meter ' || t.meter || ' has no account'
-             WHEN t.account <> '' AND m.id IS NOT NULL AND m.account_id IS DISTINCT FROM na.id
-                  THEN 'meter ' || t.meter || ' is not of account ' || t.account
-             WHEN a.state <> 'active' THEN 'account ' || a.number || ' is closed'
-             WHEN s.currency <> t.currency THEN 'paid in ' || t.currency || ', the account is in ' || s.currency END AS why) w;
-
-    -- A repeat writes too: its answer must not be quicker than the durability of the first.
-    FOR r IN SELECT t.source, array_agg(t.event) AS events, array_agg(t.payment_id) AS payments
-        FROM settling t WHERE t.outcome = 'duplicate' GROUP BY t.source LOOP
-        UPDATE inbox i SET deliveries = i.deliveries + 1 WHERE i.source = r.source AND i.event_id = ANY (r.events);
-        UPDATE payment p SET deliveries = p.deliveries + 1 WHERE p.id = ANY (r.payments);
-    END LOOP;
-
-    IF EXISTS (SELECT FROM settling t WHERE t.outcome = 'accepted') THEN
-        BEGIN
-            PERFORM powergate.settle_new(p_actor, p_now);
-        EXCEPTION WHEN unique_violation THEN
-            -- another node settled the same payment between our look and our write: look again
-            RAISE EXCEPTION 'raced with another node' USING ERRCODE = '40001';
-        END;
+    BEGIN
+        FOR r IN
+            WITH t AS MATERIALIZED (
+                SELECT t.*, o.outcome, w.why,
+                    CASE o.outcome WHEN 'accepted' THEN batch ELSE p.batch_id END AS batch,
+                    CASE WHEN o.outcome <> 'accepted' THEN p.state WHEN w.why IS NULL THEN 'settled' ELSE 'suspense' END AS state,
+                    CASE o.outcome WHEN 'accepted' THEN nextval('payment_id_seq') ELSE p.id END AS payment,
+                    CASE o.outcome WHEN 'accepted' THEN nextval('journal_id_seq') END AS journal,
+                    CASE WHEN w.why IS NULL THEN a.id END AS account_id, a.fee_mode, COALESCE(m.id, am.id) AS meter_id,
+                    CASE a.fee_mode WHEN 'local' THEN COALESCE(m.endpoint_id, am.endpoint_id) END AS endpoint
+                FROM unnest(p_source, p_event, p_sha, p_body, p_received, p_no, p_account, p_meter, p_amount, p_currency,
+                        p_paid, p_method, p_terminal, p_payer, p_order, p_note) WITH ORDINALITY
+                    AS t(source, event, sha, body, received, no, account, meter, amount, currency, paid, method, terminal,
+                        payer, ord, note, n)
+                LEFT JOIN LATERAL (SELECT x.body_sha256 FROM inbox x
+                    WHERE x.source = t.source AND x.event_id = t.event LIMIT 1) i ON true
+                LEFT JOIN LATERAL (SELECT x.* FROM payment x
+                    WHERE x.source = t.source AND x.payment_no = t.no LIMIT 1) p ON true
+                LEFT JOIN LATERAL (SELECT x.id, x.account_id, x.endpoint_id FROM meter x
+                    WHERE t.meter <> '' AND x.address = t.meter LIMIT 1) m ON true
+                LEFT JOIN LATERAL (SELECT x.id, x.number, x.fee_mode, x.state, s.currency FROM account x
+                    JOIN site s ON s.id = x.site_id
+                    WHERE x.number = CASE t.account WHEN '' THEN (SELECT y.number FROM account y WHERE y.id = m.account_id)
+                        ELSE t.account END LIMIT 1) a ON true
+                LEFT JOIN LATERAL (SELECT x.id, x.endpoint_id FROM meter x
+                    WHERE t.meter = '' AND a.fee_mode = 'local' AND x.account_id = a.id AND x.state = 'active'
+                    ORDER BY x.id LIMIT 1) am ON true
+                CROSS JOIN LATERAL (SELECT
+                    CASE WHEN i.body_sha256 <> t.sha THEN 'conflict_event'
+                         WHEN p.amount_minor <> t.amount OR p.currency <> t.currency OR
+                              p.account_no <> t.account OR p.meter_no <> t.meter THEN 'conflict_payment'
+                         WHEN i.body_sha256 IS NOT NULL OR p.id IS NOT NULL THEN 'duplicate'
+                         ELSE 'accepted' END AS outcome) o
+                CROSS JOIN LATERAL (SELECT
+                    CASE WHEN t.account <> '' AND a.id IS NULL THEN 'no account ' || t.account
+                         WHEN t.meter <> '' AND m.id IS NULL THEN 'no meter ' || t.meter
+                         WHEN a.id IS NULL THEN 'meter ' || t.meter || ' has no account'
+                         WHEN t.account <> '' AND m.id IS NOT NULL AND m.account_id IS DISTINCT FROM a.id
+                              THEN 'meter ' || t.meter || ' is not of account ' || t.account
+                         WHEN a.state <> 'active' THEN 'account ' || a.number || ' is closed'
+                         WHEN a.currency <> t.currency
+                              THEN 'paid in ' || t.currency || ', the account is in ' || a.currency END AS why) w
+            ), new AS MATERIALIZED (
+                SELECT * FROM t WHERE t.outcome = 'accepted'
+            ), b AS (
+                INSERT INTO payment_batch (id, sent_us) OVERRIDING SYSTEM VALUE
+                SELECT batch, p_now WHERE EXISTS (SELECT FROM new)
+            ), i AS (
+                INSERT INTO inbox (source, event_id, body_sha256, body, received_us)
+                SELECT source, event, sha, body, received FROM new ORDER BY source, event
+            ), p AS (
+                INSERT INTO payment (id, source, payment_no, event_id, account_no, meter_no, amount_minor, currency, paid_us,
+                    received_us, batch_id, method, terminal, payer, order_no, note, account_id, state) OVERRIDING SYSTEM VALUE
+                SELECT payment, source, no, event, account, meter, amount, currency, paid,
+                    received, batch, method, terminal, payer, ord, note, account_id, state FROM new
+            ), j AS (
+                INSERT INTO journal (id, key, kind, at_us, memo, actor) OVERRIDING SYSTEM VALUE
+                SELECT journal, 'pay:' || source || ':' || no, 'payment', p_now, COALESCE(why, ''), p_actor FROM new
+            ), l AS (
+                INSERT INTO posting (journal_id, line, ledger, owner, account_id, amount_minor, currency)
+                SELECT journal, 1, 'clearing', source, NULL, amount, currency FROM new
+                UNION ALL
+                SELECT journal, 2, CASE WHEN why IS NULL THEN 'prepaid' ELSE 'suspense' END, '', account_id, -amount, currency FROM new
+            )
+            SELECT t.n, t.outcome, t.payment, t.state, t.batch, t.endpoint, t.source, t.event, t.amount, t.why, t.account_id,
+                t.fee_mode, t.meter_id FROM t
+        LOOP
+            n := r.n; outcome := r.outcome; payment_id := r.payment; state := r.state; batch_id := r.batch; endpoint_id := r.endpoint;
+            RETURN NEXT;
+            IF r.outcome = 'duplicate' THEN
+                again := again || r.payment; again_source := again_source || r.source; again_event := again_event || r.event;
+            ELSIF r.outcome = 'accepted' AND r.why IS NOT NULL THEN
+                lost := lost || r.payment; lost_why := lost_why || r.why;
+            ELSIF r.outcome = 'accepted' THEN
+                paid := paid || r.account_id; paid_amount := paid_amount || r.amount;
+                IF r.fee_mode = 'local' THEN
+                    local := local || r.payment; local_meter := local_meter || r.meter_id;
+                END IF;
+            END IF;
+        END LOOP;
+    EXCEPTION WHEN unique_violation THEN
+        -- another node settled the same payment between our look and our write: look again
+        RAISE EXCEPTION 'raced with another node' USING ERRCODE = '40001';
+    END;
+    IF again IS NOT NULL THEN
+        PERFORM powergate.settle_again(again, again_source, again_event);
     END IF;
-    RETURN QUERY SELECT t.n, t.outcome, t.payment_id, t.state, t.batch_id, t.endpoint_id FROM settling t ORDER BY t.n;
+    IF paid IS NOT NULL THEN
+        PERFORM powergate.settle_paid(paid, paid_amount, p_now);
+    END IF;
+    IF local IS NOT NULL THEN
+        PERFORM powergate.delivery_add(p.id, p.account_id, x.meter, p.amount_minor, p.paid_us, p_actor, p_now)
+        FROM unnest(local, local_meter) AS x(payment, meter)
+        JOIN LATERAL (SELECT q.* FROM payment q WHERE q.id = x.payment LIMIT 1) p ON true ORDER BY p.account_id;
+    END IF;
+    IF lost IS NOT NULL THEN
+        PERFORM powergate.work_add('suspense:' || p.id, 'SUSPENSE',
+            format('payment %s of %s by %s: %s', p.payment_no, powergate.money_text(p.amount_minor), p.source, x.why),
+            format('find the payer, then: powergatectl payment assign %s ACCOUNT --reason "..."', p.id),
+            NULL, NULL, p.id, NULL, p_now)
+        FROM unnest(lost, lost_why) AS x(payment, why)
+        JOIN LATERAL (SELECT q.* FROM payment q WHERE q.id = x.payment LIMIT 1) p ON true;
+    END IF;
 END $$;
 
--- The new ones: inbox, payment, journal with two postings, the account's mark, the delivery.
-CREATE OR REPLACE FUNCTION powergate.settle_new(p_actor text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE batch bigint; s record;
+-- A repeat writes too: its answer must not be quicker than the durability of the first.
+CREATE OR REPLACE FUNCTION powergate.settle_again(p_payment bigint[], p_source text[], p_event text[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE r record;
 BEGIN
-    INSERT INTO payment_batch (sent_us) VALUES (p_now) RETURNING id INTO batch;
-    INSERT INTO inbox (source, event_id, body_sha256, body, received_us)
-    SELECT source, event, sha, body, received FROM settling WHERE outcome = 'accepted' ORDER BY source, event;
-    UPDATE settling t SET batch_id = batch, state = CASE WHEN t.why IS NULL THEN 'settled' ELSE 'suspense' END
-    WHERE t.outcome = 'accepted';
-    INSERT INTO payment (id, source, payment_no, event_id, account_no, meter_no, amount_minor, currency, paid_us,
-        received_us, batch_id, method, terminal, payer, order_no, note, account_id, state) OVERRIDING SYSTEM VALUE
-    SELECT payment_id, source, no, event, account, meter, amount, currency, paid, received, batch, method, terminal, payer,
-        ord, note, CASE WHEN why IS NULL THEN account_id END, state
-    FROM settling WHERE outcome = 'accepted' ORDER BY source, no;
-    WITH j AS (
-        INSERT INTO journal (id, key, kind, at_us, memo, actor) OVERRIDING SYSTEM VALUE
-        SELECT journal_id, 'pay:' || source || ':' || no, 'payment', p_now, COALESCE(why, ''), p_actor
-        FROM settling WHERE outcome = 'accepted' ORDER BY source, no)
-    INSERT INTO posting (journal_id, line, ledger, owner, account_id, amount_minor, currency)
-    SELECT t.journal_id, l.line, l.ledger, l.owner, l.account, l.amount, t.currency
-    FROM settling t
-    CROSS JOIN LATERAL (VALUES
-        (1, 'clearing', t.source, NULL::bigint, t.amount),
-        (2, CASE WHEN t.why IS NULL THEN 'prepaid' ELSE 'suspense' END, '',
-            CASE WHEN t.why IS NULL THEN t.account_id END, -t.amount)) AS l(line, ledger, owner, account, amount)
-    WHERE t.outcome = 'accepted';
-    PERFORM 1 FROM account_state a WHERE a.account_id = ANY (ARRAY(
-        SELECT t.account_id FROM settling t WHERE t.outcome = 'accepted' AND t.why IS NULL)) ORDER BY a.account_id FOR UPDATE;
+    FOR r IN SELECT x.source, array_agg(x.event) AS events FROM unnest(p_source, p_event) AS x(source, event) GROUP BY x.source LOOP
+        UPDATE inbox i SET deliveries = i.deliveries + 1 WHERE i.source = r.source AND i.event_id = ANY (r.events);
+    END LOOP;
+    UPDATE payment p SET deliveries = p.deliveries + 1 WHERE p.id = ANY (p_payment);
+END $$;
+
+-- The accounts that were paid, each once and locked in their order.
+CREATE OR REPLACE FUNCTION powergate.settle_paid(p_account bigint[], p_amount bigint[], p_now bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM account_state a WHERE a.account_id = ANY (p_account) ORDER BY a.account_id FOR UPDATE;
     UPDATE account_state a SET prepaid_minor = a.prepaid_minor + d.amount, version = a.version + 1,
         dirty_us = COALESCE(a.dirty_us, p_now)
-    FROM (SELECT account_id, sum(amount)::bigint AS amount FROM settling
-          WHERE outcome = 'accepted' AND why IS NULL GROUP BY account_id) d
-    WHERE a.account_id = d.account_id;
-    PERFORM powergate.delivery_add(t.payment_id, t.account_id, t.meter_id, t.amount, t.paid, p_actor, p_now)
-    FROM settling t WHERE t.outcome = 'accepted' AND t.why IS NULL AND t.fee_mode = 'local' ORDER BY t.account_id;
-    FOR s IN SELECT * FROM settling WHERE outcome = 'accepted' AND why IS NOT NULL LOOP
-        PERFORM powergate.work_add('suspense:' || s.payment_id, 'SUSPENSE',
-            format('payment %s of %s by %s: %s', s.no, powergate.money_text(s.amount), s.source, s.why),
-            format('find the payer, then: powergatectl payment assign %s ACCOUNT --reason "..."', s.payment_id),
-            NULL, NULL, s.payment_id, NULL, p_now);
-    END LOOP;
+    FROM (SELECT x.account, sum(x.amount)::bigint AS amount FROM unnest(p_account, p_amount) AS x(account, amount)
+          GROUP BY x.account) d
+    WHERE a.account_id = d.account;
 END $$;
 
 CREATE OR REPLACE FUNCTION door.payment_committed(p_batch bigint[], p_at bigint[]) RETURNS void LANGUAGE sql AS $$

@@ -13,6 +13,7 @@
 
 #define MOST_A_BATCH 500
 #define PATIENCE_US  (8 * SECOND_US)
+#define NOTE_US      (SECOND_US / 20) /* when batches were committed is for people to read */
 
 /* One payment on its way; repeats of its keys hang on it. */
 struct item {
@@ -43,8 +44,9 @@ struct pay {
 	struct batch *redo[64]; /* halves of one that failed as a whole */
 	int nredo;
 	struct batch *flying;
-	struct timer poke, impatience;
+	struct timer poke, impatience, note;
 	struct db_column columns[16];
+	struct db_column batches, committed; /* yet to be written down */
 	struct logctx log;
 };
 
@@ -141,20 +143,27 @@ answer_row(struct pay *p, struct item *i, const struct db_rows *rows, int row)
 }
 
 static void
+write_committed(void *arg)
+{
+	struct pay *p = arg;
+
+	db_ask(p->db, &committed, NULL, NULL, db_array(&p->batches), db_array(&p->committed));
+	db_column_clear(&p->batches);
+	db_column_clear(&p->committed);
+}
+
+/* Several batches share a statement, which would else cost each of them a commit more. */
+static void
 note_committed(struct pay *p, const struct db_rows *rows)
 {
-	struct db_column batch = {0}, at = {0};
-
 	for (int row = 0; row < db_rows_count(rows); row++)
 		if (strcmp(db_cell_text(rows, row, 1), "accepted") == 0) {
-			db_column_int(&batch, db_cell_int(rows, row, 4));
-			db_column_int(&at, loop_now_us(p->loop));
+			db_column_int(&p->batches, db_cell_int(rows, row, 4));
+			db_column_int(&p->committed, loop_now_us(p->loop));
 			break; /* all new ones of a statement share it */
 		}
-	if (batch.n > 0)
-		db_ask(p->db, &committed, NULL, NULL, db_array(&batch), db_array(&at));
-	db_column_free(&batch);
-	db_column_free(&at);
+	if (p->batches.n > 0 && !timer_running(&p->note))
+		timer_start(&p->note, p->loop, NOTE_US, write_committed, p);
 }
 
 /* Only those whose senders still wait. */
@@ -380,6 +389,7 @@ pay_free(struct pay *p)
 		return;
 	timer_stop(&p->poke);
 	timer_stop(&p->impatience);
+	timer_stop(&p->note);
 	while ((i = p->first) != NULL) {
 		p->first = i->next;
 		buf_clear(&i->body);
@@ -387,6 +397,8 @@ pay_free(struct pay *p)
 	}
 	for (int k = 0; k < 16; k++)
 		db_column_free(&p->columns[k]);
+	db_column_free(&p->batches);
+	db_column_free(&p->committed);
 	free(p);
 }
 

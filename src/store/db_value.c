@@ -39,11 +39,20 @@ column_next(struct db_column *c)
 	buf_put_u8(&c->text, c->n++ == 0 ? '{' : ',');
 }
 
+/* Every payment and every reading is columns of numbers: printf() would be most of the cost. */
 void
 db_column_int(struct db_column *c, int64_t v)
 {
+	char digits[20], *p = digits + sizeof digits;
+	uint64_t left = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+
 	column_next(c);
-	buf_printf(&c->text, "%lld", (long long)v);
+	if (v < 0)
+		buf_put_u8(&c->text, '-');
+	do
+		*--p = (char)('0' + left % 10);
+	while ((left /= 10) != 0);
+	buf_put(&c->text, p, (size_t)(digits + sizeof digits - p));
 }
 
 void
@@ -62,10 +71,16 @@ db_column_text(struct db_column *c, const char *s)
 	}
 	column_next(c);
 	buf_put_u8(&c->text, '"');
-	for (; *s != '\0'; s++) {
-		if (*s == '"' || *s == '\\')
-			buf_put_u8(&c->text, '\\');
-		buf_put_u8(&c->text, (uint8_t)*s);
+	while (*s != '\0') {
+		size_t plain = strcspn(s, "\"\\");
+
+		buf_put(&c->text, s, plain);
+		s += plain;
+		if (*s != '\0') {
+			const char quoted[2] = {'\\', *s++};
+
+			buf_put(&c->text, quoted, sizeof quoted);
+		}
 	}
 	buf_put_u8(&c->text, '"');
 }
@@ -74,13 +89,16 @@ db_column_text(struct db_column *c, const char *s)
 void
 db_column_bytes(struct db_column *c, struct span s)
 {
-	static const char digits[] = "0123456789abcdef";
+	char hex[2 * 128 + 1];
 
 	column_next(c);
 	buf_put_text(&c->text, "\"\\\\x");
-	for (size_t i = 0; i < s.len; i++) {
-		buf_put_u8(&c->text, (uint8_t)digits[s.bytes[i] >> 4]);
-		buf_put_u8(&c->text, (uint8_t)digits[s.bytes[i] & 15]);
+	while (s.len > 0) {
+		size_t n = s.len < 128 ? s.len : 128;
+
+		hex_out(hex, span_of(s.bytes, n));
+		buf_put(&c->text, hex, 2 * n);
+		s = span_of(s.bytes + n, s.len - n);
 	}
 	buf_put_u8(&c->text, '"');
 }

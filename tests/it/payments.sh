@@ -414,6 +414,17 @@ def ledger(db, d):
     refuses_sql(db, "a key twice is refused", "WITH j AS (INSERT INTO powergate.journal (key, kind, at_us) SELECT key, 'test', 0 FROM "
                 f"powergate.journal WHERE id = {old} RETURNING id) INSERT INTO powergate.posting (journal_id, line, ledger, amount_minor, "
                 "currency) SELECT id, l, 'fees', a, 'CNY' FROM j, (VALUES (1, 5), (2, -5)) v(l, a)")
+    refuses_sql(db, "lines of a journal that is not there are refused",
+                f"{lines} (999999, 1, 'fees', '', NULL, 5, 'CNY'), (999999, 2, 'tax', '', NULL, -5, 'CNY')")
+    refuses_sql(db, "a line of an account that is not there is refused", "WITH j AS (INSERT INTO powergate.journal (key, kind, at_us) VALUES "
+                "('t:4', 'test', 0) RETURNING id) INSERT INTO powergate.posting (journal_id, line, ledger, account_id, amount_minor, currency) "
+                "SELECT id, l, g, o, a, 'CNY' FROM j, (VALUES (1, 'prepaid', 999999, -5), (2, 'fees', NULL, 5)) v(l, g, o, a)")
+    for column in ("account_id", "batch_id"):
+        refuses_sql(db, f"a payment with a {column} that is not there is refused",
+                    f"UPDATE powergate.payment SET {column} = 999999 WHERE payment_no = 'P-1'")
+    for table in ("account", "payment_batch"):
+        refuses_sql(db, f"DELETE FROM {table} is refused, whoever names its rows", f"DELETE FROM powergate.{table}")
+        refuses_sql(db, f"{table} keeps its numbers", f"UPDATE powergate.{table} SET id = DEFAULT")
     for table, column in (("journal", "memo = 'x'"), ("posting", "amount_minor = amount_minor + 1")):
         refuses_sql(db, f"UPDATE {table} is refused, to the superuser too", f"UPDATE powergate.{table} SET {column}")
         refuses_sql(db, f"DELETE FROM {table} is refused", f"DELETE FROM powergate.{table}")
