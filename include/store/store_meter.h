@@ -12,17 +12,23 @@ typedef int password_open_fn(
     struct span sealed, const char *address, struct meter_key *key, void *arg);
 void store_password_opener(password_open_fn *fn, void *arg); /* once, at the start */
 
+/* Who says that it is there; borrowed until the call has returned. */
+struct session_named {
+	const char *identity, *peer;
+	bool is_dtu;
+};
 struct session_opened {
-	struct endpoint *mine; /* the receiver's; NULL on error */
+	struct endpoint *mine; /* the receiver's */
 	bool took_over;
 };
-typedef void store_opened_fn(const struct session_opened *o, const struct err *e, void *arg);
-typedef void store_done_fn(const struct err *e, void *arg);
+typedef void store_opened_fn(int which, const struct session_opened *o, void *arg); /* each */
+typedef void store_done_fn(const struct err *e, void *arg);                         /* once, last */
 
-void store_session_open(struct db *db, const char *identity, bool is_dtu, const char *node,
-    const char *peer, int64_t now_us, store_opened_fn *fn, void *arg);
-void store_session_close(
-    struct db *db, int64_t endpoint_id, int64_t epoch, const char *why, int64_t now_us);
+/* Each identity once; all of them are open, or on error none is. */
+void store_session_open(struct db *db, const struct session_named *who, int n, const char *node,
+    int64_t now_us, store_opened_fn *each, store_done_fn *fn, void *arg);
+void store_session_close(struct db *db, struct db_column *endpoints, struct db_column *epochs,
+    struct db_column *why, int64_t now_us, store_done_fn *fn, void *arg);
 void store_session_trusted(struct db *db, int64_t endpoint_id, int64_t epoch);
 void store_session_seen(struct db *db, struct db_column *ids, struct db_column *at);
 void store_quarantine(struct db *db, int64_t endpoint_id, const char *why, int64_t now_us);

@@ -1,42 +1,43 @@
 -- Sessions, endpoints, what meters were seen to be.
 
 -- The newest connection becomes the session: the epoch rises, and whatever the old one had on
--- the wire is unsure from now on.  One row a meter; one row without meter when there is none.
-CREATE OR REPLACE FUNCTION door.session_open(p_identity text, p_kind text, p_node text, p_peer text, p_now bigint)
-RETURNS TABLE (endpoint_id bigint, epoch bigint, state text, held_until_us bigint, took_over boolean,
-    meter_id bigint, address text, protocol text, profile text, account_id bigint, customer text,
-    password bytea, zone text, live boolean)
-LANGUAGE plpgsql AS $$
+-- the wire is unsure from now on.  One call for all that have said who they are, each identity
+-- once.  One row a meter; one row without meter when there is none; n counts from 1.
+CREATE OR REPLACE FUNCTION door.session_open(p_identity text[], p_kind text[], p_peer text[], p_node text, p_now bigint)
+RETURNS TABLE (n int, endpoint_id bigint, epoch bigint, state text, took_over boolean, meter_id bigint, address text,
+    protocol text, profile text, account_id bigint, customer text, password bytea, zone text, live boolean)
+LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
-DECLARE e endpoint; over boolean;
+DECLARE ids bigint[]; taken bigint[];
 BEGIN
-    INSERT INTO endpoint (identity, kind, why) VALUES (p_identity, p_kind, 'unknown identity')
+    INSERT INTO endpoint (identity, kind, why)
+    SELECT t.identity, t.kind, 'unknown identity' FROM unnest(p_identity, p_kind) AS t(identity, kind)
+    WHERE (SELECT e.id FROM endpoint e WHERE e.identity = t.identity) IS NULL ORDER BY t.identity
     ON CONFLICT (identity) DO NOTHING;
-    SELECT * INTO e FROM endpoint t WHERE t.identity = p_identity FOR UPDATE;
-    over := e.epoch > 0 AND e.closed_us IS NULL;
-    IF over AND p_now - e.flap_us > 600000000 THEN
-        e.flap_us := p_now; e.takeovers := 0;
+    SELECT array_agg(e.id), array_agg(e.id) FILTER (WHERE e.epoch > 0 AND e.closed_us IS NULL) INTO ids, taken
+    FROM (SELECT x.* FROM endpoint x WHERE x.identity = ANY (p_identity) ORDER BY x.id FOR UPDATE) e;
+    IF taken IS NOT NULL THEN
+        PERFORM pg_notify('node_' || e.node, 'taken ' || e.id) FROM endpoint e WHERE e.id = ANY (taken) AND e.node <> p_node;
+        UPDATE endpoint e SET
+            takeovers = CASE WHEN p_now - e.flap_us > 600000000 THEN 1 ELSE e.takeovers + 1 END,
+            flap_us = CASE WHEN p_now - e.flap_us > 600000000 THEN p_now ELSE e.flap_us END
+        WHERE e.id = ANY (taken);
+        UPDATE endpoint e SET held_until_us = p_now + 900000000 WHERE e.id = ANY (taken) AND e.takeovers > 5;
+        PERFORM powergate.event_add('flapping', NULL, NULL, format(
+            '%s was taken over %s times within ten minutes: no money and no trips for fifteen', e.identity, e.takeovers), p_now)
+        FROM endpoint e WHERE e.id = ANY (taken) AND e.takeovers > 5;
     END IF;
-    IF over THEN
-        e.takeovers := e.takeovers + 1;
-        IF e.takeovers > 5 THEN
-            e.held_until_us := p_now + 900000000;
-            PERFORM powergate.event_add('flapping', NULL, NULL, format(
-                '%s was taken over %s times within ten minutes: no money and no trips for fifteen', p_identity, e.takeovers), p_now);
-        END IF;
-    END IF;
-    UPDATE endpoint t SET node = p_node, epoch = t.epoch + 1, peer = p_peer, opened_us = p_now, seen_us = p_now,
-        closed_us = NULL, takeovers = e.takeovers, flap_us = e.flap_us, held_until_us = e.held_until_us,
-        doubt_until_us = CASE WHEN over THEN p_now + 5000000 ELSE 0 END
-    WHERE t.id = e.id RETURNING t.epoch INTO e.epoch;
-    PERFORM powergate.commands_unsure(e.id, 'the session that sent it is gone', p_now);
-    IF over AND e.node <> p_node THEN
-        PERFORM pg_notify('node_' || e.node, 'taken ' || e.id);
-    END IF;
-    RETURN QUERY SELECT e.id, e.epoch, e.state, e.held_until_us, over, m.id, m.address, m.protocol, m.profile,
-        m.account_id, m.customer, m.password, s.zone, s.mode = 'live'
-    FROM (SELECT 1) one LEFT JOIN meter m ON m.endpoint_id = e.id AND m.state = 'active' AND e.state = 'claimed'
-    LEFT JOIN site s ON s.id = m.site_id ORDER BY m.id;
+    UPDATE endpoint e SET node = p_node, epoch = e.epoch + 1, opened_us = p_now, seen_us = p_now, closed_us = NULL,
+        peer = t.peer, doubt_until_us = CASE WHEN e.id = ANY (taken) THEN p_now + 5000000 ELSE 0 END
+    FROM unnest(p_identity, p_peer) AS t(identity, peer) WHERE e.identity = t.identity;
+    PERFORM powergate.commands_unsure(ids, ARRAY['the session that sent it is gone'], p_now);
+    RETURN QUERY SELECT t.n::int, e.id, e.epoch, e.state, e.doubt_until_us > 0, m.id, m.address, m.protocol, m.profile,
+        m.account_id, m.customer, m.password, m.zone, m.mode = 'live'
+    FROM unnest(p_identity) WITH ORDINALITY AS t(identity, n)
+    JOIN LATERAL (SELECT x.* FROM endpoint x WHERE x.identity = t.identity LIMIT 1) e ON true
+    LEFT JOIN LATERAL (SELECT x.*, s.zone, s.mode FROM meter x JOIN site s ON s.id = x.site_id
+        WHERE x.endpoint_id = e.id AND x.state = 'active' AND e.state = 'claimed' ORDER BY x.id OFFSET 0) m ON true
+    ORDER BY t.n, m.id;
 END $$;
 
 -- The old connection turned out to be dead: the new one is believed from now on.
@@ -44,42 +45,54 @@ CREATE OR REPLACE FUNCTION door.session_trusted(p_endpoint bigint, p_epoch bigin
     UPDATE endpoint SET doubt_until_us = 0 WHERE id = p_endpoint AND epoch = p_epoch;
 $$;
 
-CREATE OR REPLACE FUNCTION door.session_close(p_endpoint bigint, p_epoch bigint, p_why text, p_now bigint)
-RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION door.session_close(p_endpoint bigint[], p_epoch bigint[], p_why text[], p_now bigint)
+RETURNS void LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
+DECLARE ids bigint[]; words text[];
 BEGIN
-    UPDATE endpoint SET closed_us = p_now, why = CASE WHEN state = 'claimed' THEN p_why ELSE why END
-    WHERE id = p_endpoint AND epoch = p_epoch;
-    IF FOUND THEN
-        PERFORM powergate.commands_unsure(p_endpoint, p_why, p_now);
-    END IF;
+    PERFORM 1 FROM endpoint e WHERE e.id = ANY (p_endpoint) ORDER BY e.id FOR UPDATE;
+    WITH gone AS (
+        UPDATE endpoint e SET closed_us = p_now, why = CASE WHEN e.state = 'claimed' THEN t.why ELSE e.why END
+        FROM unnest(p_endpoint, p_epoch, p_why) AS t(id, epoch, why) WHERE e.id = t.id AND e.epoch = t.epoch
+        RETURNING e.id, t.why AS words)
+    SELECT array_agg(g.id), array_agg(g.words) INTO ids, words FROM gone g;
+    PERFORM powergate.commands_unsure(ids, words, p_now);
 END $$;
 
 -- A node that starts anew holds no session, whatever it left behind.
 CREATE OR REPLACE FUNCTION door.node_start(p_node text, p_now bigint) RETURNS int LANGUAGE plpgsql AS $$
-DECLARE e bigint; n int := 0;
+DECLARE ids bigint[];
 BEGIN
-    FOR e IN UPDATE endpoint SET closed_us = p_now WHERE node = p_node AND closed_us IS NULL RETURNING id LOOP
-        PERFORM powergate.commands_unsure(e, 'the daemon was started anew', p_now);
-        n := n + 1;
-    END LOOP;
-    RETURN n;
+    WITH gone AS (UPDATE endpoint SET closed_us = p_now WHERE node = p_node AND closed_us IS NULL RETURNING id)
+    SELECT array_agg(id) INTO ids FROM gone;
+    PERFORM powergate.commands_unsure(ids, ARRAY['the daemon was started anew'], p_now);
+    RETURN COALESCE(cardinality(ids), 0);
 END $$;
 
-CREATE OR REPLACE FUNCTION powergate.commands_unsure(p_endpoint bigint, p_why text, p_now bigint)
+-- What these endpoints had on the wire is unsure, for the reason given for each or the one for
+-- all; and what was waiting for another try is tried at once when there is somebody to ask.
+CREATE OR REPLACE FUNCTION powergate.commands_unsure(p_endpoint bigint[], p_why text[], p_now bigint)
 RETURNS void LANGUAGE plpgsql AS $$
+DECLARE live bigint[]; words text[]; accounts bigint[];
 BEGIN
-    -- what was waiting for another try is tried at once when there is somebody to ask
-    UPDATE command c SET due_us = p_now
-    FROM meter m WHERE m.id = c.meter_id AND m.endpoint_id = p_endpoint AND c.state IN ('waiting', 'unsure') AND c.due_us > p_now;
+    SELECT array_agg(c.id), array_agg(COALESCE(t.why, p_why[1])), array_agg(m.account_id) INTO live, words, accounts
+    FROM unnest(p_endpoint, p_why) AS t(endpoint, why)
+    JOIN LATERAL (SELECT x.id, x.account_id FROM meter x WHERE x.endpoint_id = t.endpoint OFFSET 0) m ON true
+    JOIN LATERAL (SELECT x.id, x.state, x.due_us FROM command x
+        WHERE x.meter_id = m.id AND x.state IN ('waiting', 'sent', 'unsure') OFFSET 0) c ON true
+    WHERE c.state = 'sent' OR c.due_us > p_now;
+    IF live IS NULL THEN RETURN; END IF;
+    PERFORM 1 FROM account_state s WHERE s.account_id = ANY (accounts) ORDER BY s.account_id FOR UPDATE;
+    UPDATE command c SET due_us = p_now WHERE c.id = ANY (live) AND c.state IN ('waiting', 'unsure') AND c.due_us > p_now;
     WITH moved AS (
-        UPDATE command c SET state = 'unsure', due_us = p_now
-        FROM meter m WHERE m.id = c.meter_id AND m.endpoint_id = p_endpoint AND c.state = 'sent'
-        RETURNING c.id)
-    INSERT INTO command_history (command_id, at_us, step, text) SELECT id, p_now, 'unsure', p_why FROM moved;
+        UPDATE command c SET state = 'unsure', due_us = p_now WHERE c.id = ANY (live) AND c.state = 'sent' RETURNING c.id)
+    INSERT INTO command_history (command_id, at_us, step, text)
+    SELECT x.id, p_now, 'unsure', x.why FROM unnest(live, words) AS x(id, why) JOIN moved USING (id);
 END $$;
 
+-- Who is logging in or out at this moment is seen anyway: nobody waits here.
 CREATE OR REPLACE FUNCTION door.session_seen(p_ids bigint[], p_at bigint[]) RETURNS void LANGUAGE sql AS $$
-    UPDATE endpoint e SET seen_us = t.at FROM unnest(p_ids, p_at) AS t(id, at) WHERE e.id = t.id;
+    WITH free AS MATERIALIZED (SELECT e.id FROM endpoint e WHERE e.id = ANY (p_ids) FOR UPDATE SKIP LOCKED)
+    UPDATE endpoint e SET seen_us = t.at FROM free f JOIN unnest(p_ids, p_at) AS t(id, at) ON t.id = f.id WHERE e.id = f.id;
 $$;
 
 CREATE OR REPLACE FUNCTION door.endpoint_quarantine(p_endpoint bigint, p_why text, p_now bigint)

@@ -5,8 +5,8 @@
 #include "base/map.h"
 #include "service/link.h"
 #include "service/listener.h"
+#include "service/logins.h"
 #include "store/db.h"
-#include "store/store_meter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,20 +15,17 @@
 
 #define CHALLENGE_US (5 * SECOND_US)
 
-struct login;
-
 struct gateway {
 	struct loop *loop;
 	struct db *db;
 	struct signer *signer;
-	const char *node;
 	const struct gateway_conf *conf;
 	const struct session_conf *session_conf;
 	const struct gateway_events *events;
 	void *arg;
 	struct listener *listener;
 	struct session *first; /* every session, the newest first */
-	struct login *logins;  /* asked of the database, not answered */
+	struct logins *logins;
 	struct map *by_endpoint;
 	int count;
 	struct timer sweep, drain;
@@ -36,22 +33,6 @@ struct gateway {
 	int drain_each;
 	struct logctx log;
 };
-
-/* A login under way: the database may answer after the session has gone. */
-struct login {
-	struct gateway *g;
-	struct session *s; /* NULL once it is gone */
-	struct login *next, **prev;
-};
-
-static void
-login_free(struct login *in)
-{
-	*in->prev = in->next;
-	if (in->next != NULL)
-		in->next->prev = in->prev;
-	free(in);
-}
 
 static bool
 is_current(const struct gateway *g, const struct session *s)
@@ -102,17 +83,14 @@ challenge(struct gateway *g, struct session *old)
 /* --- logging in --------------------------------------------------------------------------- */
 
 static void
-on_opened(const struct session_opened *o, const struct err *e, void *arg)
+on_opened(struct session *s, const struct session_opened *o, const struct err *e, void *arg)
 {
-	struct login *in = arg;
-	struct gateway *g = in->g;
-	struct session *s = in->s, *old;
+	struct gateway *g = arg;
+	struct session *old;
 
-	login_free(in);
 	if (s == NULL || o->mine == NULL) {
 		if (o->mine != NULL)
-			store_session_close(g->db, o->mine->id, o->mine->epoch,
-			    "gone while logging in", loop_now_us(g->loop));
+			logins_close(g->logins, o->mine, "gone while logging in");
 		endpoint_free(o->mine);
 		if (s != NULL)
 			session_close(s, e->text);
@@ -134,17 +112,9 @@ static void
 on_named(struct session *s, const char *identity, bool is_dtu, void *arg)
 {
 	struct gateway *g = arg;
-	struct login *in = mem_new(sizeof *in);
 
-	in->g = g;
-	in->s = s;
-	in->prev = &g->logins;
-	in->next = g->logins;
-	if (g->logins != NULL)
-		g->logins->prev = &in->next;
-	g->logins = in;
-	store_session_open(
-	    g->db, identity, is_dtu, g->node, session_peer(s), loop_now_us(g->loop), on_opened, in);
+	(void)identity; /* the session keeps it */
+	logins_open(g->logins, s, is_dtu);
 }
 
 static void
@@ -172,14 +142,12 @@ on_closed(struct session *s, const char *why, void *arg)
 
 	session_unlink(s);
 	g->count--;
-	for (struct login *in = g->logins; in != NULL; in = in->next)
-		if (in->s == s)
-			in->s = NULL;
+	logins_forget(g->logins, s);
 	if (is_current(g, s)) {
 		const struct endpoint *ep = session_endpoint(s);
 
 		map_take(g->by_endpoint, ep->id);
-		store_session_close(g->db, ep->id, ep->epoch, why, loop_now_us(g->loop));
+		logins_close(g->logins, ep, why);
 		g->events->on_gone(s, g->arg);
 	}
 	if (g->listener != NULL && g->count < g->conf->most_sessions && !timer_running(&g->drain))
@@ -253,12 +221,12 @@ gateway_new(struct loop *l, struct db *db, struct signer *signer, const char *no
 	g->loop = l;
 	g->db = db;
 	g->signer = signer;
-	g->node = node;
 	g->conf = conf;
 	g->session_conf = session;
 	g->events = events;
 	g->arg = arg;
 	g->by_endpoint = map_new();
+	g->logins = logins_new(l, db, node, on_opened, g);
 	g->log.module = "gateway";
 	timer_start(&g->sweep, l, conf->sweep_us, on_sweep, g);
 	return g;
@@ -274,6 +242,7 @@ gateway_free(struct gateway *g)
 	timer_stop(&g->sweep);
 	timer_stop(&g->drain);
 	listener_free(g->listener);
+	logins_free(g->logins);
 	map_free(g->by_endpoint);
 	free(g);
 }

@@ -8,11 +8,11 @@
 #include <string.h>
 
 static const struct db_stmt session_open = {"session_open", DB_COMMANDS, true, 0,
-    "SELECT endpoint_id, epoch, state, took_over, meter_id, address, protocol, profile, account_id,"
-    " customer, encode(password, 'hex'), zone, live"
-    " FROM door.session_open($1, $2, $3, $4, $5::bigint)"};
+    "SELECT n, endpoint_id, epoch, state, took_over, meter_id, address, protocol, profile,"
+    " account_id, customer, encode(password, 'hex'), zone, live"
+    " FROM door.session_open($1::text[], $2::text[], $3::text[], $4, $5::bigint)"};
 static const struct db_stmt session_close = {"session_close", DB_COMMANDS, true, 0,
-    "SELECT door.session_close($1::bigint, $2::bigint, $3, $4::bigint)"};
+    "SELECT door.session_close($1::bigint[], $2::bigint[], $3::text[], $4::bigint)"};
 static const struct db_stmt session_trusted = {
     "session_trusted", DB_COMMANDS, true, 0, "SELECT door.session_trusted($1::bigint, $2::bigint)"};
 static const struct db_stmt session_seen = {
@@ -23,10 +23,26 @@ static const struct db_stmt node_start = {
     "node_start", DB_COMMANDS, true, 0, "SELECT door.node_start($1, $2::bigint)"};
 
 struct opening {
-	store_opened_fn *fn;
+	store_opened_fn *each;
+	store_done_fn *fn;
 	void *arg;
-	char identity[41];
+	char identity[][41]; /* as they were asked */
 };
+
+struct done {
+	store_done_fn *fn;
+	void *arg;
+};
+
+static void
+on_done(const struct db_rows *rows, const struct err *e, void *arg)
+{
+	struct done *d = arg;
+
+	(void)rows;
+	d->fn(e, d->arg);
+	free(d);
+}
 
 static password_open_fn *opener;
 static void *opener_arg;
@@ -58,58 +74,87 @@ password_from(struct meter *m, const char *hex)
 static void
 meter_from(struct meter *m, const struct db_rows *rows, int row)
 {
-	m->id = db_cell_int(rows, row, 4);
-	db_cell_copy(rows, row, 5, m->address, sizeof m->address);
-	m->protocol = store_intern(db_cell_text(rows, row, 6));
-	m->profile = store_intern(db_cell_text(rows, row, 7));
-	m->account_id = db_cell_int(rows, row, 8);
-	db_cell_copy(rows, row, 9, m->customer, sizeof m->customer);
-	password_from(m, db_cell_text(rows, row, 10));
-	m->zone = store_zone(db_cell_text(rows, row, 11));
+	m->id = db_cell_int(rows, row, 5);
+	db_cell_copy(rows, row, 6, m->address, sizeof m->address);
+	m->protocol = store_intern(db_cell_text(rows, row, 7));
+	m->profile = store_intern(db_cell_text(rows, row, 8));
+	m->account_id = db_cell_int(rows, row, 9);
+	db_cell_copy(rows, row, 10, m->customer, sizeof m->customer);
+	password_from(m, db_cell_text(rows, row, 11));
+	m->zone = store_zone(db_cell_text(rows, row, 12));
+}
+
+/* From one row on: the endpoint, and as many meters as rows. */
+static struct endpoint *
+endpoint_from(const struct db_rows *rows, int row, int n, const char *identity)
+{
+	struct endpoint *ep;
+
+	if (db_cell_null(rows, row, 5))
+		n = 0;
+	ep = endpoint_new(n);
+	ep->id = db_cell_int(rows, row, 1);
+	ep->epoch = db_cell_int(rows, row, 2);
+	ep->claimed = strcmp(db_cell_text(rows, row, 3), "claimed") == 0;
+	ep->live = n > 0 && db_cell_bool(rows, row, 13);
+	snprintf(ep->identity, sizeof ep->identity, "%s", identity);
+	ep->n = n;
+	for (int i = 0; i < n; i++)
+		meter_from(&ep->meters[i], rows, row + i);
+	return ep;
 }
 
 static void
 on_opened(const struct db_rows *rows, const struct err *e, void *arg)
 {
 	struct opening *o = arg;
-	struct session_opened opened = {0};
+	int count = rows != NULL ? db_rows_count(rows) : 0;
 
-	if (rows != NULL && db_rows_count(rows) > 0) {
-		int n = db_cell_null(rows, 0, 4) ? 0 : db_rows_count(rows);
+	for (int row = 0, n; row < count; row += n) {
+		int64_t which = db_cell_int(rows, row, 0);
+		struct session_opened opened = {.took_over = db_cell_bool(rows, row, 4)};
 
-		opened.mine = endpoint_new(n);
-		opened.mine->id = db_cell_int(rows, 0, 0);
-		opened.mine->epoch = db_cell_int(rows, 0, 1);
-		opened.mine->claimed = strcmp(db_cell_text(rows, 0, 2), "claimed") == 0;
-		opened.mine->live = n > 0 && db_cell_bool(rows, 0, 12);
-		opened.took_over = db_cell_bool(rows, 0, 3);
-		snprintf(opened.mine->identity, sizeof opened.mine->identity, "%s", o->identity);
-		opened.mine->n = n;
-		for (int i = 0; i < n; i++)
-			meter_from(&opened.mine->meters[i], rows, i);
+		for (n = 1; row + n < count && db_cell_int(rows, row + n, 0) == which;)
+			n++;
+		opened.mine = endpoint_from(rows, row, n, o->identity[which - 1]);
+		o->each((int)which - 1, &opened, o->arg);
 	}
-	o->fn(&opened, e, o->arg);
+	o->fn(e, o->arg);
 	free(o);
 }
 
 void
-store_session_open(struct db *db, const char *identity, bool is_dtu, const char *node,
-    const char *peer, int64_t now_us, store_opened_fn *fn, void *arg)
+store_session_open(struct db *db, const struct session_named *who, int n, const char *node,
+    int64_t now_us, store_opened_fn *each, store_done_fn *fn, void *arg)
 {
-	struct opening *o = mem_new(sizeof *o);
+	struct opening *o = mem_new(sizeof *o + (size_t)n * sizeof *o->identity);
+	struct db_column identity = {0}, kind = {0}, peer = {0};
 
+	o->each = each;
 	o->fn = fn;
 	o->arg = arg;
-	snprintf(o->identity, sizeof o->identity, "%s", identity);
-	db_ask(db, &session_open, on_opened, o, db_text(identity),
-	    db_text(is_dtu ? "dtu" : "meter"), db_text(node), db_text(peer), db_int(now_us));
+	for (int i = 0; i < n; i++) {
+		snprintf(o->identity[i], sizeof o->identity[i], "%s", who[i].identity);
+		db_column_text(&identity, who[i].identity);
+		db_column_text(&kind, who[i].is_dtu ? "dtu" : "meter");
+		db_column_text(&peer, who[i].peer);
+	}
+	db_ask(db, &session_open, on_opened, o, db_array(&identity), db_array(&kind),
+	    db_array(&peer), db_text(node), db_int(now_us));
+	db_column_free(&identity);
+	db_column_free(&kind);
+	db_column_free(&peer);
 }
 
 void
-store_session_close(
-    struct db *db, int64_t endpoint_id, int64_t epoch, const char *why, int64_t now_us)
+store_session_close(struct db *db, struct db_column *endpoints, struct db_column *epochs,
+    struct db_column *why, int64_t now_us, store_done_fn *fn, void *arg)
 {
-	db_ask(db, &session_close, NULL, NULL, db_int(endpoint_id), db_int(epoch), db_text(why),
+	struct done *d = mem_new(sizeof *d);
+
+	d->fn = fn;
+	d->arg = arg;
+	db_ask(db, &session_close, on_done, d, db_array(endpoints), db_array(epochs), db_array(why),
 	    db_int(now_us));
 }
 
@@ -129,21 +174,6 @@ void
 store_quarantine(struct db *db, int64_t endpoint_id, const char *why, int64_t now_us)
 {
 	db_ask(db, &quarantine, NULL, NULL, db_int(endpoint_id), db_text(why), db_int(now_us));
-}
-
-struct done {
-	store_done_fn *fn;
-	void *arg;
-};
-
-static void
-on_done(const struct db_rows *rows, const struct err *e, void *arg)
-{
-	struct done *d = arg;
-
-	(void)rows;
-	d->fn(e, d->arg);
-	free(d);
 }
 
 void
