@@ -142,7 +142,10 @@ LANGUAGE plpgsql AS $$
 DECLARE e record; c command; why text; d credit_delivery; was text; trip_locked boolean := false;
 BEGIN
     FOR e IN SELECT t.id, t.epoch, t.held_until_us, t.doubt_until_us FROM unnest(p_endpoints, p_epochs) AS p(id, epoch)
-        JOIN endpoint t ON t.id = p.id AND t.epoch = p.epoch AND t.node = p_node AND t.state = 'claimed' LOOP
+        JOIN endpoint t ON t.id = p.id AND t.epoch = p.epoch AND t.node = p_node AND t.state = 'claimed'
+        -- most have nothing to do, above all those that just logged in
+        WHERE (SELECT q.id FROM meter m JOIN command q ON q.meter_id = m.id WHERE m.endpoint_id = t.id
+               AND q.state IN ('waiting', 'unsure') AND q.due_us <= p_now LIMIT 1) IS NOT NULL LOOP
       FOR i IN 1..20 LOOP
         SELECT q.* INTO c FROM meter m JOIN command q ON q.meter_id = m.id JOIN meter_state s ON s.meter_id = m.id
         WHERE m.endpoint_id = e.id AND m.state = 'active' AND q.state IN ('waiting', 'unsure') AND q.due_us <= p_now
