@@ -10,12 +10,14 @@ LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_pl
 #variable_conflict use_column
 DECLARE ids bigint[]; taken bigint[];
 BEGIN
-    INSERT INTO endpoint (identity, kind, why)
-    SELECT t.identity, t.kind, 'unknown identity' FROM unnest(p_identity, p_kind) AS t(identity, kind)
-    WHERE (SELECT e.id FROM endpoint e WHERE e.identity = t.identity) IS NULL ORDER BY t.identity
-    ON CONFLICT (identity) DO NOTHING;
-    SELECT array_agg(e.id), array_agg(e.id) FILTER (WHERE e.epoch > 0 AND e.closed_us IS NULL) INTO ids, taken
-    FROM (SELECT x.* FROM endpoint x WHERE x.identity = ANY (p_identity) ORDER BY x.id FOR UPDATE) e;
+    LOOP
+        SELECT array_agg(e.id), array_agg(e.id) FILTER (WHERE e.epoch > 0 AND e.closed_us IS NULL) INTO ids, taken
+        FROM (SELECT x.* FROM endpoint x WHERE x.identity = ANY (p_identity) ORDER BY x.id FOR UPDATE) e;
+        EXIT WHEN cardinality(ids) = cardinality(p_identity);
+        INSERT INTO endpoint (identity, kind, why)      -- strangers
+        SELECT t.identity, t.kind, 'unknown identity' FROM unnest(p_identity, p_kind) AS t(identity, kind)
+        ORDER BY t.identity ON CONFLICT (identity) DO NOTHING;
+    END LOOP;
     IF taken IS NOT NULL THEN
         PERFORM pg_notify('node_' || e.node, 'taken ' || e.id) FROM endpoint e WHERE e.id = ANY (taken) AND e.node <> p_node;
         UPDATE endpoint e SET
