@@ -10,10 +10,9 @@
 
 struct endpoint {
 	int64_t id, epoch;
-	char identity[41];
-	bool claimed; /* else quarantined: kept, listed, and nothing is asked of it */
-	bool live;    /* the site is not in observe mode */
 	int n;
+	bool claimed;          /* else quarantined: kept, listed, and nothing is asked of it */
+	bool live;             /* the site is not in observe mode */
 	struct meter meters[]; /* in the order of their ids */
 };
 

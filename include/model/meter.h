@@ -56,21 +56,21 @@ struct meter_key {
 	uint8_t password[3]; /* P0 P1 P2, as they travel */
 };
 
+/* There are as many of these as meters online: what is small stands at the end. */
 struct meter {
-	int64_t id, account_id;
-	char address[13];               /* 12 digits */
+	int64_t id;
 	const char *protocol, *profile; /* interned names */
+	const struct calendar *zone;    /* the meter's clock runs in it; borrowed */
+	int64_t clock_skew_us;          /* meter's clock less ours, read once a session */
+	int64_t auth_until_us;          /* its authentication, below, is good so long; 0: none */
+	int64_t quiet_until_us;         /* not asked before (monotonic) */
+	int64_t poll_us;                /* next scheduled read (monotonic) */
+	char address[13];               /* 12 digits */
 	char customer[13];              /* customer number in the meter, 12 digits */
 	struct meter_key key;
-	const struct calendar *zone; /* the meter's clock runs in it; borrowed */
-	int64_t clock_skew_us;       /* meter's clock less ours, read once a session */
+	uint8_t rand2[4], serial[8]; /* of a meter with a security chip */
+	uint8_t silences;            /* unanswered in a row */
 	bool skew_known;
-	/* identity authentication of a meter with a security chip; good for a few minutes */
-	uint8_t rand2[4], serial[8];
-	int64_t auth_until_us;  /* 0: none */
-	uint8_t silences;       /* unanswered in a row */
-	int64_t quiet_until_us; /* not asked before (monotonic) */
-	int64_t poll_us;        /* next scheduled read (monotonic) */
 };
 
 /* Twelve decimal digits.  ERR_INPUT says what is wrong. */

@@ -13,8 +13,9 @@
 struct err;
 struct listener;
 struct loop;
+struct peer;
 
-typedef void listener_fn(int fd, const char *peer, void *arg);
+typedef void listener_fn(int fd, const struct peer *peer, void *arg);
 
 /* "127.0.0.1:9100" or "[::1]:9100"; port 0 takes a free one.  NULL and *e on failure. */
 struct listener *listener_new(

@@ -9,17 +9,18 @@
  *
  * The gateway owns it.  session_close() is the only way out, tells on_closed once, and lets the
  * memory go when this turn is over and nobody holds it: a callback may always look at its session.
+ * There are tens of thousands, so what they share they keep in one place, struct sessions.
  */
 #ifndef SERVICE_SESSION_H
 #define SERVICE_SESSION_H
 
 #include "base/err.h"
+#include "base/loop.h"
 #include "codec/meter_protocol.h"
 #include "model/endpoint.h"
 #include "model/task.h"
+#include "service/link.h"
 
-struct link;
-struct loop;
 struct session;
 struct signer;
 
@@ -40,14 +41,28 @@ struct session_conf {
 	int64_t quiet_us;    /* ... this often */
 };
 
+/* Their owner fills in the upper part; they keep the lower. */
+struct sessions {
+	struct loop *loop;
+	struct signer *signer;
+	const struct session_conf *conf;
+	const struct session_events *events;
+	void *arg; /* of the events */
+
+	struct session *first; /* the newest; then session_next() */
+	int count;
+	struct session *later, *last_later; /* to be looked at when this turn is over */
+	struct timer turn;
+};
+void sessions_clear(struct sessions *all, const char *why); /* closes them all */
+
 /* Every frame of a question, as it travelled: dir '>' sent, '<' heard. */
 typedef void session_frame_fn(char dir, struct span frame, int64_t at_us, void *arg);
 /* Answered once, later, from the loop; e->class as in struct talk. */
 typedef void session_answer_fn(
     struct session *s, const struct answer *a, const struct err *e, void *arg);
 
-struct session *session_new(struct loop *loop, struct link *link, struct signer *signer,
-    const struct session_conf *conf, const struct session_events *events, void *arg);
+struct session *session_new(struct sessions *all, struct link *link);
 void session_ready(struct session *s, struct endpoint *mine); /* takes it over */
 void session_close(struct session *s, const char *why);
 
@@ -65,14 +80,10 @@ void session_challenge(struct session *s, struct meter *m, const struct task *t,
     int64_t patience_us, session_answer_fn *fn, void *arg);
 
 struct endpoint *session_endpoint(const struct session *s); /* NULL while greeting */
-const char *session_peer(const struct session *s);
+const char *session_peer(const struct session *s); /* good until the next call; "" when closed */
 const char *session_identity(const struct session *s);
 int64_t session_heard_us(const struct session *s);           /* last byte, monotonic */
 bool session_dead(const struct session *s, int64_t mono_us); /* three heartbeats without a word */
-
-/* The gateway's list of sessions; nobody else follows it. */
 struct session *session_next(const struct session *s);
-void session_link(struct session *s, struct session **first);
-void session_unlink(struct session *s);
 
 #endif

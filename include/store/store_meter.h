@@ -14,7 +14,8 @@ void store_password_opener(password_open_fn *fn, void *arg); /* once, at the sta
 
 /* Who says that it is there; borrowed until the call has returned. */
 struct session_named {
-	const char *identity, *peer;
+	const char *identity;
+	char peer[56];
 	bool is_dtu;
 };
 struct session_opened {

@@ -5,7 +5,7 @@
 -- once.  One row a meter; one row without meter when there is none; n counts from 1.
 CREATE OR REPLACE FUNCTION door.session_open(p_identity text[], p_kind text[], p_peer text[], p_node text, p_now bigint)
 RETURNS TABLE (n int, endpoint_id bigint, epoch bigint, state text, took_over boolean, meter_id bigint, address text,
-    protocol text, profile text, account_id bigint, customer text, password bytea, zone text, live boolean)
+    protocol text, profile text, customer text, password bytea, zone text, live boolean)
 LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE ids bigint[]; taken bigint[];
@@ -34,7 +34,7 @@ BEGIN
     FROM unnest(p_identity, p_peer) AS t(identity, peer) WHERE e.identity = t.identity;
     PERFORM powergate.commands_unsure(ids, ARRAY['the session that sent it is gone'], p_now);
     RETURN QUERY SELECT t.n::int, e.id, e.epoch, e.state, e.doubt_until_us > 0, m.id, m.address, m.protocol, m.profile,
-        m.account_id, m.customer, m.password, m.zone, m.mode = 'live'
+        m.customer, m.password, m.zone, m.mode = 'live'
     FROM unnest(p_identity) WITH ORDINALITY AS t(identity, n)
     JOIN LATERAL (SELECT x.* FROM endpoint x WHERE x.identity = t.identity LIMIT 1) e ON true
     LEFT JOIN LATERAL (SELECT x.*, s.zone, s.mode FROM meter x JOIN site s ON s.id = x.site_id

@@ -1,6 +1,7 @@
 /*
- * Linear probing over a power of two, at most half full.  Taking closes the gap by moving
- * later members of the run back, so there are no tombstones and lookups never degrade.
+ * Linear probing over a power of two, at most two thirds full.  Taking closes the gap by moving
+ * later members of the run back, so there are no tombstones and lookups never degrade.  What a
+ * storm has blown up becomes small again.
  */
 #include "base/map.h"
 
@@ -79,7 +80,7 @@ map_put(struct map *m, int64_t key, void *value)
 {
 	size_t i = find(m, key);
 
-	if (m->slots[i].value == NULL && ++m->count * 2 > m->mask) {
+	if (m->slots[i].value == NULL && ++m->count * 3 > m->mask * 2) {
 		resize(m, (m->mask + 1) * 2);
 		i = find(m, key);
 	}
@@ -106,6 +107,8 @@ map_take(struct map *m, int64_t key)
 			gap = i;
 		}
 	}
+	if (m->mask >= 1024 && m->count * 8 < m->mask)
+		resize(m, (m->mask + 1) / 4);
 	return value;
 }
 

@@ -18,16 +18,13 @@
 struct gateway {
 	struct loop *loop;
 	struct db *db;
-	struct signer *signer;
 	const struct gateway_conf *conf;
-	const struct session_conf *session_conf;
 	const struct gateway_events *events;
 	void *arg;
 	struct listener *listener;
-	struct session *first; /* every session, the newest first */
+	struct sessions all;
 	struct logins *logins;
 	struct map *by_endpoint;
-	int count;
 	struct timer sweep, drain;
 	int64_t seen_us; /* what was heard since then is yet to be written down */
 	int drain_each;
@@ -55,7 +52,7 @@ on_challenged(struct session *s, const struct answer *a, const struct err *e, vo
 	(void)a;
 	if (e->class == ERR_NONE || e->class == ERR_REFUSED) {
 		slog(g, LOG_LEVEL_WARN, "%s answers on two connections: both are quarantined",
-		    ep->identity);
+		    session_identity(s));
 		store_quarantine(
 		    g->db, ep->id, "two devices answer to this name", loop_now_us(g->loop));
 		if (now != NULL)
@@ -140,8 +137,6 @@ on_closed(struct session *s, const char *why, void *arg)
 {
 	struct gateway *g = arg;
 
-	session_unlink(s);
-	g->count--;
 	logins_forget(g->logins, s);
 	if (is_current(g, s)) {
 		const struct endpoint *ep = session_endpoint(s);
@@ -150,7 +145,8 @@ on_closed(struct session *s, const char *why, void *arg)
 		logins_close(g->logins, ep, why);
 		g->events->on_gone(s, g->arg);
 	}
-	if (g->listener != NULL && g->count < g->conf->most_sessions && !timer_running(&g->drain))
+	if (g->listener != NULL && g->all.count < g->conf->most_sessions &&
+	    !timer_running(&g->drain))
 		listener_pause(g->listener, false);
 }
 
@@ -159,18 +155,15 @@ static const struct session_events session_events = {on_named, on_heard, on_free
 void
 gateway_admit(struct gateway *g, struct link *link)
 {
-	struct session *s =
-	    session_new(g->loop, link, g->signer, g->session_conf, &session_events, g);
-
-	session_link(s, &g->first);
-	if (++g->count >= g->conf->most_sessions && g->listener != NULL) {
-		slog(g, LOG_LEVEL_WARN, "%d sessions: no more are taken", g->count);
+	session_new(&g->all, link);
+	if (g->all.count >= g->conf->most_sessions && g->listener != NULL) {
+		slog(g, LOG_LEVEL_WARN, "%d sessions: no more are taken", g->all.count);
 		listener_pause(g->listener, true);
 	}
 }
 
 static void
-on_accept(int fd, const char *peer, void *arg)
+on_accept(int fd, const struct peer *peer, void *arg)
 {
 	struct gateway *g = arg;
 	struct link *link = link_socket_new(g->loop, fd, peer);
@@ -192,7 +185,7 @@ on_sweep(void *arg)
 	struct db_column ids = {0}, at = {0};
 	struct session *s, *next;
 
-	for (s = g->first; s != NULL; s = next) {
+	for (s = g->all.first; s != NULL; s = next) {
 		next = session_next(s);
 		if (session_dead(s, mono)) {
 			session_close(s, "silent for three heartbeats");
@@ -220,9 +213,12 @@ gateway_new(struct loop *l, struct db *db, struct signer *signer, const char *no
 
 	g->loop = l;
 	g->db = db;
-	g->signer = signer;
 	g->conf = conf;
-	g->session_conf = session;
+	g->all.loop = l;
+	g->all.signer = signer;
+	g->all.conf = session;
+	g->all.events = &session_events;
+	g->all.arg = g;
 	g->events = events;
 	g->arg = arg;
 	g->by_endpoint = map_new();
@@ -237,8 +233,7 @@ gateway_free(struct gateway *g)
 {
 	if (g == NULL)
 		return;
-	while (g->first != NULL)
-		session_close(g->first, "the daemon ends");
+	sessions_clear(&g->all, "the daemon ends");
 	timer_stop(&g->sweep);
 	timer_stop(&g->drain);
 	listener_free(g->listener);
@@ -263,13 +258,13 @@ gateway_find(const struct gateway *g, int64_t endpoint_id)
 struct session *
 gateway_first(const struct gateway *g)
 {
-	return g->first;
+	return g->all.first;
 }
 
 int
 gateway_count(const struct gateway *g)
 {
-	return g->count;
+	return g->all.count;
 }
 
 void
@@ -286,9 +281,9 @@ on_drain(void *arg)
 {
 	struct gateway *g = arg;
 
-	for (int i = 0; i < g->drain_each && g->first != NULL; i++)
-		session_close(g->first, "the daemon is draining");
-	if (g->first != NULL)
+	for (int i = 0; i < g->drain_each && g->all.first != NULL; i++)
+		session_close(g->all.first, "the daemon is draining");
+	if (g->all.first != NULL)
 		timer_start(&g->drain, g->loop, SECOND_US / 10, on_drain, g);
 }
 
@@ -297,6 +292,6 @@ gateway_drain(struct gateway *g, int64_t over_us)
 {
 	listener_free(g->listener);
 	g->listener = NULL;
-	g->drain_each = (int)(g->count * (SECOND_US / 10) / (over_us > 0 ? over_us : 1)) + 1;
+	g->drain_each = (int)(g->all.count * (SECOND_US / 10) / (over_us > 0 ? over_us : 1)) + 1;
 	timer_start(&g->drain, g->loop, 0, on_drain, g);
 }

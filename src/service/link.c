@@ -2,6 +2,7 @@
 
 #include "base/loop.h"
 
+#include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -17,9 +18,42 @@
 struct link_socket {
 	struct link link;
 	struct bufferevent *bev;
+	struct peer peer;
 	bool inside; /* its user is looking at the bytes: it must not go yet */
 	bool closed;
 };
+
+struct peer
+peer_of(const struct sockaddr_storage *a)
+{
+	struct peer p = {
+	    .ip = {[10] = 0xff, [11] = 0xff}
+        };
+
+	if (a->ss_family == AF_INET6) {
+		const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)a;
+
+		memcpy(p.ip, &six->sin6_addr, sizeof p.ip);
+		p.port = ntohs(six->sin6_port);
+	} else {
+		const struct sockaddr_in *four = (const struct sockaddr_in *)a;
+
+		memcpy(p.ip + 12, &four->sin_addr, 4);
+		p.port = ntohs(four->sin_port);
+	}
+	return p;
+}
+
+void
+peer_text(const struct peer *p, char out[PEER_ROOM])
+{
+	static const uint8_t four[12] = {[10] = 0xff, [11] = 0xff};
+	bool is_four = memcmp(p->ip, four, sizeof four) == 0;
+	char ip[INET6_ADDRSTRLEN] = "?";
+
+	inet_ntop(is_four ? AF_INET : AF_INET6, is_four ? p->ip + 12 : p->ip, ip, sizeof ip);
+	snprintf(out, PEER_ROOM, is_four ? "%s:%d" : "[%s]:%d", ip, p->port);
+}
 
 static void
 socket_free(struct link_socket *s)
@@ -116,8 +150,17 @@ watch_for_death(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+static const struct peer *
+socket_peer(const struct link *l)
+{
+	return &((const struct link_socket *)l)->peer;
+}
+
+static const struct link_kind link_socket = {
+    socket_send, socket_hold, socket_again, socket_close, socket_peer};
+
 struct link *
-link_socket_new(struct loop *l, int fd, const char *peer)
+link_socket_new(struct loop *l, int fd, const struct peer *peer)
 {
 	struct link_socket *s = mem_new(sizeof *s);
 
@@ -127,11 +170,8 @@ link_socket_new(struct loop *l, int fd, const char *peer)
 		return NULL;
 	}
 	watch_for_death(fd);
-	s->link.send = socket_send;
-	s->link.hold = socket_hold;
-	s->link.again = socket_again;
-	s->link.close = socket_close;
-	snprintf(s->link.peer, sizeof s->link.peer, "%s", peer);
+	s->link.kind = &link_socket;
+	s->peer = *peer;
 	bufferevent_setcb(s->bev, on_read, NULL, on_event, s);
 	bufferevent_enable(s->bev, EV_READ | EV_WRITE);
 	return &s->link;

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "service/link.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -77,24 +78,6 @@ listener_socket(const char *address, int *port, struct err *e)
 }
 
 static void
-peer_name(const struct sockaddr_storage *addr, char *out, size_t room)
-{
-	char ip[INET6_ADDRSTRLEN] = "?";
-
-	if (addr->ss_family == AF_INET6) {
-		const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)addr;
-
-		inet_ntop(AF_INET6, &a->sin6_addr, ip, sizeof ip);
-		snprintf(out, room, "[%.30s]:%d", ip, ntohs(a->sin6_port));
-	} else {
-		const struct sockaddr_in *a = (const struct sockaddr_in *)addr;
-
-		inet_ntop(AF_INET, &a->sin_addr, ip, sizeof ip);
-		snprintf(out, room, "%.30s:%d", ip, ntohs(a->sin_port));
-	}
-}
-
-static void
 on_pause_over(void *arg)
 {
 	struct listener *n = arg;
@@ -120,7 +103,7 @@ static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct listener *n = arg;
-	char peer[48];
+	struct peer peer;
 
 	(void)what;
 	for (int i = 0; i < MOST_A_TURN && !n->paused; i++) {
@@ -134,8 +117,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 				out_of_descriptors(n, errno);
 			return;
 		}
-		peer_name(&addr, peer, sizeof peer);
-		n->fn(got, peer, n->arg);
+		peer = peer_of(&addr);
+		n->fn(got, &peer, n->arg);
 	}
 }
 

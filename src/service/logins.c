@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "service/session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define MOST_A_BATCH 500
@@ -191,9 +192,13 @@ logins_poke(void *arg)
 		free(b);
 		return;
 	}
-	for (int i = 0; i < b->n; i++)
-		who[i] = (struct session_named){session_identity(b->logins[i]->s),
-		    session_peer(b->logins[i]->s), b->logins[i]->is_dtu};
+	for (int i = 0; i < b->n; i++) {
+		const struct login *in = b->logins[i];
+
+		who[i].identity = session_identity(in->s);
+		who[i].is_dtu = in->is_dtu;
+		snprintf(who[i].peer, sizeof who[i].peer, "%s", session_peer(in->s));
+	}
 	write_gone(l);
 	l->flying = b;
 	store_session_open(

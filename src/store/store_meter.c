@@ -3,13 +3,12 @@
 #include "base/log.h"
 #include "store/store_names.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const struct db_stmt session_open = {"session_open", DB_COMMANDS, true, 0,
     "SELECT n, endpoint_id, epoch, state, took_over, meter_id, address, protocol, profile,"
-    " account_id, customer, encode(password, 'hex'), zone, live"
+    " customer, encode(password, 'hex'), zone, live"
     " FROM door.session_open($1::text[], $2::text[], $3::text[], $4, $5::bigint)"};
 static const struct db_stmt session_close = {"session_close", DB_COMMANDS, true, 0,
     "SELECT door.session_close($1::bigint[], $2::bigint[], $3::text[], $4::bigint)"};
@@ -26,7 +25,6 @@ struct opening {
 	store_opened_fn *each;
 	store_done_fn *fn;
 	void *arg;
-	char identity[][41]; /* as they were asked */
 };
 
 struct done {
@@ -78,15 +76,14 @@ meter_from(struct meter *m, const struct db_rows *rows, int row)
 	db_cell_copy(rows, row, 6, m->address, sizeof m->address);
 	m->protocol = store_intern(db_cell_text(rows, row, 7));
 	m->profile = store_intern(db_cell_text(rows, row, 8));
-	m->account_id = db_cell_int(rows, row, 9);
-	db_cell_copy(rows, row, 10, m->customer, sizeof m->customer);
-	password_from(m, db_cell_text(rows, row, 11));
-	m->zone = store_zone(db_cell_text(rows, row, 12));
+	db_cell_copy(rows, row, 9, m->customer, sizeof m->customer);
+	password_from(m, db_cell_text(rows, row, 10));
+	m->zone = store_zone(db_cell_text(rows, row, 11));
 }
 
 /* From one row on: the endpoint, and as many meters as rows. */
 static struct endpoint *
-endpoint_from(const struct db_rows *rows, int row, int n, const char *identity)
+endpoint_from(const struct db_rows *rows, int row, int n)
 {
 	struct endpoint *ep;
 
@@ -96,8 +93,7 @@ endpoint_from(const struct db_rows *rows, int row, int n, const char *identity)
 	ep->id = db_cell_int(rows, row, 1);
 	ep->epoch = db_cell_int(rows, row, 2);
 	ep->claimed = strcmp(db_cell_text(rows, row, 3), "claimed") == 0;
-	ep->live = n > 0 && db_cell_bool(rows, row, 13);
-	snprintf(ep->identity, sizeof ep->identity, "%s", identity);
+	ep->live = n > 0 && db_cell_bool(rows, row, 12);
 	ep->n = n;
 	for (int i = 0; i < n; i++)
 		meter_from(&ep->meters[i], rows, row + i);
@@ -116,7 +112,7 @@ on_opened(const struct db_rows *rows, const struct err *e, void *arg)
 
 		for (n = 1; row + n < count && db_cell_int(rows, row + n, 0) == which;)
 			n++;
-		opened.mine = endpoint_from(rows, row, n, o->identity[which - 1]);
+		opened.mine = endpoint_from(rows, row, n);
 		o->each((int)which - 1, &opened, o->arg);
 	}
 	o->fn(e, o->arg);
@@ -127,14 +123,13 @@ void
 store_session_open(struct db *db, const struct session_named *who, int n, const char *node,
     int64_t now_us, store_opened_fn *each, store_done_fn *fn, void *arg)
 {
-	struct opening *o = mem_new(sizeof *o + (size_t)n * sizeof *o->identity);
+	struct opening *o = mem_new(sizeof *o);
 	struct db_column identity = {0}, kind = {0}, peer = {0};
 
 	o->each = each;
 	o->fn = fn;
 	o->arg = arg;
 	for (int i = 0; i < n; i++) {
-		snprintf(o->identity[i], sizeof o->identity[i], "%s", who[i].identity);
 		db_column_text(&identity, who[i].identity);
 		db_column_text(&kind, who[i].is_dtu ? "dtu" : "meter");
 		db_column_text(&peer, who[i].peer);
