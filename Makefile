@@ -55,6 +55,9 @@ $(B)/gen/schema.h: $(SQL)
 	v=$$(ls sql/migrate | tail -1 | cut -d_ -f1 | sed 's/^0*//'); h=$$(cat $(SQL) | sha256sum | cut -c1-16); \
 	printf '#define POWERGATE_SCHEMA "%s:%s"\n' "$$v" "$$h" > $@
 
+# what only a test program needs is kept too
+.SECONDARY:
+
 $(B)/%.o: %.c config.mk $(B)/gen/schema.h
 	@mkdir -p $(@D)
 	$(call Q,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<

@@ -56,6 +56,12 @@ void db_send(struct db *db, const struct db_stmt *st, db_fn *fn, void *arg,
 #define db_ask(db, st, fn, arg, ...)                                           \
 	db_send((db), (st), (fn), (arg), (const struct db_arg[]){__VA_ARGS__}, \
 	    sizeof((const struct db_arg[]){__VA_ARGS__}) / sizeof(struct db_arg))
+/* arg is from mem_new(): fn frees it, or db_free() when fn is never called. */
+void db_send_owned(struct db *db, const struct db_stmt *st, db_fn *fn, void *arg,
+    const struct db_arg *args, size_t n);
+#define db_ask_owned(db, st, fn, arg, ...)                                           \
+	db_send_owned((db), (st), (fn), (arg), (const struct db_arg[]){__VA_ARGS__}, \
+	    sizeof((const struct db_arg[]){__VA_ARGS__}) / sizeof(struct db_arg))
 
 void db_listen(struct db *db, const char *channel, db_heard_fn *fn, void *arg);
 int db_backlog(const struct db *db, enum db_lane lane); /* asked and not answered */

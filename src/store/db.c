@@ -1,24 +1,5 @@
-/*
- * A lane is one PGconn in pipeline mode with a Sync behind every statement, so each is its own
- * transaction and one that fails leaves its neighbours alone.  Asking only queues; the lane is
- * poked at the end of the turn and keeps at most MOST_IN_FLIGHT on their way.
- *
- *	DOWN --PQconnectStart--> CONNECTING --ready--> GREETING --the schema fits--> UP
- *	  ^--------------------------- lost, back-off ---------------------------------------/
- *
- * Results of a statement come as: rows or error, NULL, then the Sync's own result.  It commits at
- * the Sync, and a server that dies in between still sends what it had ready: so an answer is held
- * until the Sync's result is there, and an error on the way takes its place.  The greeting,
- * door.schema(), travels through the same pipeline, so there is one way of reading results and
- * not two; nothing else is sent before it is answered and fits.
- *
- * Statements are prepared the first time a connection sees them, in the same pipeline, just in
- * front of their first use.
- */
-#include "store/db.h"
+#include "store/db_parts.h"
 
-#include "base/log.h"
-#include "base/loop.h"
 #include "store/db_rows.h"
 
 #include <event2/event.h>
@@ -26,78 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_IN_FLIGHT 256
-#define MOST_PREPARED  96
-#define MOST_ARGS      32
-#define BACKOFF_US     (SECOND_US / 4)
-#define MOST_BACKOFF   (5 * SECOND_US)
-#define MOST_REPEATS   5
-#define CONNECT_US     (10 * SECOND_US)
+const struct db_stmt db_greet = {"schema", DB_MONEY, true, 0, "SELECT door.schema()"};
 
-enum lane_state { LANE_DOWN, LANE_CONNECTING, LANE_GREETING, LANE_UP };
+/* --- what is asked ------------------------------------------------------------------------ */
 
-struct ask {
-	struct ask *next;
-	const struct db_stmt *stmt;
-	db_fn *fn;
-	void *arg;
-	int64_t deadline_us; /* 0: none; monotonic */
-	int repeats;
-	bool preparing; /* this entry is a Prepare, not the statement itself */
-	bool sent_once;
-	size_t n;
-	bool null[MOST_ARGS];
-	size_t at[MOST_ARGS]; /* offsets into text */
-	char text[];
-};
-
-struct queue {
-	struct ask *first, **last;
-	int n;
-};
-
-struct lane {
-	struct db *db;
-	enum db_lane which;
-	enum lane_state state;
-	PGconn *conn;
-	struct event *readable, *writable;
-	struct queue waiting, flying;
-	PGresult *held; /* of the first that flies, until its Sync */
-	const struct db_stmt *prepared[MOST_PREPARED];
-	int nprepared;
-	struct timer poke, reconnect, impatience;
-	int64_t backoff_us;
-	bool not_durable; /* a warning said that the standby did not confirm */
-	struct logctx log;
-};
-
-struct ear {
-	struct ear *next;
-	char channel[64];
-	char listen[80];
-	struct db_stmt stmt;
-	db_heard_fn *fn;
-	void *arg;
-};
-
-struct db {
-	struct loop *loop;
-	char *conninfo;
-	char *schema;
-	db_unfit_fn *unfit;
-	void *unfit_arg;
-	struct lane lanes[DB_LANES];
-	struct ear *ears;
-};
-
-static const struct db_stmt greet = {"schema", DB_MONEY, true, 0, "SELECT door.schema()"};
-
-static void lane_connect(void *arg);
-static void lane_poke(void *arg);
-static void lane_read(struct lane *lane);
-
-static void
+void
 queue_init(struct queue *q)
 {
 	q->first = NULL;
@@ -105,7 +19,7 @@ queue_init(struct queue *q)
 	q->n = 0;
 }
 
-static void
+void
 queue_push(struct queue *q, struct ask *a)
 {
 	a->next = NULL;
@@ -114,7 +28,7 @@ queue_push(struct queue *q, struct ask *a)
 	q->n++;
 }
 
-static struct ask *
+struct ask *
 queue_pop(struct queue *q)
 {
 	struct ask *a = q->first;
@@ -128,131 +42,17 @@ queue_pop(struct queue *q)
 	return a;
 }
 
-static void
-ask_answer(struct lane *lane, struct ask *a, PGresult *result, const struct err *e)
+void
+queue_append(struct queue *q, const struct queue *more)
 {
-	struct db_rows rows = {result};
-
-	if (a->fn != NULL)
-		a->fn(e->class == ERR_NONE ? &rows : NULL, e, a->arg);
-	else if (e->class != ERR_NONE) /* nobody else will say it */
-		slog(lane, LOG_LEVEL_ERROR, "%s", e->text);
-	free(a);
+	if (more->first == NULL)
+		return;
+	*q->last = more->first;
+	q->last = more->last;
+	q->n += more->n;
 }
 
-/* --- failure: what may be done next, from the SQLSTATE ------------------------------------ */
-
-static enum err_class
-class_of(const char *state)
-{
-	if (state == NULL)
-		return ERR_UNCERTAIN; /* libpq's own: the connection went */
-	if (strcmp(state, "55P03") == 0 || strcmp(state, "57014") == 0 ||
-	    strncmp(state, "40", 2) == 0 || strncmp(state, "53", 2) == 0 ||
-	    strncmp(state, "25", 2) == 0)
-		return ERR_RETRY; /* lock, timeout, serialization, resources, read-only standby */
-	if (strncmp(state, "57P", 3) == 0 || strncmp(state, "08", 2) == 0)
-		return ERR_UNCERTAIN; /* shutting down, connection */
-	if (strncmp(state, "42", 2) == 0 || strncmp(state, "XX", 2) == 0)
-		return ERR_BUG;
-	return ERR_REFUSED; /* 22, 23, P0: the database knows better */
-}
-
-static void
-lane_lost(struct lane *lane, const char *why)
-{
-	struct ask *a;
-	struct queue old = lane->waiting;
-
-	slog(lane, LOG_LEVEL_WARN, "connection lost: %.*s", (int)strcspn(why, "\n"), why);
-	if (lane->readable != NULL)
-		event_free(lane->readable);
-	if (lane->writable != NULL)
-		event_free(lane->writable);
-	lane->readable = lane->writable = NULL;
-	PQclear(lane->held);
-	lane->held = NULL;
-	PQfinish(lane->conn);
-	lane->conn = NULL;
-	lane->state = LANE_DOWN;
-	lane->nprepared = 0;
-	lane->not_durable = false;
-
-	/* What was on its way goes first again, in order, if repeating is harmless. */
-	struct queue unsure;
-	queue_init(&unsure);
-	queue_init(&lane->waiting);
-	while ((a = queue_pop(&lane->flying)) != NULL) {
-		if (a->preparing || a->stmt == &greet)
-			free(a);
-		else if (a->stmt->repeatable)
-			queue_push(&lane->waiting, a);
-		else
-			queue_push(&unsure, a);
-	}
-	if (old.first != NULL) {
-		*lane->waiting.last = old.first;
-		lane->waiting.last = old.last;
-		lane->waiting.n += old.n;
-	}
-	lane->backoff_us = lane->backoff_us == 0 ? BACKOFF_US : lane->backoff_us * 2;
-	if (lane->backoff_us > MOST_BACKOFF)
-		lane->backoff_us = MOST_BACKOFF;
-	timer_start(&lane->reconnect, lane->db->loop,
-	    lane->backoff_us + loop_jitter_us(lane->db->loop, lane->backoff_us / 4), lane_connect,
-	    lane);
-	while ((a = queue_pop(&unsure)) != NULL) {
-		struct err e;
-
-		err_set(&e, ERR_UNCERTAIN, "%s: connection lost while it ran", a->stmt->name);
-		ask_answer(lane, a, NULL, &e);
-	}
-}
-
-/* Those whose time is over leave the waiting line; what flies is waited for by the server's own
- * timeouts, or by the keepalive that ends the connection. */
-static void
-lane_impatient(void *arg)
-{
-	struct lane *lane = arg;
-	struct queue old = lane->waiting, over;
-	struct ask *a;
-	int64_t now = loop_mono_us(lane->db->loop), next = 0;
-
-	queue_init(&over);
-	queue_init(&lane->waiting);
-	if (old.n == 0)
-		old.last = &old.first;
-	while ((a = queue_pop(&old)) != NULL) {
-		bool late = a->deadline_us != 0 && a->deadline_us <= now;
-
-		queue_push(late ? &over : &lane->waiting, a);
-		if (!late && a->deadline_us != 0 && (next == 0 || a->deadline_us < next))
-			next = a->deadline_us;
-	}
-	if (next != 0)
-		timer_start(&lane->impatience, lane->db->loop, next - now, lane_impatient, lane);
-	while ((a = queue_pop(&over)) != NULL) {
-		struct err e;
-
-		err_set(&e, a->sent_once ? ERR_UNCERTAIN : ERR_RETRY, "%s: the database is away",
-		    a->stmt->name);
-		ask_answer(lane, a, NULL, &e);
-	}
-}
-
-/* --- sending ------------------------------------------------------------------------------ */
-
-static bool
-lane_is_prepared(const struct lane *lane, const struct db_stmt *st)
-{
-	for (int i = 0; i < lane->nprepared; i++)
-		if (lane->prepared[i] == st)
-			return true;
-	return false;
-}
-
-static struct ask *
+struct ask *
 ask_new(const struct db_stmt *st, db_fn *fn, void *arg, const struct db_arg *args, size_t n)
 {
 	size_t len = 0, at = 0;
@@ -282,317 +82,52 @@ ask_new(const struct db_stmt *st, db_fn *fn, void *arg, const struct db_arg *arg
 	return a;
 }
 
-static bool
-lane_put(struct lane *lane, struct ask *a)
-{
-	const char *values[MOST_ARGS];
-	int ok;
-
-	if (a->stmt == &greet) {
-		ok = PQsendQueryParams(lane->conn, greet.sql, 0, NULL, NULL, NULL, NULL, 0);
-	} else if (a->preparing) {
-		ok = PQsendPrepare(lane->conn, a->stmt->name, a->stmt->sql, 0, NULL);
-	} else {
-		for (size_t i = 0; i < a->n; i++)
-			values[i] = a->null[i] ? NULL : a->text + a->at[i];
-		ok = PQsendQueryPrepared(
-		    lane->conn, a->stmt->name, (int)a->n, values, NULL, NULL, 0);
-		a->sent_once = true;
-	}
-	return ok == 1 && PQpipelineSync(lane->conn) == 1;
-}
-
-static void
-lane_flush(struct lane *lane)
-{
-	int left = PQflush(lane->conn);
-
-	if (left < 0)
-		lane_lost(lane, PQerrorMessage(lane->conn));
-	else if (left == 1)
-		event_add(lane->writable, NULL);
-}
-
-static void
-lane_poke(void *arg)
-{
-	struct lane *lane = arg;
-	struct ask *a;
-
-	if (lane->state != LANE_UP)
-		return;
-	while (lane->flying.n < MOST_IN_FLIGHT && (a = lane->waiting.first) != NULL) {
-		if (!lane_is_prepared(lane, a->stmt)) {
-			if (lane->nprepared == MOST_PREPARED)
-				abort(); /* a new statement needs a larger table */
-			lane->prepared[lane->nprepared++] = a->stmt;
-			a = ask_new(a->stmt, NULL, NULL, NULL, 0);
-			a->preparing = true;
-		} else {
-			queue_pop(&lane->waiting);
-		}
-		queue_push(&lane->flying, a);
-		if (!lane_put(lane, a)) {
-			lane_lost(lane, PQerrorMessage(lane->conn));
-			return;
-		}
-	}
-	lane_flush(lane);
-}
-
 void
-db_send(struct db *db, const struct db_stmt *st, db_fn *fn, void *arg, const struct db_arg *args,
-    size_t n)
+ask_answer(struct lane *lane, struct ask *a, PGresult *result, const struct err *e)
 {
-	struct lane *lane = &db->lanes[st->lane];
-	struct ask *a = ask_new(st, fn, arg, args, n);
+	struct db_rows rows = {result};
 
-	if (st->patience_us != 0) {
-		a->deadline_us = loop_mono_us(db->loop) + st->patience_us;
+	if (a->fn != NULL)
+		a->fn(e->class == ERR_NONE ? &rows : NULL, e, a->arg);
+	else if (e->class != ERR_NONE) /* nobody else will say it */
+		slog(lane, LOG_LEVEL_ERROR, "%s", e->text);
+	free(a);
+}
+
+static void
+send_ask(struct db *db, struct ask *a)
+{
+	struct lane *lane = &db->lanes[a->stmt->lane];
+	int64_t patience_us = a->stmt->patience_us;
+
+	if (patience_us != 0) {
+		a->deadline_us = loop_mono_us(db->loop) + patience_us;
 		if (!timer_running(&lane->impatience))
-			timer_start(
-			    &lane->impatience, db->loop, st->patience_us, lane_impatient, lane);
+			timer_start(&lane->impatience, db->loop, patience_us, lane_impatient, lane);
 	}
 	queue_push(&lane->waiting, a);
 	if (lane->state == LANE_UP)
 		loop_defer(&lane->poke, db->loop, lane_poke, lane);
 }
 
-/* --- receiving ---------------------------------------------------------------------------- */
-
-static void
-on_notice(void *arg, const PGresult *result)
+void
+db_send(struct db *db, const struct db_stmt *st, db_fn *fn, void *arg, const struct db_arg *args,
+    size_t n)
 {
-	struct lane *lane = arg;
-	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-
-	if (state != NULL && strcmp(state, "01000") == 0)
-		lane->not_durable = true; /* "canceling wait for synchronous replication" */
-	slog(lane, LOG_LEVEL_WARN, "%s", text != NULL ? text : "a notice without words");
+	send_ask(db, ask_new(st, fn, arg, args, n));
 }
 
-static void
-greeted(struct lane *lane, PGresult *result)
+void
+db_send_owned(struct db *db, const struct db_stmt *st, db_fn *fn, void *arg,
+    const struct db_arg *args, size_t n)
 {
-	struct db *db = lane->db;
-	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	char why[200];
+	struct ask *a = ask_new(st, fn, arg, args, n);
 
-	if (PQresultStatus(result) != PGRES_TUPLES_OK) {
-		snprintf(why, sizeof why, "no Powergate schema here: %.120s",
-		    text != NULL ? text : "no answer");
-		db->unfit(why, db->unfit_arg);
-	} else if (strcmp(PQgetvalue(result, 0, 0), db->schema) != 0) {
-		snprintf(why, sizeof why, "the database has schema %.60s, this program needs %.60s",
-		    PQgetvalue(result, 0, 0), db->schema);
-		db->unfit(why, db->unfit_arg);
-	} else {
-		lane->state = LANE_UP;
-		lane->backoff_us = 0;
-		slog(lane, LOG_LEVEL_INFO, "connected");
-		loop_defer(&lane->poke, db->loop, lane_poke, lane);
-	}
+	a->owns_arg = true;
+	send_ask(db, a);
 }
 
-/* The statement in front is over, and committed if it went well. */
-static void
-lane_answer(struct lane *lane, PGresult *result)
-{
-	struct ask *a = queue_pop(&lane->flying);
-	ExecStatusType status = PQresultStatus(result);
-	struct err e = {0};
-
-	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
-		if (lane->not_durable)
-			err_set(
-			    &e, ERR_UNCERTAIN, "%s: not confirmed by the standby", a->stmt->name);
-	} else {
-		const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-
-		err_set(&e, class_of(PQresultErrorField(result, PG_DIAG_SQLSTATE)), "%s: %s",
-		    a->stmt->name, text != NULL ? text : PQresultErrorMessage(result));
-	}
-	lane->not_durable = false;
-	if (a->stmt == &greet) {
-		greeted(lane, result);
-		free(a);
-	} else if (a->preparing) {
-		if (e.class == ERR_BUG || e.class == ERR_REFUSED)
-			slog(lane, LOG_LEVEL_ERROR, "cannot prepare %s", e.text);
-		free(a);
-	} else if (e.class == ERR_RETRY && a->stmt->repeatable && a->repeats < MOST_REPEATS) {
-		a->repeats++;
-		queue_push(&lane->waiting, a);
-		loop_defer(&lane->poke, lane->db->loop, lane_poke, lane);
-	} else {
-		ask_answer(lane, a, result, &e);
-	}
-}
-
-/* The rows or the error of the statement in front, an error of its commit, or its Sync. */
-static void
-lane_result(struct lane *lane, PGresult *result)
-{
-	PGresult *held = lane->held;
-
-	if (PQresultStatus(result) != PGRES_PIPELINE_SYNC) {
-		PQclear(held);
-		lane->held = result;
-		return;
-	}
-	PQclear(result);
-	lane->held = NULL;
-	if (held != NULL && lane->flying.first != NULL)
-		lane_answer(lane, held);
-	PQclear(held);
-}
-
-static void
-lane_hear(struct lane *lane)
-{
-	PGnotify *n;
-
-	while ((n = PQnotifies(lane->conn)) != NULL) {
-		for (struct ear *ear = lane->db->ears; ear != NULL; ear = ear->next)
-			if (strcmp(ear->channel, n->relname) == 0)
-				ear->fn(n->extra, ear->arg);
-		PQfreemem(n);
-	}
-}
-
-static void
-lane_read(struct lane *lane)
-{
-	int empty = 0;
-
-	if (PQconsumeInput(lane->conn) == 0) {
-		lane_lost(lane, PQerrorMessage(lane->conn));
-		return;
-	}
-	/* Two NULLs in a row mean that nothing more is there. */
-	while (
-	    lane->conn != NULL && empty < 2 && lane->flying.n >= 0 && PQisBusy(lane->conn) == 0) {
-		PGresult *result = PQgetResult(lane->conn);
-
-		if (result == NULL) {
-			empty++;
-			continue;
-		}
-		empty = 0;
-		lane_result(lane, result);
-	}
-	if (lane->conn == NULL)
-		return;
-	if (PQstatus(lane->conn) == CONNECTION_BAD) {
-		lane_lost(lane, PQerrorMessage(lane->conn));
-		return;
-	}
-	lane_hear(lane);
-	if (lane->waiting.n > 0)
-		loop_defer(&lane->poke, lane->db->loop, lane_poke, lane);
-}
-
-static void
-on_readable(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd, (void)what;
-	lane_read(arg);
-}
-
-static void
-on_writable(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd, (void)what;
-	lane_flush(arg);
-}
-
-/* --- connecting --------------------------------------------------------------------------- */
-
-static void
-lane_greet(struct lane *lane)
-{
-	struct db *db = lane->db;
-	struct event_base *base = loop_base(db->loop);
-	struct queue old = lane->waiting;
-	struct ask *hello;
-
-	PQsetnonblocking(lane->conn, 1);
-	PQsetNoticeReceiver(lane->conn, on_notice, lane);
-	if (PQenterPipelineMode(lane->conn) != 1) {
-		lane_lost(lane, "no pipeline mode");
-		return;
-	}
-	lane->readable =
-	    event_new(base, PQsocket(lane->conn), EV_READ | EV_PERSIST, on_readable, lane);
-	lane->writable = event_new(base, PQsocket(lane->conn), EV_WRITE, on_writable, lane);
-	event_add(lane->readable, NULL);
-	lane->state = LANE_GREETING;
-	hello = ask_new(&greet, NULL, NULL, NULL, 0);
-	queue_push(&lane->flying, hello);
-	if (!lane_put(lane, hello)) {
-		lane_lost(lane, PQerrorMessage(lane->conn));
-		return;
-	}
-	/* Who listens listens before anything else is asked. */
-	queue_init(&lane->waiting);
-	if (lane->which == DB_COMMANDS)
-		for (struct ear *ear = db->ears; ear != NULL; ear = ear->next)
-			queue_push(&lane->waiting, ask_new(&ear->stmt, NULL, NULL, NULL, 0));
-	if (old.first != NULL) {
-		*lane->waiting.last = old.first;
-		lane->waiting.last = old.last;
-		lane->waiting.n += old.n;
-	}
-	lane_flush(lane);
-}
-
-static void
-on_connecting(evutil_socket_t fd, short what, void *arg)
-{
-	struct lane *lane = arg;
-	struct timeval tv = {CONNECT_US / SECOND_US, 0};
-	PostgresPollingStatusType next;
-
-	(void)fd;
-	event_free(lane->readable);
-	lane->readable = NULL;
-	if (what & EV_TIMEOUT) {
-		lane_lost(lane, "no answer to the connect");
-		return;
-	}
-	next = PQconnectPoll(lane->conn);
-	if (next == PGRES_POLLING_OK) {
-		lane_greet(lane);
-		return;
-	}
-	if (next == PGRES_POLLING_FAILED) {
-		lane_lost(lane, PQerrorMessage(lane->conn));
-		return;
-	}
-	lane->readable = event_new(loop_base(lane->db->loop), PQsocket(lane->conn),
-	    next == PGRES_POLLING_READING ? EV_READ : EV_WRITE, on_connecting, lane);
-	event_add(lane->readable, &tv);
-}
-
-static void
-lane_connect(void *arg)
-{
-	struct lane *lane = arg;
-	struct timeval tv = {CONNECT_US / SECOND_US, 0};
-
-	lane->state = LANE_CONNECTING;
-	lane->conn = PQconnectStart(lane->db->conninfo);
-	if (lane->conn == NULL)
-		abort();
-	if (PQstatus(lane->conn) == CONNECTION_BAD) {
-		lane_lost(lane, PQerrorMessage(lane->conn));
-		return;
-	}
-	lane->readable = event_new(
-	    loop_base(lane->db->loop), PQsocket(lane->conn), EV_WRITE, on_connecting, lane);
-	event_add(lane->readable, &tv);
-}
+/* --- outside ------------------------------------------------------------------------------ */
 
 struct db *
 db_new(struct loop *l, const char *conninfo, const char *schema, db_unfit_fn *unfit, void *arg)
@@ -620,6 +155,14 @@ db_new(struct loop *l, const char *conninfo, const char *schema, db_unfit_fn *un
 	return db;
 }
 
+static void
+ask_forget(struct ask *a)
+{
+	if (a->owns_arg)
+		free(a->arg);
+	free(a);
+}
+
 void
 db_free(struct db *db)
 {
@@ -639,9 +182,9 @@ db_free(struct db *db)
 		PQclear(lane->held);
 		PQfinish(lane->conn);
 		while ((a = queue_pop(&lane->flying)) != NULL)
-			free(a);
+			ask_forget(a);
 		while ((a = queue_pop(&lane->waiting)) != NULL)
-			free(a);
+			ask_forget(a);
 	}
 	for (struct ear *ear = db->ears, *next; ear != NULL; ear = next) {
 		next = ear->next;

@@ -134,7 +134,7 @@ store_session_open(struct db *db, const struct session_named *who, int n, const 
 		db_column_text(&kind, who[i].is_dtu ? "dtu" : "meter");
 		db_column_text(&peer, who[i].peer);
 	}
-	db_ask(db, &session_open, on_opened, o, db_array(&identity), db_array(&kind),
+	db_ask_owned(db, &session_open, on_opened, o, db_array(&identity), db_array(&kind),
 	    db_array(&peer), db_text(node), db_int(now_us));
 	db_column_free(&identity);
 	db_column_free(&kind);
@@ -149,8 +149,8 @@ store_session_close(struct db *db, struct db_column *endpoints, struct db_column
 
 	d->fn = fn;
 	d->arg = arg;
-	db_ask(db, &session_close, on_done, d, db_array(endpoints), db_array(epochs), db_array(why),
-	    db_int(now_us));
+	db_ask_owned(db, &session_close, on_done, d, db_array(endpoints), db_array(epochs),
+	    db_array(why), db_int(now_us));
 }
 
 void
@@ -178,5 +178,5 @@ store_node_start(struct db *db, const char *node, int64_t now_us, store_done_fn 
 
 	d->fn = fn;
 	d->arg = arg;
-	db_ask(db, &node_start, on_done, d, db_text(node), db_int(now_us));
+	db_ask_owned(db, &node_start, on_done, d, db_text(node), db_int(now_us));
 }
