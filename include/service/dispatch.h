@@ -24,6 +24,8 @@ struct dispatch_conf {
 struct dispatch_events {
 	bool (*trips_allowed)(void *arg); /* asked before each claim: kill switch, clock */
 	void (*on_moved)(void *arg);      /* a command moved: accounts and notices may wait */
+	void (*on_elsewhere)(
+	    int64_t endpoint_id, void *arg); /* looked at, and not in session here */
 	void *arg;
 };
 

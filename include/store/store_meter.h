@@ -32,6 +32,8 @@ void store_session_close(struct db *db, struct db_column *endpoints, struct db_c
     struct db_column *why, int64_t now_us, store_done_fn *fn, void *arg);
 void store_session_trusted(struct db *db, int64_t endpoint_id, int64_t epoch);
 void store_session_seen(struct db *db, struct db_column *ids, struct db_column *at);
+/* Whichever other nodes hold sessions of these hear "look ENDPOINT" on their channels. */
+void store_endpoint_hint(struct db *db, struct db_column *endpoints, const char *node);
 void store_quarantine(struct db *db, int64_t endpoint_id, const char *why, int64_t now_us);
 void store_node_start(
     struct db *db, const char *node, int64_t now_us, store_done_fn *fn, void *arg);

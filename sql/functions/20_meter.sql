@@ -97,6 +97,13 @@ CREATE OR REPLACE FUNCTION door.session_seen(p_ids bigint[], p_at bigint[]) RETU
     UPDATE endpoint e SET seen_us = t.at FROM free f JOIN unnest(p_ids, p_at) AS t(id, at) ON t.id = f.id WHERE e.id = f.id;
 $$;
 
+-- Work for meters that talk to other nodes: those look at once instead of at their next sweep.
+CREATE OR REPLACE FUNCTION door.endpoint_hint(p_endpoints bigint[], p_node text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('node_' || e.node, 'look ' || e.id) FROM endpoint e
+    WHERE e.id = ANY (p_endpoints) AND e.node <> p_node AND e.closed_us IS NULL;
+END $$;
+
 CREATE OR REPLACE FUNCTION door.endpoint_quarantine(p_endpoint bigint, p_why text, p_now bigint)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

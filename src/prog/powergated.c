@@ -14,6 +14,7 @@
 #include "service/billing.h"
 #include "service/decide.h"
 #include "service/fetch.h"
+#include "service/hints.h"
 #include "service/hooks.h"
 #include "service/intake.h"
 #include "service/prices.h"
@@ -45,6 +46,7 @@ struct powergated {
 	struct seal *seal;
 	struct intake *intake;
 	struct dispatch *dispatch;
+	struct hints *hints;
 	struct gateway *gateway;
 	struct reader *reader;
 	struct prices *prices;
@@ -165,15 +167,29 @@ command_moved(void *arg)
 }
 
 static void
+endpoint_elsewhere(int64_t endpoint_id, void *arg)
+{
+	struct powergated *d = arg;
+
+	hints_add(d->hints, endpoint_id);
+}
+
+/* What another node says; if the meter has left since, its new node looks by itself. */
+static void
 heard_from_node(const char *payload, void *arg)
 {
 	struct powergated *d = arg;
 	long long endpoint = 0;
 
-	if (sscanf(payload, "look %lld", &endpoint) == 1)
-		dispatch_look(d->dispatch, endpoint);
-	else if (sscanf(payload, "taken %lld", &endpoint) == 1)
+	if (sscanf(payload, "look %lld", &endpoint) == 1) {
+		struct session *s = gateway_find(d->gateway, endpoint);
+
+		slog(d, LOG_LEVEL_DEBUG, "hint: endpoint %lld has work", endpoint);
+		if (s != NULL)
+			dispatch_look_session(d->dispatch, s);
+	} else if (sscanf(payload, "taken %lld", &endpoint) == 1) {
 		gateway_refresh(d->gateway, endpoint);
+	}
 }
 
 static bool
@@ -323,7 +339,7 @@ start_services(struct powergated *d, struct err *e)
 	char channel[64], conninfo[1024];
 	struct api_parts wired = {.review_voices = &settings.daemon.review_voices,
 	    .tariff_voices = &settings.daemon.tariff_voices};
-	const struct dispatch_events events = {trips_allowed, command_moved, d};
+	const struct dispatch_events events = {trips_allowed, command_moved, endpoint_elsewhere, d};
 
 	if (settings_conninfo(&settings, conninfo, sizeof conninfo, e) < 0)
 		return -1;
@@ -334,6 +350,7 @@ start_services(struct powergated *d, struct err *e)
 	d->db = db_new(d->loop, conninfo, POWERGATE_SCHEMA, on_unfit, d);
 	d->signer = signer_new(d->loop, settings.signer.socket, settings.signer.patience);
 	d->intake = intake_new(d->loop, d->db, readings_stored, d);
+	d->hints = hints_new(d->loop, d->db, settings.daemon.node);
 	d->dispatch = dispatch_new(
 	    d->loop, d->db, d->intake, settings.daemon.node, &settings.commands, &events);
 	d->gateway = gateway_new(d->loop, d->db, d->signer, settings.daemon.node, &settings.meters,
@@ -382,6 +399,7 @@ stop_services(struct powergated *d)
 	reader_free(d->reader);
 	dispatch_free(d->dispatch);
 	decider_free(d->decider);
+	hints_free(d->hints);
 	billing_free(d->billing);
 	prices_free(d->prices);
 	notify_free(d->notify);

@@ -200,6 +200,8 @@ dispatch_look(struct dispatch *d, int64_t endpoint_id)
 
 	if (s != NULL)
 		dispatch_look_session(d, s);
+	else if (endpoint_id != 0)
+		d->events.on_elsewhere(endpoint_id, d->events.arg);
 }
 
 void

@@ -18,6 +18,8 @@ static const struct db_stmt session_seen = {
     "session_seen", DB_BULK, true, 0, "SELECT door.session_seen($1::bigint[], $2::bigint[])"};
 static const struct db_stmt quarantine = {"quarantine", DB_COMMANDS, true, 0,
     "SELECT door.endpoint_quarantine($1::bigint, $2, $3::bigint)"};
+static const struct db_stmt endpoint_hint = {
+    "endpoint_hint", DB_COMMANDS, true, 0, "SELECT door.endpoint_hint($1::bigint[], $2)"};
 static const struct db_stmt node_start = {
     "node_start", DB_COMMANDS, true, 0, "SELECT door.node_start($1, $2::bigint)"};
 
@@ -163,6 +165,12 @@ void
 store_session_seen(struct db *db, struct db_column *ids, struct db_column *at)
 {
 	db_ask(db, &session_seen, NULL, NULL, db_array(ids), db_array(at));
+}
+
+void
+store_endpoint_hint(struct db *db, struct db_column *endpoints, const char *node)
+{
+	db_ask(db, &endpoint_hint, NULL, NULL, db_array(endpoints), db_text(node));
 }
 
 void
