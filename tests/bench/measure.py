@@ -75,12 +75,13 @@ REGISTER = """
 SET search_path = powergate;
 INSERT INTO site (name, zone, currency) VALUES ('here', 'Asia/Shanghai', 'CNY') ON CONFLICT DO NOTHING;
 INSERT INTO tariff (name, currency) VALUES ('flat', 'CNY') ON CONFLICT DO NOTHING;
-DO $$ BEGIN IF NOT EXISTS (SELECT FROM price_version) THEN
-    UPDATE price_version SET state = 'pending', submitted_us = 1 WHERE id = (SELECT q.version_id FROM price_load(jsonb_build_object(
+DO $$ DECLARE v bigint; BEGIN IF NOT EXISTS (SELECT FROM price_version) THEN
+    SELECT q.version_id INTO v FROM price_load(jsonb_build_object(
         'tariff', 'flat', 'currency', 'CNY', 'exponent', 2, 'zone', 'Asia/Shanghai', 'rounding', 'half_up', 'effective_from_us', 946656000000000,
         'source', E'currency: CNY\nzone: Asia/Shanghai\neffective_from: 2000-01-01\ntier_period: month\ntiers: [{price: 0.50}]\n'),
-        'bench', 0, 1) q);
-    PERFORM price_approve(v.id, 'bench', 0, NULL, NULL, NULL, 1) FROM price_version v;
+        'bench', 0, 1) q;
+    UPDATE price_version SET state = 'pending', submitted_us = 1 WHERE id = v;
+    PERFORM price_approve(v, 'bench', 0, NULL, NULL, NULL, 1);
 END IF; END $$;
 WITH made AS (
     INSERT INTO account (number, site_id, fee_mode, tariff_id, warn_minor, created_us)
