@@ -63,7 +63,7 @@ $(B)/powergated: $(patsubst %,$(B)/src/prog/%.o,$(daemon)) $(foreach l,service s
 	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS) $(SYSTEMD_LIBS)
 
 $(B)/powergatectl: $(patsubst %,$(B)/src/prog/%.o,$(ctl)) $(foreach l,codec model base,$(call archive,$(l)))
-	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CURL_LIBS)
+	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS)
 
 $(B)/powergate-sim: $(B)/src/sim/powergate-sim.o $(foreach l,sim codec model base,$(call archive,$(l)))
 	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(CRYPTO_LIBS)

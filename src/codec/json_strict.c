@@ -29,7 +29,7 @@ struct scan {
 	const uint8_t *p, *start, *end;
 	struct span member; /* the name we are inside of; empty at the top */
 	int depth;
-	struct buf *quoted; /* the text with odd numbers in quotes; NULL: there may be none */
+	struct buf *quoted;    /* the text with odd numbers in quotes; NULL: there may be none */
 	const uint8_t *copied; /* up to here it is in `quoted` */
 	struct err *e;
 };
