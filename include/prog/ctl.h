@@ -125,6 +125,6 @@ ctl_fn ctl_call; /* ask, print */
 ctl_fn ctl_order, ctl_why, ctl_cash, ctl_payment_show, ctl_ledger_check;
 ctl_fn ctl_frame_decode, ctl_arrows, ctl_conf_check, ctl_conf_sample, ctl_conf_manual, ctl_profiles;
 ctl_fn ctl_migrate, ctl_init;
-ctl_fn ctl_hook_verify;
+ctl_fn ctl_hook_verify, ctl_statement_check;
 
 #endif

@@ -210,6 +210,11 @@ static const struct ctl_command commands[] = {
     LOCAL("hook verify",
 	"--provider=NAME --keys=FILE [--now=TIME] [--header+=LINE] [--path=PATH] [--peer=IP]",
 	ctl_hook_verify, "Is the notification in standard input authentic, and what does it say?"),
+    SPECIAL("statement check", "file=FILE --provider=NAME [--sha1=HEX]", NULL, false, NULL,
+	"line kind at_us payment_no order_no refund_no amount_minor settled_minor currency "
+	"fee_millionths state",
+	ctl_statement_check,
+	"Read a provider's statement and add it up; refuse one that does not."),
     LOCAL("migrate", "--db=CONNINFO [--sql=DIR]", ctl_migrate,
 	"Bring the database to what this build wants."),
     LOCAL("init", "[--db=CONNINFO] [--database=NAME] [--principal=USER] [--no-system] [--sql=DIR]",
