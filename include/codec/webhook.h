@@ -51,12 +51,22 @@ void base64_out(struct buf *out, struct span s);
  * cJSON_GetObjectItemCaseSensitive(); NULL and *e otherwise. */
 struct cJSON;
 struct cJSON *json_strict(struct span text, struct err *e);
+/* As strict, but for a number that is not such an integer: it becomes a text, spelt as sent. */
+struct cJSON *json_foreign(struct span text, struct err *e);
 /* Members of an object; ERR_INPUT names the member.  Empty text is refused like missing text. */
 int json_text(const struct cJSON *o, const char *name, char *out, size_t room, struct err *e);
 int json_integer(const struct cJSON *o, const char *name, int64_t least, int64_t most, int64_t *out,
     struct err *e);
+/* The same for what is shown in logs and on slips: no control characters, those of Latin-1 too. */
+int json_identifier(const struct cJSON *o, const char *name, char *out, size_t room, struct err *e);
+/* May be missing or null, which leaves `out` alone; else an identifier. */
+int json_optional(const struct cJSON *o, const char *name, char *out, size_t room, struct err *e);
+bool json_is_given(const struct cJSON *o, const char *name); /* there, and not null */
+bool text_has_control(const char *text);
 /* RFC 3339 with offset or Z -> microseconds UTC. */
 int time_rfc3339_in(const char *text, int64_t *us, struct err *e);
+/* "2019-08-15 15:56:24" or "20190815155624" as a clock shows them at an offset such as "+08:00". */
+int time_clock_in(const char *text, const char *offset, int64_t *us, struct err *e);
 void time_rfc3339_out(int64_t us, char out[32]);    /* "2026-11-20T08:00:00.123456Z" */
 void json_quote(struct buf *out, const char *text); /* with its quotes */
 

@@ -9,6 +9,7 @@
  *	[HEX...]		any number of words, as they are
  *	--reason=TEXT		must be given; "--most-watts" is the parameter "most_watts"
  *	[--limit=N]		may be given
+ *	[--header+=LINE]	may be given, any number of times
  *	[--all]			may be given, takes nothing
  *	[--wait?=SECONDS]	may be given, alone or as "--wait=60"; for us, not for the API
  *
@@ -62,7 +63,7 @@ struct ctl {
 	const char *socket;
 	enum ctl_form form;
 	bool utc;
-	struct ctl_value values[24];
+	struct ctl_value values[72];
 	size_t n;
 	char *const *rest; /* of "..." */
 	size_t nrest;
@@ -124,5 +125,6 @@ ctl_fn ctl_call; /* ask, print */
 ctl_fn ctl_order, ctl_why, ctl_cash, ctl_payment_show, ctl_ledger_check;
 ctl_fn ctl_frame_decode, ctl_arrows, ctl_conf_check, ctl_conf_sample, ctl_conf_manual, ctl_profiles;
 ctl_fn ctl_migrate, ctl_init;
+ctl_fn ctl_hook_verify, ctl_statement_check;
 
 #endif

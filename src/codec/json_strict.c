@@ -6,6 +6,10 @@
  * and refuses everything on which two readers could disagree; only then does cJSON build the
  * tree.  Equal keys are looked for in the tree, where "a" and "\u0061" are the same.
  *
+ * A provider's JSON has numbers with a fraction in members nobody here asks for.  json_foreign()
+ * takes them and hands them to cJSON in quotes: a text, spelt as it was sent, that no reader of
+ * integers takes for one.
+ *
  * The scanner remembers the member it is in, since "amount_minor: not a whole number" is what
  * the sender's programmer needs to read.
  */
@@ -25,6 +29,8 @@ struct scan {
 	const uint8_t *p, *start, *end;
 	struct span member; /* the name we are inside of; empty at the top */
 	int depth;
+	struct buf *quoted;    /* the text with odd numbers in quotes; NULL: there may be none */
+	const uint8_t *copied; /* up to here it is in `quoted` */
 	struct err *e;
 };
 
@@ -148,8 +154,41 @@ scan_string(struct scan *s)
 	return 0;
 }
 
+/* A number that is no whole one, or too large to be exact: legal JSON, and a text from here on. */
 static int
-scan_number(struct scan *s)
+scan_odd_number(struct scan *s, const uint8_t *start)
+{
+	const uint8_t *p = start, *digits;
+
+	p += *p == '-';
+	for (digits = p; p < s->end && *p >= '0' && *p <= '9'; p++)
+		;
+	if (p == digits || (p - digits > 1 && *digits == '0'))
+		return scan_fail(s, "not a number");
+	if (p < s->end && *p == '.') {
+		for (digits = ++p; p < s->end && *p >= '0' && *p <= '9'; p++)
+			;
+		if (p == digits)
+			return scan_fail(s, "a point without digits");
+	}
+	if (p < s->end && (*p == 'e' || *p == 'E')) {
+		p++;
+		p += p < s->end && (*p == '+' || *p == '-');
+		for (digits = p; p < s->end && *p >= '0' && *p <= '9'; p++)
+			;
+		if (p == digits)
+			return scan_fail(s, "an exponent without digits");
+	}
+	buf_put(s->quoted, s->copied, (size_t)(start - s->copied));
+	buf_put_u8(s->quoted, '"');
+	buf_put(s->quoted, start, (size_t)(p - start));
+	buf_put_u8(s->quoted, '"');
+	s->copied = s->p = p;
+	return 0;
+}
+
+static int
+scan_whole_number(struct scan *s)
 {
 	bool negative = *s->p == '-';
 	const uint8_t *digits;
@@ -172,6 +211,16 @@ scan_number(struct scan *s)
 	if (s->p < s->end && (*s->p == '.' || *s->p == 'e' || *s->p == 'E'))
 		return scan_fail(s, "not a whole number");
 	return 0;
+}
+
+static int
+scan_number(struct scan *s)
+{
+	const uint8_t *start = s->p;
+
+	if (scan_whole_number(s) == 0)
+		return 0;
+	return s->quoted != NULL ? scan_odd_number(s, start) : -1;
 }
 
 static int
@@ -294,70 +343,57 @@ tree_check(const cJSON *v, struct err *e)
 	return 0;
 }
 
-struct cJSON *
-json_strict(struct span text, struct err *e)
+static cJSON *
+read_tree(struct scan *s, struct span text)
 {
-	struct scan s = {.p = text.bytes, .start = text.bytes, .e = e};
 	cJSON *tree;
 
 	if (text.len == 0) {
-		err_set(e, ERR_INPUT, "no JSON, nothing at all");
+		err_set(s->e, ERR_INPUT, "no JSON, nothing at all");
 		return NULL;
 	}
-	s.end = text.bytes + text.len;
-	if (scan_value(&s) < 0)
+	s->p = s->start = s->copied = text.bytes;
+	s->end = text.bytes + text.len;
+	if (scan_value(s) < 0)
 		return NULL;
-	scan_blanks(&s);
-	if (s.p < s.end) {
-		scan_fail(&s, "more text after the end");
+	scan_blanks(s);
+	if (s->p < s->end) {
+		scan_fail(s, "more text after the end");
 		return NULL;
+	}
+	if (s->quoted != NULL) {
+		buf_put(s->quoted, s->copied, (size_t)(s->end - s->copied));
+		text = buf_span(s->quoted);
 	}
 	tree = cJSON_ParseWithLengthOpts((const char *)text.bytes, text.len, NULL, 0);
 	if (tree == NULL) {
-		err_set(e, ERR_BUG, "the JSON reader disagrees with its scanner");
+		err_set(s->e, ERR_BUG, "the JSON reader disagrees with its scanner");
 		return NULL;
 	}
-	if (tree_check(tree, e) < 0) {
+	if (tree_check(tree, s->e) < 0) {
 		cJSON_Delete(tree);
 		return NULL;
 	}
 	return tree;
 }
 
-int
-json_text(const struct cJSON *o, const char *name, char *out, size_t room, struct err *e)
+struct cJSON *
+json_strict(struct span text, struct err *e)
 {
-	const cJSON *m = cJSON_GetObjectItemCaseSensitive(o, name);
-	size_t len;
+	struct scan s = {.e = e};
 
-	if (m == NULL)
-		return err_set(e, ERR_INPUT, "%s is missing", name);
-	if (!cJSON_IsString(m))
-		return err_set(e, ERR_INPUT, "%s is not text", name);
-	len = strlen(m->valuestring);
-	if (len == 0)
-		return err_set(e, ERR_INPUT, "%s is empty", name);
-	if (len >= room)
-		return err_set(e, ERR_INPUT, "%s is longer than %zu bytes", name, room - 1);
-	memcpy(out, m->valuestring, len + 1);
-	return 0;
+	return read_tree(&s, text);
 }
 
-int
-json_integer(const struct cJSON *o, const char *name, int64_t least, int64_t most, int64_t *out,
-    struct err *e)
+struct cJSON *
+json_foreign(struct span text, struct err *e)
 {
-	const cJSON *m = cJSON_GetObjectItemCaseSensitive(o, name);
+	struct buf quoted = {0};
+	struct scan s = {.e = e, .quoted = &quoted};
+	cJSON *tree = read_tree(&s, text);
 
-	if (m == NULL)
-		return err_set(e, ERR_INPUT, "%s is missing", name);
-	if (!cJSON_IsNumber(m))
-		return err_set(e, ERR_INPUT, "%s is not a number", name);
-	*out = (int64_t)m->valuedouble; /* exact: json_strict() lets nothing else through */
-	if (*out < least || *out > most)
-		return err_set(e, ERR_INPUT, "%s is %lld, not in %lld to %lld", name,
-		    (long long)*out, (long long)least, (long long)most);
-	return 0;
+	buf_clear(&quoted);
+	return tree;
 }
 
 void

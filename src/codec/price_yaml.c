@@ -9,6 +9,7 @@
 
 #include "base/conf_tree.h"
 #include "base/err.h"
+#include "codec/money.h"
 #include "codec/price_reader.h"
 #include "model/calendar.h"
 #include "model/price.h"
@@ -17,17 +18,6 @@
 #include <string.h>
 
 /* --- whose, where, since when ------------------------------------------------------------ */
-
-/* ISO 4217 where the minor unit has not two digits. */
-static int
-digits_of(const char *currency)
-{
-	static const char none[] =
-	    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF";
-	static const char three[] = "BHD IQD JOD KWD LYD OMR TND";
-
-	return strstr(none, currency) != NULL ? 0 : strstr(three, currency) != NULL ? 3 : 2;
-}
 
 static int
 read_currency(struct price_reader *r, const struct conf_node *root)
@@ -40,7 +30,7 @@ read_currency(struct price_reader *r, const struct conf_node *root)
 	if (strlen(text) != 3 || strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
 		return price_refuse(r, n, "\"%.40s\" is no currency: write CNY", text);
 	memcpy(r->v->currency, text, 4);
-	r->v->exponent = digits_of(text);
+	r->v->exponent = money_digits(text);
 	return exponent == NULL ? 0 : price_number(r, exponent, 0, 6, &r->v->exponent);
 }
 

@@ -136,6 +136,23 @@ time_rfc3339_in(const char *text, int64_t *us, struct err *e)
 	return 0;
 }
 
+int
+time_clock_in(const char *text, const char *offset, int64_t *us, struct err *e)
+{
+	const char *t = text;
+	size_t len = strlen(t);
+	char stamp[48] = "";
+
+	if (len >= 19 && len <= 29 && t[10] == ' ') /* perhaps with a fraction */
+		snprintf(stamp, sizeof stamp, "%.10sT%s%.6s", t, t + 11, offset);
+	else if (len == 14)
+		snprintf(stamp, sizeof stamp, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2s%.6s", t, t + 4, t + 6,
+		    t + 8, t + 10, t + 12, offset);
+	if (stamp[0] == '\0' || time_rfc3339_in(stamp, us, e) < 0)
+		return err_set(e, ERR_INPUT, "\"%.40s\" is no time of a clock", text);
+	return 0;
+}
+
 void
 time_rfc3339_out(int64_t us, char out[32])
 {

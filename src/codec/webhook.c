@@ -187,41 +187,6 @@ webhook_sign(const char *id, int64_t timestamp_s, struct span body, const struct
 	buf_clear(&letters);
 }
 
-/* Control characters, those of Latin-1 too: an identifier is shown in logs and on slips. */
-static bool
-has_control(const char *text)
-{
-	for (const uint8_t *p = (const uint8_t *)text; *p != '\0'; p++)
-		if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0))
-			return true;
-	return false;
-}
-
-static int
-identifier(const cJSON *o, const char *name, char *out, size_t room, struct err *e)
-{
-	if (json_text(o, name, out, room, e) < 0)
-		return -1;
-	if (has_control(out))
-		return err_set(e, ERR_INPUT, "%s has a control character", name);
-	return 0;
-}
-
-/* null is as good as nothing: half the world's libraries write it for an empty field. */
-static bool
-is_given(const cJSON *o, const char *name)
-{
-	const cJSON *m = cJSON_GetObjectItemCaseSensitive(o, name);
-
-	return m != NULL && !cJSON_IsNull(m);
-}
-
-static int
-optional(const cJSON *o, const char *name, char *out, size_t room, struct err *e)
-{
-	return is_given(o, name) ? identifier(o, name, out, room, e) : 0;
-}
-
 static int
 currency_read(const cJSON *o, char out[4], struct err *e)
 {
@@ -249,20 +214,20 @@ payment_read(const cJSON *o, struct payment *p, struct err *e)
 {
 	if (!cJSON_IsObject(o))
 		return err_set(e, ERR_INPUT, o != NULL ? "not an object" : "missing");
-	if (identifier(o, "payment_no", p->payment_no, sizeof p->payment_no, e) < 0 ||
-	    optional(o, "account_no", p->account_no, sizeof p->account_no, e) < 0 ||
-	    optional(o, "meter_no", p->meter_no, sizeof p->meter_no, e) < 0)
+	if (json_identifier(o, "payment_no", p->payment_no, sizeof p->payment_no, e) < 0 ||
+	    json_optional(o, "account_no", p->account_no, sizeof p->account_no, e) < 0 ||
+	    json_optional(o, "meter_no", p->meter_no, sizeof p->meter_no, e) < 0)
 		return -1;
 	if (p->account_no[0] == '\0' && p->meter_no[0] == '\0')
 		return err_set(e, ERR_INPUT, "meter_no and account_no are both missing");
 	if (json_integer(o, "amount_minor", 1, AMOUNT_MOST, &p->amount_minor, e) < 0 ||
 	    currency_read(o, p->currency, e) < 0 || paid_at_read(o, &p->paid_us, e) < 0 ||
-	    identifier(o, "method", p->method, sizeof p->method, e) < 0 ||
-	    optional(o, "terminal", p->terminal, sizeof p->terminal, e) < 0 ||
-	    optional(o, "payer", p->payer, sizeof p->payer, e) < 0 ||
-	    optional(o, "order_no", p->order_no, sizeof p->order_no, e) < 0)
+	    json_identifier(o, "method", p->method, sizeof p->method, e) < 0 ||
+	    json_optional(o, "terminal", p->terminal, sizeof p->terminal, e) < 0 ||
+	    json_optional(o, "payer", p->payer, sizeof p->payer, e) < 0 ||
+	    json_optional(o, "order_no", p->order_no, sizeof p->order_no, e) < 0)
 		return -1;
-	return is_given(o, "note") ? json_text(o, "note", p->note, sizeof p->note, e) : 0;
+	return json_is_given(o, "note") ? json_text(o, "note", p->note, sizeof p->note, e) : 0;
 }
 
 /* An event of a kind that is none of ours is final, so the sender need not try it again. */
@@ -273,7 +238,7 @@ event_read(const cJSON *event, struct payment *p, struct err *e)
 
 	if (!cJSON_IsObject(event))
 		return err_set(e, ERR_INPUT, "the body is not an object");
-	if (identifier(event, "type", type, sizeof type, e) < 0)
+	if (json_identifier(event, "type", type, sizeof type, e) < 0)
 		return -1;
 	if (strcmp(type, "payment.succeeded") != 0)
 		return err_set(e, ERR_REFUSED, "events of type \"%s\" are not taken here", type);

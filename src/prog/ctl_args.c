@@ -25,7 +25,7 @@ static const char everywhere[] =
 struct slot {
 	char name[24]; /* the parameter */
 	char kind[64]; /* what stands for its value; empty: takes none */
-	bool option, needed, alone, rest;
+	bool option, needed, alone, many, rest;
 };
 
 /* --- the notation ---------------------------------------------------------------------------- */
@@ -55,7 +55,8 @@ slot_next(const char **spec, struct slot *s)
 	if (equals != NULL)
 		snprintf(s->kind, sizeof s->kind, "%.*s", (int)(len - name - 1), equals + 1);
 	s->alone = name > 0 && p[name - 1] == '?';
-	snprintf(s->name, sizeof s->name, "%.*s", (int)(s->alone ? name - 1 : name), p);
+	s->many = name > 0 && p[name - 1] == '+';
+	snprintf(s->name, sizeof s->name, "%.*s", (int)(s->alone || s->many ? name - 1 : name), p);
 	for (char *dash = s->name; (dash = strchr(dash, '-')) != NULL;)
 		*dash = '_';
 	return true;
@@ -79,12 +80,13 @@ ctl_args_show(FILE *out, int column, const char *spec)
 
 	while (slot_next(&spec, &s)) {
 		slot_title(&s, title);
-		len = snprintf(one, sizeof one, "%s%s%s%s%s%s", s.needed ? "" : "[",
+		len = snprintf(one, sizeof one, "%s%s%s%s%s%s%s", s.needed ? "" : "[",
 		    s.rest ? s.name : title,
 		    !s.option || s.kind[0] == '\0' ? ""
 		    : s.alone                      ? "[="
 						   : " ",
-		    s.option ? s.kind : "", s.alone ? "]" : "", s.needed ? "" : "]");
+		    s.option ? s.kind : "", s.alone ? "]" : "", s.needed ? "" : "]",
+		    s.many ? "..." : "");
 		if (column + 1 + len > WIDTH) {
 			fprintf(out, "\n%16s%s", "", one);
 			column = 16 + len;
@@ -236,8 +238,10 @@ take_value(struct ctl *c, const struct slot *s, bool ours, const char *text, str
 	slot_title(s, title);
 	snprintf(
 	    name, sizeof name, "%s%s", s->name, strcmp(s->kind, "AMOUNT") == 0 ? "_minor" : "");
-	if (ctl_value(c, name) != NULL)
+	if (ctl_value(c, name) != NULL && !s->many)
 		return err_set(e, ERR_INPUT, "%s is there twice", title);
+	if (c->n == sizeof c->values / sizeof *c->values)
+		return err_set(e, ERR_INPUT, "%s is there too often", title);
 	rc = take_kind(s->kind, text, &converted, e);
 	if (rc == 0)
 		ctl_value_set(c, name, converted.len > 0 ? buf_text(&converted) : text, ours);

@@ -1,0 +1,306 @@
+/*
+ * The keys file: a section for each provider, and in it secrets inline or in files of their own.
+ *
+ * A relative file name starts where the keys file is.  What an error says never quotes a value
+ * that may be a secret.
+ */
+#include "codec/provider_parts.h"
+
+#include "base/conf.h"
+#include "base/conf_tree.h"
+#include "base/err.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define FILE_MOST 16384
+
+int
+keys_refuse(struct keys_reader *r, const struct conf_node *at, const char *fmt, ...)
+{
+	char words[160];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(words, sizeof words, fmt, ap);
+	va_end(ap);
+	return err_set(r->e, ERR_INPUT, "%s:%zu: %.40s%s%s", r->path, at->line,
+	    at->name != NULL ? at->name : "", at->name != NULL ? ": " : "", words);
+}
+
+int
+keys_known(struct keys_reader *r, const struct conf_node *map, const char *const *names)
+{
+	if (map->kind != CONF_NODE_MAP)
+		return keys_refuse(r, map, "lines of `name: value` are expected");
+	for (const struct conf_node *n = map->first; n != NULL; n = n->next) {
+		const char *const *known = names;
+
+		while (*known != NULL && strcmp(*known, n->name) != 0)
+			known++;
+		if (*known == NULL)
+			return keys_refuse(r, n, "no such name here");
+	}
+	return 0;
+}
+
+/* --- plain texts ------------------------------------------------------------------------- */
+
+int
+keys_text(struct keys_reader *r, const struct conf_node *map, const char *name, bool needed,
+    char *out, size_t room)
+{
+	const struct conf_node *n = conf_tree_get(map, name);
+
+	out[0] = '\0';
+	if (n == NULL)
+		return needed ? keys_refuse(r, map, "%s must be given", name) : 0;
+	if (n->kind != CONF_NODE_TEXT)
+		return keys_refuse(r, n, "takes one value");
+	if (n->text[0] == '\0' || strlen(n->text) >= room)
+		return keys_refuse(r, n, "takes 1 to %zu bytes", room - 1);
+	memcpy(out, n->text, strlen(n->text) + 1);
+	return 0;
+}
+
+int
+keys_truth(struct keys_reader *r, const struct conf_node *map, const char *name, bool *out)
+{
+	const struct conf_node *n = conf_tree_get(map, name);
+
+	if (n == NULL)
+		return 0;
+	if (n->kind != CONF_NODE_TEXT ||
+	    (strcmp(n->text, "true") != 0 && strcmp(n->text, "false") != 0))
+		return keys_refuse(r, n, "is neither true nor false");
+	*out = n->text[0] == 't';
+	return 0;
+}
+
+int
+keys_list(struct keys_reader *r, const struct conf_node *n,
+    int (*take)(struct keys_reader *r, const struct conf_node *at, const char *text, void *arg),
+    void *arg)
+{
+	if (n->kind == CONF_NODE_TEXT)
+		return take(r, n, n->text, arg);
+	if (n->kind != CONF_NODE_LIST || n->first == NULL)
+		return keys_refuse(r, n, "takes a value, or a list of them");
+	for (const struct conf_node *each = n->first; each != NULL; each = each->next) {
+		if (each->kind != CONF_NODE_TEXT)
+			return keys_refuse(r, each, "takes one value");
+		if (take(r, each, each->text, arg) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- files ------------------------------------------------------------------------------- */
+
+static char *
+beside(const struct keys_reader *r, const char *name)
+{
+	const char *slash = strrchr(r->path, '/');
+	struct buf b = {0};
+
+	if (name[0] != '/' && slash != NULL)
+		buf_put(&b, r->path, (size_t)(slash - r->path) + 1);
+	buf_put_text(&b, name);
+	buf_text(&b);
+	return (char *)b.bytes;
+}
+
+static int
+read_open(const char *path, char *out, size_t room, struct err *e)
+{
+	FILE *in = fopen(path, "re");
+	size_t len;
+
+	if (in == NULL)
+		return err_set(e, ERR_INPUT, "%s: %s", path, strerror(errno));
+	len = fread(out, 1, room, in);
+	if (ferror(in) || len == 0 || len == room || memchr(out, '\0', len) != NULL) {
+		fclose(in);
+		return err_set(e, ERR_INPUT, "%s: not a text of 1 to %zu bytes", path, room - 1);
+	}
+	fclose(in);
+	out[len] = '\0';
+	return 0;
+}
+
+static int
+read_file(struct keys_reader *r, const struct conf_node *n, bool open, char *out, size_t room)
+{
+	struct err why;
+	char *path;
+	int rc;
+
+	if (n->kind != CONF_NODE_TEXT)
+		return keys_refuse(r, n, "takes one value");
+	path = beside(r, n->text);
+	rc = open ? read_open(path, out, room, &why) : conf_secret_file(path, out, room, &why);
+	free(path);
+	return rc < 0 ? keys_refuse(r, n, "%.140s", why.text) : 0;
+}
+
+/* The node of NAME or of NAME_file; *file tells which.  NULL and no error: neither. */
+static const struct conf_node *
+find_secret(
+    struct keys_reader *r, const struct conf_node *map, const char *name, bool *file, int *rc)
+{
+	char file_name[48];
+	const struct conf_node *text, *path;
+
+	snprintf(file_name, sizeof file_name, "%s_file", name);
+	text = conf_tree_get(map, name);
+	path = conf_tree_get(map, file_name);
+	*rc = text != NULL && path != NULL
+		  ? keys_refuse(r, path, "either this or %s, not both", name)
+		  : 0;
+	*file = path != NULL;
+	return *file ? path : text;
+}
+
+int
+keys_secret(struct keys_reader *r, const struct conf_node *map, const char *name, bool needed,
+    bool open, char *out, size_t room)
+{
+	bool file;
+	int rc;
+	const struct conf_node *n = find_secret(r, map, name, &file, &rc);
+
+	out[0] = '\0';
+	if (rc < 0)
+		return -1;
+	if (n == NULL)
+		return needed ? keys_refuse(r, map, "%s or %s_file must be given", name, name) : 0;
+	if (file)
+		return read_file(r, n, open, out, room);
+	if (n->kind != CONF_NODE_TEXT)
+		return keys_refuse(r, n, "takes one value");
+	if (n->text[0] == '\0' || strlen(n->text) >= room)
+		return keys_refuse(r, n, "takes 1 to %zu bytes", room - 1);
+	memcpy(out, n->text, strlen(n->text) + 1);
+	r->inline_secret |= !open;
+	return 0;
+}
+
+static int
+take_lines(struct keys_reader *r, const struct conf_node *n,
+    int (*take)(struct keys_reader *r, const struct conf_node *at, const char *text, void *arg),
+    void *arg)
+{
+	char *text = mem_new(FILE_MOST), *rest = text, *line;
+	int rc = read_file(r, n, false, text, FILE_MOST);
+
+	while (rc == 0 && (line = strsep(&rest, "\r\n")) != NULL)
+		if (*line != '\0')
+			rc = take(r, n, line, arg);
+	OPENSSL_cleanse(text, FILE_MOST);
+	free(text);
+	return rc;
+}
+
+int
+keys_secrets(struct keys_reader *r, const struct conf_node *map, const char *name,
+    int (*take)(struct keys_reader *r, const struct conf_node *at, const char *text, void *arg),
+    void *arg)
+{
+	bool file;
+	int rc;
+	const struct conf_node *n = find_secret(r, map, name, &file, &rc);
+
+	if (rc < 0)
+		return -1;
+	if (n == NULL)
+		return keys_refuse(r, map, "%s or %s_file must be given", name, name);
+	if (file)
+		return take_lines(r, n, take, arg);
+	r->inline_secret = true;
+	return keys_list(r, n, take, arg);
+}
+
+/* --- the file ---------------------------------------------------------------------------- */
+
+struct provider_keys {
+	const struct provider *provider;
+	void *own;
+};
+
+static bool
+others_read(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (st.st_mode & S_IRWXO) != 0;
+}
+
+/* Sections of other providers are theirs to judge; a name that is no provider's is a mistake. */
+static int
+sections_known(struct keys_reader *r, const struct conf_node *root)
+{
+	for (const struct conf_node *n = root->first; n != NULL; n = n->next)
+		if (provider_find(n->name) == NULL)
+			return keys_refuse(r, n, "there is no such provider");
+	return 0;
+}
+
+struct provider_keys *
+provider_keys_read(const struct provider *p, const char *path, bool *exposed, struct err *e)
+{
+	struct keys_reader r = {.path = path, .e = e};
+	struct conf_node *root = conf_tree_read(path, e);
+	const struct conf_node *section;
+	struct provider_keys *k;
+	void *own = NULL;
+
+	if (root == NULL)
+		return NULL;
+	section = conf_tree_get(root, p->name);
+	if (section == NULL && p->alias != NULL)
+		section = conf_tree_get(root, p->alias);
+	if (sections_known(&r, root) == 0) {
+		if (section == NULL)
+			err_set(e, ERR_INPUT, "%s: no section \"%s\"", path, p->name);
+		else
+			own = p->keys_read(&r, section);
+	}
+	conf_tree_free(root);
+	if (own == NULL)
+		return NULL;
+	*exposed = r.inline_secret && others_read(path);
+	k = mem_new(sizeof *k);
+	*k = (struct provider_keys){p, own};
+	return k;
+}
+
+void
+provider_keys_free(struct provider_keys *k)
+{
+	if (k == NULL)
+		return;
+	k->provider->keys_free(k->own);
+	free(k);
+}
+
+enum provider_code
+provider_verify(const struct provider_keys *k, const struct provider_request *q,
+    struct provider_notice *n, struct err *e)
+{
+	enum provider_code code;
+
+	*n = (struct provider_notice){0};
+	*e = (struct err){0};
+	if (q->body.len > PROVIDER_BODY_MOST)
+		return provider_fail(e, PROVIDER_TOO_LARGE, "a body of %zu bytes, at most %d",
+		    q->body.len, PROVIDER_BODY_MOST);
+	code = k->provider->verify(k->own, q, n, e);
+	if (code != PROVIDER_OK)
+		*n = (struct provider_notice){0};
+	return code;
+}
