@@ -24,7 +24,7 @@ HARDEN  := $(if $(SAN)$(COV),,-D_FORTIFY_SOURCE=2 -fstack-protector-strong -fsta
 OPT     := $(if $(COV),-O0 --coverage,$(if $(SAN),-O1 -fno-omit-frame-pointer,-O2))
 CFLAGS  ?= -g
 ALL_CFLAGS  = $(CSTD) $(OPT) $(WARN) $(HARDEN) -fPIE $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) \
-              -DPOWERGATE_VERSION='"$(VERSION)"' -DPOWERGATE_SQLDIR='"$(datadir)/powergate/sql"' $(LIB_CFLAGS) $(CFLAGS)
+              -DPOWERGATE_VERSION='"$(VERSION)"' -DPOWERGATE_SQLDIR='"$(datadir)/powergate/sql"' -DPOWERGATE_MESSAGEDIR='"$(datadir)/powergate/messages"' $(LIB_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(if $(COV),--coverage) $(LDFLAGS)
 
 # One word a file instead of the whole command; V=1 shows it.
@@ -171,7 +171,7 @@ tidy: config.mk $(B)/gen/schema.h
 install: all
 	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 \
 	  $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(unitdir) $(DESTDIR)$(datadir)/powergate/sql/migrate \
-	  $(DESTDIR)$(datadir)/powergate/sql/functions $(DESTDIR)$(datadir)/doc/powergate $(DESTDIR)$(sysconfdir)/powergate
+	  $(DESTDIR)$(datadir)/powergate/sql/functions $(DESTDIR)$(datadir)/powergate/messages $(DESTDIR)$(datadir)/doc/powergate $(DESTDIR)$(sysconfdir)/powergate
 	install -m 0755 $(B)/powergated $(B)/powergatectl $(DESTDIR)$(sbindir)
 	install -m 0755 $(B)/powergate-sim $(DESTDIR)$(bindir)
 	install -m 0644 man/*.1 $(DESTDIR)$(mandir)/man1
@@ -180,6 +180,7 @@ install: all
 	for u in systemd/*; do sed 's#@sbindir@#$(sbindir)#' $$u > $(DESTDIR)$(unitdir)/$$(basename $$u); done
 	install -m 0644 sql/migrate/*.sql $(DESTDIR)$(datadir)/powergate/sql/migrate
 	install -m 0644 sql/functions/*.sql $(DESTDIR)$(datadir)/powergate/sql/functions
+	install -m 0644 conf/messages/*.yaml $(DESTDIR)$(datadir)/powergate/messages
 	install -m 0644 README.md LICENSE conf/powergated.yaml conf/haproxy.cfg conf/tariff-*.yaml $(DESTDIR)$(datadir)/doc/powergate
 	[ -e $(DESTDIR)$(sysconfdir)/powergate/powergated.yaml ] || \
 	  install -m 0640 conf/powergated.yaml $(DESTDIR)$(sysconfdir)/powergate/powergated.yaml

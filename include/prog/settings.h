@@ -57,10 +57,12 @@ struct settings {
 	struct api_conf api;
 	struct supply_conf supply;
 	struct notify_conf notify;
+	struct mail_conf mail;
+	struct sms_conf sms;
 };
 
 extern struct settings settings;
-#define SETTINGS_SECTIONS 12 /* with the end mark */
+#define SETTINGS_SECTIONS 14 /* with the end mark */
 const struct conf_section *settings_sections(void);
 void settings_bind(struct conf_section *out, struct settings *into);
 /* What no single setting can say: sources have names of their own. */

@@ -1,5 +1,5 @@
 /*
- * hooks -- the HTTP side for machines: payment webhooks and /healthz.
+ * hooks -- the HTTP side for machines: payment webhooks, receipts of messages, /healthz.
  */
 #ifndef SERVICE_HOOKS_H
 #define SERVICE_HOOKS_H
@@ -9,6 +9,7 @@
 struct db;
 struct hooks;
 struct loop;
+struct notify;
 struct pay;
 
 struct hooks_conf {
@@ -20,7 +21,7 @@ struct hooks_conf {
 };
 
 struct hooks *hooks_new(
-    struct loop *l, struct db *db, struct pay *p, const struct hooks_conf *conf);
+    struct loop *l, struct db *db, struct pay *p, struct notify *n, const struct hooks_conf *conf);
 int hooks_listen(struct hooks *h, struct err *e); /* the port, or -1 */
 void hooks_free(struct hooks *h);
 

@@ -55,19 +55,6 @@ BEGIN
     INSERT INTO event (at_us, kind, meter_id, account_id, text) VALUES (now_us, what, meter, account, words);
 END $$;
 
-CREATE OR REPLACE FUNCTION powergate.customer_notice(k text, what text, account bigint, payment bigint,
-    words jsonb, now_us bigint, life_us bigint) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE new_id bigint;
-BEGIN
-    INSERT INTO notice (key, kind, account_id, payment_id, recipient, body, due_us, expires_us)
-    SELECT k, what, account, payment, 'customer',
-        words || jsonb_build_object('account', a.number, 'customer', a.customer, 'contact', a.contact),
-        now_us, now_us + life_us
-    FROM account a WHERE a.id = account
-    ON CONFLICT (key) DO NOTHING RETURNING id INTO new_id;
-    RETURN new_id;
-END $$;
-
 -- One journal with its lines in one statement; 0 when the key is there already.
 CREATE OR REPLACE FUNCTION powergate.journal_post(k text, what text, words text, who text, reversed bigint,
     codes text[], owners text[], accounts bigint[], amounts bigint[], money text, now_us bigint)

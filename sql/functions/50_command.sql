@@ -240,7 +240,7 @@ BEGIN
     ELSIF t = 'done' AND c.kind = 'relay' AND account IS NOT NULL THEN
         PERFORM powergate.customer_notice('relay:' || p_id,
             CASE WHEN c.task ->> 'relay' = 'open' THEN 'tripped' WHEN p_relay = 'permitted' THEN 'permitted' ELSE 'restored' END,
-            account, c.payment_id, jsonb_build_object('why', c.cause), p_now, 86400000000);
+            account, c.payment_id, jsonb_build_object('why', c.cause, 'reason', c.reason), p_now, 86400000000);
         PERFORM powergate.mark_dirty(ARRAY[account], p_now);
     ELSIF t IN ('expired', 'cancelled', 'refused') AND account IS NOT NULL THEN
         PERFORM powergate.mark_dirty(ARRAY[account], p_now);

@@ -70,7 +70,8 @@ BEGIN
     END IF;
     IF p_notice IS NOT NULL THEN
         told := powergate.customer_notice(format('%s:%s:%s:%s', p_notice, s.account_id, COALESCE(p_level::text, '-'), s.version),
-            p_notice, s.account_id, p_payment, jsonb_build_object('balance_minor', p_balance, 'level_minor', p_level, 'urgent', p_urgent), p_now,
+            p_notice, s.account_id, p_payment, jsonb_build_object('balance_minor', p_balance,
+                CASE WHEN p_notice = 'days_left' THEN 'days' ELSE 'level_minor' END, p_level, 'urgent', p_urgent), p_now,
             CASE WHEN p_notice = 'final' THEN 86400000000 ELSE 43200000000 END);
     END IF;
     UPDATE account_state q SET told_payment = greatest(q.told_payment, COALESCE(p_payment, 0)),
@@ -92,8 +93,9 @@ CREATE OR REPLACE FUNCTION powergate.decided_meters(p_account bigint, p_payment 
 RETURNS SETOF bigint LANGUAGE plpgsql AS $$
 DECLARE w record;
 BEGIN
-    FOR w IN SELECT x.*, m.endpoint_id FROM jsonb_to_recordset(p_meters) AS x(meter bigint, wanted text, hold text, why text,
-            expires bigint, hindrance text) JOIN meter m ON m.id = x.meter ORDER BY x.meter LOOP
+    FOR w IN SELECT x.*, (SELECT m.endpoint_id FROM meter m WHERE m.id = x.meter) AS endpoint_id
+        FROM jsonb_to_recordset(p_meters) AS x(meter bigint, wanted text, hold text, why text,
+            expires bigint, hindrance text) ORDER BY x.meter LOOP
         IF w.wanted IS NOT NULL THEN
             PERFORM powergate.relay_want(w.meter, w.wanted, w.hold, w.why, p_payment, 'powergated', p_now, w.expires);
             IF w.wanted = 'open' AND w.hold = 'ARREARS' THEN PERFORM powergate.flapping_noted(w.meter, p_account, p_now); END IF;
@@ -111,35 +113,6 @@ BEGIN
         PERFORM powergate.work_add('flapping:' || p_meter, 'FLAPPING',
             format('meter %s was cut off %s times within a day', (SELECT address FROM meter WHERE id = p_meter), n + 1),
             'talk to the customer: small payments, or a load that drains them', p_account, p_meter, NULL, NULL, p_now);
-    END IF;
-END $$;
-
--- Notices: claimed with a lease, then told how it went.
-CREATE OR REPLACE FUNCTION door.notice_claim(p_limit int, p_lease bigint, p_now bigint)
-RETURNS TABLE (id bigint, key text, kind text, recipient text, body jsonb, attempts int) LANGUAGE plpgsql AS $$
-#variable_conflict use_column
-BEGIN
-    -- too old, or no longer true: who has paid meanwhile is not told that he will be cut off
-    UPDATE notice n SET state = 'expired' WHERE n.state = 'waiting' AND n.due_us <= p_now AND (n.expires_us < p_now OR EXISTS (
-        SELECT FROM account_state s WHERE s.account_id = n.account_id AND
-            ((n.kind = 'final' AND s.final_notice IS DISTINCT FROM n.id) OR (n.kind = 'low' AND s.warned_level IS NULL))));
-    RETURN QUERY UPDATE notice n SET due_us = p_now + p_lease, attempts = n.attempts + 1
-    WHERE n.id IN (SELECT q.id FROM notice q WHERE q.state = 'waiting' AND q.due_us <= p_now
-                   ORDER BY q.due_us LIMIT p_limit FOR UPDATE SKIP LOCKED)
-    RETURNING n.id, n.key, n.kind, n.recipient, n.body, n.attempts;
-END $$;
-CREATE OR REPLACE FUNCTION door.notice_told(p_id bigint, p_sent boolean, p_final boolean, p_due bigint, p_error text, p_now bigint)
-RETURNS void LANGUAGE plpgsql AS $$
-DECLARE n notice;
-BEGIN
-    UPDATE notice SET state = CASE WHEN p_sent THEN 'sent' WHEN p_final THEN 'failed' ELSE 'waiting' END,
-        sent_us = CASE WHEN p_sent THEN p_now END, due_us = p_due, last_error = p_error
-    WHERE id = p_id AND state = 'waiting' RETURNING * INTO n;
-    IF n.kind = 'final' AND p_sent THEN
-        PERFORM powergate.mark_dirty(ARRAY[n.account_id], p_now);
-    ELSIF n.state = 'failed' AND n.recipient = 'customer' THEN
-        PERFORM powergate.work_add('notice:' || n.account_id, 'NOTICE', format('notice "%s" cannot be delivered: %s', n.kind, p_error),
-            'check the contact of the account and the channel', n.account_id, NULL, NULL, NULL, p_now);
     END IF;
 END $$;
 

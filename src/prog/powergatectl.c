@@ -42,6 +42,7 @@ static ctl_fn show_help;
 #define ACCOUNT                                                                                  \
 	"account customer site mode state prepaid_minor loaded_minor meter_credit_minor meters " \
 	"relay"
+#define NOTICE  "notice kind account for state sent_us messages why"
 #define COMMAND "command meter kind what state attempts created_us ended_us by cause outcome"
 
 static const struct ctl_command commands[] = {
@@ -152,9 +153,8 @@ static const struct ctl_command commands[] = {
 	"hold/release", "The hold is over; what the balance says stands."),
     READ("hold list", "[--meter=ADDRESS] [--all] [--limit=N]", "hold/list",
 	"meter account hold reason by placed_us released_us release_reason", "Holds in force."),
-    SPECIAL("temp-supply",
-	"meter=ADDRESS --hours=N [--wh=WH] [--charge-to=ACCOUNT] --reason=TEXT", "override/add",
-	true, "kind=TEMP_SUPPLY", NULL, ctl_call,
+    SPECIAL("temp-supply", "meter=ADDRESS --hours=N [--wh=WH] [--charge-to=ACCOUNT] --reason=TEXT",
+	"override/add", true, "kind=TEMP_SUPPLY", NULL, ctl_call,
 	"Power for some hours, whatever the balance; also against ADMIN and MOVE_OUT."),
     SPECIAL("protect", "meter=ADDRESS [--hours=N] --reason=TEXT", "override/add", true,
 	"kind=PROTECTED", NULL, ctl_call, "Never cut this meter off for want of money."),
@@ -176,6 +176,27 @@ static const struct ctl_command commands[] = {
     READ("exposure list", "[--all] [--limit=N]", "exposure/list",
 	"meter account cause since_us wh minor ended_us",
 	"What is used without credit, and what kept us from cutting it off."),
+
+    READ("notice list",
+	"[--account=ACCOUNT] [--kind=KIND]"
+	" [--state=waiting|sent|delivered|failed|expired|capped] [--limit=N]",
+	"notice/list", NOTICE, "What customers and administrators are told, the newest first."),
+    READ("notice show", "notice=N", "notice/show", NOTICE,
+	"A notice with its recipients and every attempt."),
+    WRITE("notice retry", "notice=N", "notice/retry",
+	"Once more to those who were not told, as they can be reached now."),
+    READ("contact list", "[--account=ACCOUNT] [--site=SITE] [--all] [--limit=N]", "contact/list",
+	"contact account site who person rank channel address language zone quiet kinds state",
+	"Where people are reached."),
+    WRITE("contact add",
+	"[--account=ACCOUNT] [--site=SITE] [--who=customer|admin] [--person=TEXT]"
+	" --channel=sms|mail|webhook --address=TEXT --language=zh|en|es [--zone=ZONE]"
+	" [--rank=N] [--quiet=HOURS] [--kinds=KINDS]",
+	"contact/add", "An address of a customer, or of an administrator of a site."),
+    WRITE("contact set",
+	"contact=N [--language=zh|en|es] [--zone=ZONE] [--rank=N] [--quiet=HOURS] [--kinds=KINDS]",
+	"contact/set", "Change how a contact is written to."),
+    WRITE("contact stop", "contact=N --reason=TEXT", "contact/stop", "Do not use it any more."),
 
     READ("headend status", "", "headend/status", "trips_stopped held why by",
 	"The switches, and how many of everything."),

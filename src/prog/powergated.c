@@ -340,6 +340,7 @@ start_services(struct powergated *d, struct err *e)
 	struct api_parts wired = {.review_voices = &settings.daemon.review_voices,
 	    .tariff_voices = &settings.daemon.tariff_voices};
 	const struct dispatch_events events = {trips_allowed, command_moved, endpoint_elsewhere, d};
+	const struct notify_confs confs = {&settings.notify, &settings.mail, &settings.sms};
 
 	if (settings_conninfo(&settings, conninfo, sizeof conninfo, e) < 0)
 		return -1;
@@ -365,9 +366,9 @@ start_services(struct powergated *d, struct err *e)
 	d->billing = billing_new(d->loop, d->db, d->prices, readings_rated, d);
 	d->decider = decider_new(d->loop, d->db, &d->policy, endpoint_has_work, d);
 	d->fetcher = fetcher_new(d->loop);
-	d->notify = notify_new(d->loop, d->db, d->fetcher, &settings.notify, notice_told, d);
+	d->notify = notify_new(d->loop, d->db, d->fetcher, &confs, notice_told, d);
 	d->pay = pay_new(d->loop, d->db, payment_settled, d);
-	d->hooks = hooks_new(d->loop, d->db, d->pay, &settings.hooks);
+	d->hooks = hooks_new(d->loop, d->db, d->pay, d->notify, &settings.hooks);
 	if (load_secrets(d, e) < 0)
 		return -1;
 	wired.db = d->db;

@@ -7,6 +7,7 @@ settings_try(const char *path, struct err *e)
 {
 	struct settings scratch = {0};
 	struct conf_section sections[SETTINGS_SECTIONS];
+	const struct notify_confs confs = {&scratch.notify, &scratch.mail, &scratch.sms};
 	struct pay_source *source;
 	int result = 0;
 
@@ -19,7 +20,7 @@ settings_try(const char *path, struct err *e)
 	for (size_t i = 0; result == 0 && i < scratch.hooks.sources.n; i++)
 		result = pay_load_source(&source[i], e);
 	if (result == 0)
-		result = notify_try_secret(&scratch.notify, e);
+		result = notify_try_secret(&confs, e);
 	conf_clear(sections);
 	return result;
 }

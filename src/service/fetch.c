@@ -11,6 +11,7 @@
 #include <curl/curl.h>
 #include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define MOST_BODY 65536
@@ -26,8 +27,10 @@ struct fetching {
 	struct fetching *next;
 	struct fetcher *f;
 	CURL *easy;
-	struct curl_slist *headers;
+	struct curl_slist *headers, *to;
 	struct buf body, answer;
+	size_t given; /* mail: so much of the body has left */
+	bool mail;
 	fetch_fn *fn;
 	void *arg;
 	char why[CURL_ERROR_SIZE];
@@ -39,7 +42,32 @@ struct fetcher {
 	struct watch *watches;
 	struct fetching *all;
 	struct timer timer;
+	int64_t retry_after_us;
 };
+
+static void
+fetching_free(struct fetching *g)
+{
+	curl_easy_cleanup(g->easy);
+	curl_slist_free_all(g->headers);
+	curl_slist_free_all(g->to);
+	buf_clear(&g->body);
+	buf_clear(&g->answer);
+	free(g);
+}
+
+static void
+judge(struct fetching *g, CURLcode code, long *status, struct err *e)
+{
+	if (code == CURLE_OK)
+		return;
+	if (!g->mail || *status < 400)
+		*status = 0;
+	err_set(e,
+	    code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ? ERR_RETRY
+										: ERR_UNCERTAIN,
+	    "%s", g->why[0] != '\0' ? g->why : curl_easy_strerror(code));
+}
 
 static void
 collect(struct fetcher *f)
@@ -53,29 +81,21 @@ collect(struct fetcher *f)
 		CURLcode code = m->data.result;
 		struct err e = {0};
 		long status = 0;
+		curl_off_t later = 0;
 
 		if (m->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&g);
 		curl_easy_getinfo(g->easy, CURLINFO_RESPONSE_CODE, &status);
-		if (code != CURLE_OK) {
-			status = 0;
-			err_set(&e,
-			    code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST
-				? ERR_RETRY
-				: ERR_UNCERTAIN,
-			    "%s", g->why[0] != '\0' ? g->why : curl_easy_strerror(code));
-		}
+		curl_easy_getinfo(g->easy, CURLINFO_RETRY_AFTER, &later);
+		f->retry_after_us = (int64_t)later * SECOND_US;
+		judge(g, code, &status, &e);
 		while (*p != g)
 			p = &(*p)->next;
 		*p = g->next;
 		curl_multi_remove_handle(f->multi, g->easy);
 		g->fn((int)status, buf_span(&g->answer), &e, g->arg);
-		curl_easy_cleanup(g->easy);
-		curl_slist_free_all(g->headers);
-		buf_clear(&g->body);
-		buf_clear(&g->answer);
-		free(g);
+		fetching_free(g);
 	}
 }
 
@@ -199,11 +219,7 @@ fetcher_free(struct fetcher *f)
 	while ((g = f->all) != NULL) {
 		f->all = g->next;
 		curl_multi_remove_handle(f->multi, g->easy);
-		curl_easy_cleanup(g->easy);
-		curl_slist_free_all(g->headers);
-		buf_clear(&g->body);
-		buf_clear(&g->answer);
-		free(g);
+		fetching_free(g);
 	}
 	curl_multi_cleanup(f->multi);
 	while (f->watches != NULL)
@@ -212,9 +228,19 @@ fetcher_free(struct fetcher *f)
 	free(f);
 }
 
-void
-fetch(struct fetcher *f, const char *method, const char *url, const char *const *headers,
-    struct span body, int64_t patience_us, fetch_fn *fn, void *arg)
+static size_t
+on_more(char *room, size_t size, size_t n, void *arg)
+{
+	struct fetching *g = arg;
+	size_t left = g->body.len - g->given, len = size * n < left ? size * n : left;
+
+	memcpy(room, g->body.bytes + g->given, len);
+	g->given += len;
+	return len;
+}
+
+static struct fetching *
+fetching_new(struct fetcher *f, struct span body, int64_t patience_us, fetch_fn *fn, void *arg)
 {
 	struct fetching *g = mem_new(sizeof *g);
 
@@ -222,28 +248,79 @@ fetch(struct fetcher *f, const char *method, const char *url, const char *const 
 	g->fn = fn;
 	g->arg = arg;
 	buf_put(&g->body, body.bytes, body.len);
-	for (; headers != NULL && *headers != NULL; headers++)
-		g->headers = curl_slist_append(g->headers, *headers);
-	g->headers = curl_slist_append(g->headers, "Expect:");
 	g->easy = curl_easy_init();
 	if (g->easy == NULL)
 		abort();
 	curl_easy_setopt(g->easy, CURLOPT_PRIVATE, g);
-	curl_easy_setopt(g->easy, CURLOPT_URL, url);
-	curl_easy_setopt(g->easy, CURLOPT_CUSTOMREQUEST, method);
-	curl_easy_setopt(g->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)g->body.len);
-	curl_easy_setopt(g->easy, CURLOPT_POSTFIELDS, g->body.len > 0 ? (char *)g->body.bytes : "");
-	curl_easy_setopt(g->easy, CURLOPT_HTTPHEADER, g->headers);
 	curl_easy_setopt(g->easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(g->easy, CURLOPT_WRITEDATA, g);
 	curl_easy_setopt(g->easy, CURLOPT_ERRORBUFFER, g->why);
 	curl_easy_setopt(g->easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(g->easy, CURLOPT_TIMEOUT_MS, (long)(patience_us / 1000));
-	curl_easy_setopt(g->easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(g->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(g->easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
 	curl_easy_setopt(g->easy, CURLOPT_CLOSESOCKETDATA, f);
-	g->next = f->all;
-	f->all = g;
-	curl_multi_add_handle(f->multi, g->easy);
+	return g;
+}
+
+static void
+fetching_begin(struct fetching *g)
+{
+	g->next = g->f->all;
+	g->f->all = g;
+	curl_multi_add_handle(g->f->multi, g->easy);
+}
+
+void
+fetch(struct fetcher *f, const char *method, const char *url, const char *const *headers,
+    struct span body, int64_t patience_us, fetch_fn *fn, void *arg)
+{
+	struct fetching *g = fetching_new(f, body, patience_us, fn, arg);
+
+	for (; headers != NULL && *headers != NULL; headers++)
+		g->headers = curl_slist_append(g->headers, *headers);
+	g->headers = curl_slist_append(g->headers, "Expect:");
+	curl_easy_setopt(g->easy, CURLOPT_URL, url);
+	curl_easy_setopt(g->easy, CURLOPT_CUSTOMREQUEST, method);
+	curl_easy_setopt(g->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)g->body.len);
+	curl_easy_setopt(g->easy, CURLOPT_POSTFIELDS, g->body.len > 0 ? (char *)g->body.bytes : "");
+	curl_easy_setopt(g->easy, CURLOPT_HTTPHEADER, g->headers);
+	curl_easy_setopt(g->easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(g->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	fetching_begin(g);
+}
+
+/* A connection a mail: one that was kept is often one that the server has closed. */
+void
+fetch_mail(
+    struct fetcher *f, const struct fetch_mail *m, int64_t patience_us, fetch_fn *fn, void *arg)
+{
+	struct fetching *g = fetching_new(f, m->text, patience_us, fn, arg);
+
+	g->mail = true;
+	g->to = curl_slist_append(NULL, m->to);
+	curl_easy_setopt(g->easy, CURLOPT_URL, m->url);
+	curl_easy_setopt(g->easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+	curl_easy_setopt(
+	    g->easy, CURLOPT_USE_SSL, (long)(m->starttls ? CURLUSESSL_ALL : CURLUSESSL_NONE));
+	if (m->user[0] != '\0') {
+		curl_easy_setopt(g->easy, CURLOPT_USERNAME, m->user);
+		curl_easy_setopt(g->easy, CURLOPT_PASSWORD, m->password);
+	}
+	if (m->ca_file[0] != '\0')
+		curl_easy_setopt(g->easy, CURLOPT_CAINFO, m->ca_file);
+	curl_easy_setopt(g->easy, CURLOPT_MAIL_FROM, m->from);
+	curl_easy_setopt(g->easy, CURLOPT_MAIL_RCPT, g->to);
+	curl_easy_setopt(g->easy, CURLOPT_UPLOAD, 1L);
+	curl_easy_setopt(g->easy, CURLOPT_READFUNCTION, on_more);
+	curl_easy_setopt(g->easy, CURLOPT_READDATA, g);
+	curl_easy_setopt(g->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)g->body.len);
+	curl_easy_setopt(g->easy, CURLOPT_FRESH_CONNECT, 1L);
+	curl_easy_setopt(g->easy, CURLOPT_FORBID_REUSE, 1L);
+	fetching_begin(g);
+}
+
+int64_t
+fetch_retry_after_us(const struct fetcher *f)
+{
+	return f->retry_after_us;
 }

@@ -2,6 +2,7 @@
 
 #include "base/loop.h"
 #include "service/http.h"
+#include "service/notify.h"
 #include "service/pay.h"
 #include "store/db.h"
 
@@ -10,6 +11,7 @@
 struct hooks {
 	struct db *db;
 	struct pay *pay;
+	struct notify *notify;
 	const struct hooks_conf *conf;
 	struct http *http;
 };
@@ -20,6 +22,14 @@ on_hook(struct http_request *r, void *arg)
 	struct hooks *h = arg;
 
 	pay_hook(h->pay, h->conf->sources.entries, h->conf->sources.n, r);
+}
+
+static void
+on_receipt(struct http_request *r, void *arg)
+{
+	struct hooks *h = arg;
+
+	notify_receipt(h->notify, r);
 }
 
 /* Healthy is who can settle a payment now. */
@@ -35,12 +45,14 @@ on_health(struct http_request *r, void *arg)
 }
 
 static const struct http_route routes[] = {
-    {"POST", "/hooks/v1/", on_hook  },
-    {"GET",  "/healthz",   on_health},
+    {"POST", "/hooks/v1/",          on_hook   },
+    {"POST", "/hooks/v1/receipts/", on_receipt},
+    {"GET",  "/healthz",            on_health },
 };
 
 struct hooks *
-hooks_new(struct loop *l, struct db *db, struct pay *p, const struct hooks_conf *conf)
+hooks_new(
+    struct loop *l, struct db *db, struct pay *p, struct notify *n, const struct hooks_conf *conf)
 {
 	struct hooks *h = mem_new(sizeof *h);
 	const struct http_limits limits = {
@@ -53,6 +65,7 @@ hooks_new(struct loop *l, struct db *db, struct pay *p, const struct hooks_conf 
 
 	h->db = db;
 	h->pay = p;
+	h->notify = n;
 	h->conf = conf;
 	h->http = http_new(l, &limits, routes, sizeof routes / sizeof *routes, h);
 	return h;

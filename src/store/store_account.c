@@ -11,7 +11,8 @@ static const struct db_stmt dirty = {"accounts_dirty", DB_BILLING, true, 0,
     "warn_minor,"
     " days_warned, trip_minor, below_us, final_sent_us, final_state, unrated, payment_id, untold,"
     " paid_open,"
-    " meter_id, wanted, seen, wanted_for, relay_pending, refused, holds, temporary, spared, permit_only,"
+    " meter_id, wanted, seen, wanted_for, relay_pending, refused, holds, temporary, spared, "
+    "permit_only,"
     " reading_us, closed_us, off_us, credit, days"
     " FROM door.accounts_dirty($1::int, $2::bigint)"};
 static const struct db_stmt decided = {"accounts_decided", DB_BILLING, true, 0,
@@ -251,6 +252,7 @@ static void
 put_deeds(struct decided *d, const struct dirty *a, const struct decision *what, int64_t expires_us)
 {
 	struct buf *b = &d->deeds;
+	int n = 0;
 
 	buf_put_u8(b, d->ndeeds++ == 0 ? '[' : ',');
 	buf_printf(b, "{\"account\":%lld", (long long)a->view.account_id);
@@ -266,9 +268,15 @@ put_deeds(struct decided *d, const struct dirty *a, const struct decision *what,
 	buf_printf(b, ",\"rearm\":%s,\"days_rearm\":%s,\"meters\":[",
 	    what->rearm ? "true" : "false", what->days_rearm ? "true" : "false");
 	for (int i = 0; i < a->nmeters; i++) {
-		if (i > 0)
+		const struct wish *w = &what->wish[i];
+
+		/* the others have nothing to note, unless an exposure may have ended */
+		if (w->wanted == RELAY_UNKNOWN && w->hindrance == HINDRANCE_NONE &&
+		    a->view.below_us == 0)
+			continue;
+		if (n++ > 0)
 			buf_put_u8(b, ',');
-		put_wish(b, &a->meter[i], &what->wish[i], expires_us);
+		put_wish(b, &a->meter[i], w, expires_us);
 	}
 	buf_put_text(b, "]}");
 }

@@ -146,8 +146,11 @@ def heads(db, d, p):
     refused("CONNECT is refused", head(d, b"", "m", "CONNECT 127.0.0.1:22 HTTP/1.1"), 400, 404, 405)
     for path in ("/", "/hooks/v1/", "/hooks/v1", "/healthz", "/v1/headend/status", "/hooks/v1/app/../../healthz",
                  "/hooks/v1/app?x=1", "/hooks/v1/app/", "//hooks/v1/app", "/hooks/v1/%61pp", "*",
-                 "http://127.0.0.1/hooks/v1/app", "hooks/v1/app"):
+                 "http://127.0.0.1/hooks/v1/app", "hooks/v1/app", "/hooks/v1/receipts/", "/hooks/v1/receipts/mail",
+                 "/hooks/v1/receipts/sms?x=1", "/hooks/v1/receipts/sms?message=m1-1&x=1"):
         refused(f"POST {path} is refused", head(d, body, "m", f"POST {path} HTTP/1.1") + body, 400, 404)
+    refused("a receipt passes and is judged by the daemon, which knows of no secret for it",
+            head(d, body, "m", "POST /hooks/v1/receipts/sms?message=m1-1 HTTP/1.1") + body, 401)
     refused("a name nobody has is no source", head(d, body, "m", "POST /hooks/v1/nobody HTTP/1.1") + body, 404)
     refused("a request line without version is refused", b"POST /hooks/v1/app\r\n\r\n", 400)
     refused("a request without Host is refused", head(d, body, "m").replace(b"Host: 127.0.0.1\r\n", b"") + body, 400)

@@ -194,7 +194,7 @@ class Rig:
             if killed:
                 self.d.process.wait()
                 # the time until it may be told again, if the dead one had it in hand, is not waited for
-                self.db.run("UPDATE powergate.notice SET due_us = 0 WHERE state = 'waiting'")
+                self.db.run("UPDATE powergate.message SET due_us = 0 WHERE state = 'waiting'")
                 self.d.start()
             told = [first] + ([self.pay(account, 3)] if killed else [])
             while told[-1].status != 200 and len(told) < 10:

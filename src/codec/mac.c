@@ -1,0 +1,60 @@
+#include "codec/mac.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t
+mac_hmac(const char *digest, struct span key, struct span text, uint8_t out[MAC_MOST])
+{
+	static EVP_MAC *hmac; /* looked up once */
+	char name[8] = "";
+	OSSL_PARAM params[2];
+	EVP_MAC_CTX *c;
+	size_t len = 0;
+
+	memcpy(name, digest, strlen(digest));
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0);
+	params[1] = OSSL_PARAM_construct_end();
+	if (hmac == NULL)
+		hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	c = hmac != NULL ? EVP_MAC_CTX_new(hmac) : NULL;
+	if (c == NULL || !EVP_MAC_init(c, key.bytes, key.len, params) ||
+	    (text.len > 0 && !EVP_MAC_update(c, text.bytes, text.len)) ||
+	    !EVP_MAC_final(c, out, &len, MAC_MOST))
+		abort(); /* no memory, or a library without HMAC */
+	EVP_MAC_CTX_free(c);
+	return len;
+}
+
+void
+mac_hex(struct buf *out, struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		buf_printf(out, "%02x", s.bytes[i]);
+}
+
+void
+mac_sha256_hex(struct span text, char out[65])
+{
+	uint8_t sum[32];
+	struct buf hex = {0};
+	unsigned len;
+
+	if (!EVP_Digest(text.bytes != NULL ? (const void *)text.bytes : "", text.len, sum, &len,
+		EVP_sha256(), NULL))
+		abort();
+	mac_hex(&hex, span_of(sum, sizeof sum));
+	memcpy(out, buf_text(&hex), 65);
+	buf_clear(&hex);
+}
+
+bool
+mac_same(const char *a, const char *b)
+{
+	size_t len = strlen(a);
+
+	return strlen(b) == len && CRYPTO_memcmp(a, b, len) == 0;
+}
