@@ -20,6 +20,7 @@
 #include "service/reader.h"
 #include "service/seal.h"
 #include "service/signer.h"
+#include "service/simulate.h"
 #include "service/witness.h"
 #include "store/db.h"
 #include "store/store_meter.h"
@@ -48,6 +49,7 @@ struct powergated {
 	struct gateway *gateway;
 	struct reader *reader;
 	struct prices *prices;
+	struct simulator *simulator;
 	struct billing *billing;
 	struct decider *decider;
 	struct fetcher *fetcher;
@@ -322,7 +324,8 @@ start_services(struct powergated *d, struct err *e)
 {
 	char channel[64], conninfo[1024];
 	struct api_parts wired = {.review_voices = &settings.daemon.review_voices,
-	    .tariff_voices = &settings.daemon.tariff_voices};
+	    .tariff_voices = &settings.daemon.tariff_voices,
+	    .tariff_limits = &settings.tariffs};
 	const struct dispatch_events events = {trips_allowed, command_moved, d};
 
 	if (settings_conninfo(&settings, conninfo, sizeof conninfo, e) < 0)
@@ -345,6 +348,7 @@ start_services(struct powergated *d, struct err *e)
 		return -1;
 	reader_set_gateway(d->reader, d->gateway);
 	d->prices = prices_new(d->loop, d->db, prices_changed, d);
+	d->simulator = simulator_new(d->loop, d->db, d->prices);
 	d->billing = billing_new(d->loop, d->db, d->prices, readings_rated, d);
 	d->decider = decider_new(d->loop, d->db, &d->policy, endpoint_has_work, d);
 	d->fetcher = fetcher_new(d->loop);
@@ -359,6 +363,7 @@ start_services(struct powergated *d, struct err *e)
 	wired.billing = d->billing;
 	wired.decider = d->decider;
 	wired.prices = d->prices;
+	wired.simulator = d->simulator;
 	wired.pay = d->pay;
 	wired.seal = d->seal;
 	d->api = api_new(d->loop, settings.api.socket, &wired, e);
@@ -383,6 +388,7 @@ stop_services(struct powergated *d)
 	dispatch_free(d->dispatch);
 	decider_free(d->decider);
 	billing_free(d->billing);
+	simulator_free(d->simulator);
 	prices_free(d->prices);
 	notify_free(d->notify);
 	fetcher_free(d->fetcher);
