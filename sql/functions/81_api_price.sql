@@ -49,8 +49,12 @@ END $$;
 
 -- Why a version cannot go on to be approved; NULL when it can.
 CREATE OR REPLACE FUNCTION powergate.price_obstacle(v price_version, p_now bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
-DECLARE other price_version;
+DECLARE other price_version; place site;
 BEGIN
+    SELECT s.* INTO place FROM account a JOIN site s ON s.id = a.site_id WHERE a.tariff_id = v.tariff_id AND s.zone <> v.zone LIMIT 1;
+    IF place.id IS NOT NULL THEN
+        RETURN format('it has accounts at site %s, whose midnights are those of %s', place.name, place.zone);
+    END IF;
     SELECT q.* INTO other FROM price_version q WHERE q.tariff_id = v.tariff_id AND q.state IN ('scheduled', 'active', 'ended')
         AND (q.currency, q.exponent, q.zone, q.rounding) <> (v.currency, v.exponent, v.zone, v.rounding) LIMIT 1;
     IF other.id IS NOT NULL THEN
