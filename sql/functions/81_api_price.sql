@@ -74,7 +74,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION powergate.price_approve(p_id bigint, p_who text, p_uid bigint, p_reason text, p_forced text, p_preview jsonb, p_now bigint)
 RETURNS price_version LANGUAGE plpgsql AS $$
-DECLARE v price_version;
+DECLARE v price_version; waiting bigint[];
 BEGIN
     PERFORM powergate.prices_turned(p_now);
     UPDATE price_version q SET state = 'scheduled', approver = p_who, approver_uid = p_uid, approved_us = p_now,
@@ -85,8 +85,9 @@ BEGIN
         CASE WHEN v.forced IS NOT NULL THEN format(', forced: %s', v.forced) ELSE '' END, powergate.price_time(v)), p_now);
     PERFORM powergate.prices_turned(p_now);
     -- what could not be priced may be able to now
-    PERFORM powergate.mark_dirty(array_agg(a.id ORDER BY a.id), p_now) FROM account a JOIN account_state s ON s.account_id = a.id
-        WHERE a.tariff_id = v.tariff_id AND s.unrated_why IS NOT NULL;
+    waiting := ARRAY(SELECT s.account_id FROM account_state s JOIN account a ON a.id = s.account_id
+        WHERE a.tariff_id = v.tariff_id AND s.unrated_why IS NOT NULL ORDER BY s.account_id FOR UPDATE OF s);
+    PERFORM powergate.mark_rate(waiting, p_now);
     SELECT q.* INTO v FROM price_version q WHERE q.id = p_id;
     RETURN v;
 END $$;

@@ -281,8 +281,8 @@ END_TEST
 
 START_TEST(a_calendar_gives_the_zone_back)
 {
-	setenv("TZ", "America/Lima", 1);
 	calendar_rest();
+	setenv("TZ", "America/Lima", 1);
 	read_into(&a, HEAD TIERS);
 	ck_assert_str_eq(getenv("TZ"), "Asia/Shanghai");
 	calendar_rest();
