@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct buf;
 struct err;
 
 enum conf_type {
@@ -75,6 +76,8 @@ void conf_clear(const struct conf_section *sections); /* frees texts and lists *
 void conf_print_sample(FILE *out, const struct conf_section *sections); /* every setting, preset */
 void conf_print_mdoc(FILE *out, const struct conf_section *sections);   /* body of the manual */
 
+/* A file that is neither too long nor too deep for libyaml, as it is. */
+int conf_file_read(const char *path, struct buf *text, struct err *e);
 int conf_duration(const char *text, int64_t *us, struct err *e);
 /* The whole file without its line end, at most 64 kB; for secrets.  Refuses one that others
  * may read. */

@@ -26,8 +26,7 @@ void conf_value_put(const struct conf_field *f, void *into, union conf_value v);
 
 void conf_duration_out(int64_t us, char out[32]); /* in the largest unit that is exact */
 
-/* A text, a file that is neither too long nor too deep for libyaml. */
+/* A text that is neither too long nor too deep for libyaml. */
 int conf_text_check(const char *path, struct span text, struct err *e);
-int conf_file_read(const char *path, struct buf *text, struct err *e);
 
 #endif

@@ -22,6 +22,9 @@ struct civil {
 /* zone is a name of the IANA data base ("Asia/Shanghai").  NULL and *e when unknown. */
 struct calendar *calendar_new(const char *zone, struct err *e);
 void calendar_free(struct calendar *c);
+/* A calendar that is asked changes TZ for the whole process; this puts back what it was, for who
+ * prints local times. */
+void calendar_rest(void);
 
 struct civil calendar_civil(const struct calendar *c, int64_t at_us);
 /* The instant of a local time; an hour that the spring skips is read an hour later, of one

@@ -63,6 +63,7 @@ struct ctl {
 	const char *socket;
 	enum ctl_form form;
 	bool utc;
+	long patience_s; /* how long the daemon may think; 0: as usual */
 	struct ctl_value values[72];
 	size_t n;
 	char *const *rest; /* of "..." */

@@ -1,5 +1,6 @@
 /*
  * ctl_tariff -- tariff files without a daemon: are they good, and what does some use cost by them?
+ * And with one: price versions, from file to force.
  */
 #ifndef PROG_CTL_TARIFF_H
 #define PROG_CTL_TARIFF_H
@@ -11,6 +12,13 @@ struct buf;
 struct err;
 
 ctl_fn ctl_tariff_check, ctl_tariff_rate;
+
+/* --- ctl_tariff_version.c, ctl_tariff_show.c ------------------------------------------------- */
+
+ctl_fn ctl_tariff_load, ctl_tariff_step, ctl_tariff_simulate;
+ctl_fn ctl_tariff_show, ctl_tariff_diff;
+/* "flat/2 is pending, from 2026-08-01 00:00 Asia/Shanghai, in CNY", and who did what. */
+void ctl_tariff_head(const struct ctl *c, const struct cJSON *version);
 
 /* --- ctl_usage.c: use as CSV --------------------------------------------------------------- */
 

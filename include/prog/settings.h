@@ -14,6 +14,7 @@
 #include "service/pay.h"
 #include "service/reader.h"
 #include "service/session.h"
+#include "service/simulate.h"
 
 struct daemon_conf {
 	char *node;
@@ -56,13 +57,14 @@ struct settings {
 	struct hooks_conf hooks;
 	struct api_conf api;
 	struct supply_conf supply;
+	struct simulate_limits tariffs;
 	struct notify_conf notify;
 	struct mail_conf mail;
 	struct sms_conf sms;
 };
 
 extern struct settings settings;
-#define SETTINGS_SECTIONS 14 /* with the end mark */
+#define SETTINGS_SECTIONS 15 /* with the end mark */
 const struct conf_section *settings_sections(void);
 void settings_bind(struct conf_section *out, struct settings *into);
 /* What no single setting can say: sources have names of their own. */

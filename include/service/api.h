@@ -18,6 +18,8 @@ struct decider;
 struct loop;
 struct prices;
 struct seal;
+struct simulate_limits;
+struct simulator;
 
 struct api_parts {
 	struct db *db;
@@ -26,6 +28,8 @@ struct api_parts {
 	struct billing *billing;
 	struct decider *decider;
 	struct prices *prices;
+	struct simulator *simulator;
+	const struct simulate_limits *tariff_limits;
 	struct pay *pay;
 	struct seal *seal;
 	const int64_t *review_voices, *tariff_voices;

@@ -36,8 +36,9 @@ bool call_copy(struct call *c, const char *name, char *out, size_t room);
 const char *call_text(const struct call *c, const char *name); /* NULL when it is no text */
 int64_t call_now_us(const struct call *c);
 
-/* --- api_tariff.c -------------------------------------------------------------------------- */
+/* --- api_tariff.c, api_preview.c ------------------------------------------------------------ */
 
-call_fn call_tariff_add;
+call_fn call_tariff_add, call_tariff_load;
+call_fn call_tariff_submit, call_tariff_approve, call_tariff_simulate;
 
 #endif

@@ -28,4 +28,20 @@ void store_price_sources(struct db *db, const int64_t *ids, size_t n, store_sour
 /* A work item: its tariff prices nothing. */
 void store_price_unreadable(struct db *db, int64_t id, const char *why, int64_t now_us);
 
+/* --- past use, for simulate.c -------------------------------------------------------------- */
+
+/* A meter's registers at an instant; rows of an account stand together, by time. */
+struct store_use {
+	int64_t account_id, balance_minor, trip_minor;
+	const char *number; /* borrowed for the call */
+	int64_t meter_id;   /* 0: nothing is known of this account's use */
+	int64_t wraps_wh, most_watts;
+	int64_t at_us, total_wh, register_wh[4]; /* -1: not known */
+};
+typedef void store_use_fn(const struct store_use *u, void *arg);   /* each */
+typedef void store_used_fn(int n, const struct err *e, void *arg); /* once, last */
+/* Of at most `limit` accounts behind `after`; none when those were all. */
+void store_tariff_use(struct db *db, int64_t tariff_id, const char *site, int64_t from_us,
+    int64_t to_us, int64_t after, int limit, store_use_fn *each, store_used_fn *fn, void *arg);
+
 #endif

@@ -9,6 +9,14 @@ CREATE OR REPLACE FUNCTION powergate.price_name(v price_version) RETURNS text LA
     SELECT t.name || '/' || v.n FROM tariff t WHERE t.id = v.tariff_id;
 $$;
 
+-- Why a site's accounts cannot be billed by a tariff: another currency, or midnights elsewhere.
+CREATE OR REPLACE FUNCTION powergate.tariff_misfit(p_tariff bigint, p_site bigint) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN t.currency <> s.currency THEN format('tariff %s is in %s, site %s in %s', t.name, t.currency, s.name, s.currency)
+        ELSE (SELECT format('the midnights of tariff %s are those of %s, of site %s those of %s', t.name, v.zone, s.name, s.zone)
+            FROM price_version v WHERE v.tariff_id = t.id AND v.state IN ('scheduled', 'active', 'ended') AND v.zone <> s.zone LIMIT 1) END
+    FROM tariff t, site s WHERE t.id = p_tariff AND s.id = p_site;
+$$;
+
 -- A scheduled version whose instant has come is active, and the one before it has ended.  The
 -- prices themselves go by their instants alone; this is what people, meters and guards hear of.
 CREATE OR REPLACE FUNCTION powergate.prices_turned(p_now bigint) RETURNS int LANGUAGE plpgsql AS $$

@@ -62,6 +62,7 @@ BEGIN
     IF s IS NULL THEN RETURN powergate.api_error(404, 'no such site'); END IF;
     SELECT id INTO t FROM tariff WHERE name = p ->> 'tariff';
     IF p ->> 'mode' = 'remote' AND t IS NULL THEN RETURN powergate.api_error(400, 'a remote account needs a tariff that exists'); END IF;
+    IF powergate.tariff_misfit(t, s) IS NOT NULL THEN RETURN powergate.api_error(409, powergate.tariff_misfit(t, s)); END IF;
     INSERT INTO account (number, customer, contact, site_id, fee_mode, tariff_id, warn_minor, trip_minor, created_us)
     VALUES (p ->> 'account', COALESCE(p ->> 'customer', ''), COALESCE(p ->> 'contact', ''), s, p ->> 'mode', t,
         COALESCE(string_to_array(p ->> 'warn', ',')::bigint[], '{5000,2000,1000}'), COALESCE((p ->> 'trip')::bigint, 0), p_now)

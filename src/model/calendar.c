@@ -21,6 +21,7 @@ struct calendar {
 };
 
 static char current[64];
+static char *own; /* TZ before the first calendar was asked; NULL: there was none */
 
 struct calendar *
 calendar_new(const char *zone, struct err *e)
@@ -50,8 +51,25 @@ use(const struct calendar *c)
 {
 	if (strcmp(current, c->zone) == 0)
 		return;
+	if (current[0] == '\0' && own == NULL && getenv("TZ") != NULL)
+		own = mem_text(getenv("TZ"));
 	snprintf(current, sizeof current, "%s", c->zone);
 	setenv("TZ", current, 1);
+	tzset();
+}
+
+void
+calendar_rest(void)
+{
+	if (current[0] == '\0')
+		return;
+	current[0] = '\0';
+	if (own != NULL)
+		setenv("TZ", own, 1);
+	else
+		unsetenv("TZ");
+	free(own);
+	own = NULL;
 	tzset();
 }
 

@@ -114,8 +114,8 @@ judge(long status, struct buf *answer)
 }
 
 static CURLcode
-perform(CURL *curl, const char *socket_path, const char *url, const char *body, struct buf *answer,
-    char *words, long *status)
+perform(CURL *curl, const char *socket_path, long patience_s, const char *url, const char *body,
+    struct buf *answer, char *words, long *status)
 {
 	struct curl_slist *headers = NULL;
 	CURLcode code;
@@ -129,7 +129,7 @@ perform(CURL *curl, const char *socket_path, const char *url, const char *body, 
 	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_S);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, patience_s > 0 ? patience_s : ANSWER_S);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, words);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
@@ -164,8 +164,8 @@ ctl_ask(const struct ctl *c, const char *path, bool post, const struct ctl_value
 	put_url(&url, curl, path, post, values, n);
 	if (post)
 		put_body(&body, values, n);
-	code = perform(
-	    curl, c->socket, buf_text(&url), post ? buf_text(&body) : NULL, answer, words, &status);
+	code = perform(curl, c->socket, c->patience_s, buf_text(&url),
+	    post ? buf_text(&body) : NULL, answer, words, &status);
 	result = code == CURLE_OK ? judge(status, answer) : no_answer(c, code, post, words);
 	curl_easy_cleanup(curl);
 	buf_clear(&body);

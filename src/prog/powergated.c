@@ -21,6 +21,7 @@
 #include "service/reader.h"
 #include "service/seal.h"
 #include "service/signer.h"
+#include "service/simulate.h"
 #include "service/witness.h"
 #include "store/db.h"
 #include "store/store_meter.h"
@@ -50,6 +51,7 @@ struct powergated {
 	struct gateway *gateway;
 	struct reader *reader;
 	struct prices *prices;
+	struct simulator *simulator;
 	struct billing *billing;
 	struct decider *decider;
 	struct fetcher *fetcher;
@@ -338,7 +340,8 @@ start_services(struct powergated *d, struct err *e)
 {
 	char channel[64], conninfo[1024];
 	struct api_parts wired = {.review_voices = &settings.daemon.review_voices,
-	    .tariff_voices = &settings.daemon.tariff_voices};
+	    .tariff_voices = &settings.daemon.tariff_voices,
+	    .tariff_limits = &settings.tariffs};
 	const struct dispatch_events events = {trips_allowed, command_moved, endpoint_elsewhere, d};
 	const struct notify_confs confs = {&settings.notify, &settings.mail, &settings.sms};
 
@@ -363,6 +366,7 @@ start_services(struct powergated *d, struct err *e)
 		return -1;
 	reader_set_gateway(d->reader, d->gateway);
 	d->prices = prices_new(d->loop, d->db, prices_changed, d);
+	d->simulator = simulator_new(d->loop, d->db, d->prices);
 	d->billing = billing_new(d->loop, d->db, d->prices, readings_rated, d);
 	d->decider = decider_new(d->loop, d->db, &d->policy, endpoint_has_work, d);
 	d->fetcher = fetcher_new(d->loop);
@@ -377,6 +381,7 @@ start_services(struct powergated *d, struct err *e)
 	wired.billing = d->billing;
 	wired.decider = d->decider;
 	wired.prices = d->prices;
+	wired.simulator = d->simulator;
 	wired.pay = d->pay;
 	wired.seal = d->seal;
 	d->api = api_new(d->loop, settings.api.socket, &wired, e);
@@ -402,6 +407,7 @@ stop_services(struct powergated *d)
 	decider_free(d->decider);
 	hints_free(d->hints);
 	billing_free(d->billing);
+	simulator_free(d->simulator);
 	prices_free(d->prices);
 	notify_free(d->notify);
 	fetcher_free(d->fetcher);

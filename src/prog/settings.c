@@ -229,6 +229,17 @@ check_quiet(const char *text, struct err *e)
 
 static const char *const languages[] = {"zh", "en", "es", NULL};
 static const char *const providers[] = {"none", "http", "twilio", "aliyun", NULL};
+static const struct conf_field tariffs_fields[] = {
+    CONF_RANGE(struct simulate_limits, preview, CONF_DURATION, "30d", DAY_US, 400 * DAY_US, true,
+	"How much past use a price version is tried on before it is submitted and approved."),
+    CONF_RANGE(struct simulate_limits, most_change_ppm, CONF_INT, "200000", 0, 1000000000, true,
+	"Parts of a million by which it may change the revenue, up or down, without force."),
+    CONF_RANGE(struct simulate_limits, most_cut, CONF_INT, "10", 0, 1000000, true,
+	"Accounts it may cut off on day one without force, or the share below if that is more."),
+    CONF_RANGE(struct simulate_limits, most_cut_ppm, CONF_INT, "20000", 0, 1000000, true,
+	"Parts of a million of the accounts tried."),
+    {0},
+};
 
 static const struct conf_field notify_fields[] = {
     CONF_FIELD(struct notify_conf, url, CONF_TEXT, "", false,
@@ -370,6 +381,8 @@ static const struct {
     {"api",      offsetof(struct settings, api),      api_fields,      "The operator's door."        },
     {"supply",   offsetof(struct settings, supply),   supply_fields,
      "Warning, cutting off, restoring."							      },
+    {"tariffs",  offsetof(struct settings, tariffs),  tariffs_fields,
+     "What a new price may do without force."							},
     {"notify",   offsetof(struct settings, notify),   notify_fields,   "Notices out."                },
     {"mail",     offsetof(struct settings, mail),     mail_fields,     "Notices by mail."            },
     {"sms",      offsetof(struct settings, sms),      sms_fields,      "Notices by short message."   },

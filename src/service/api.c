@@ -61,6 +61,12 @@ static const struct api_route routes[] = {
     WRITE("site/mode", "site_mode", ROLE_ADMIN),
     READ("tariff/list", "tariff_list", "tariff"),
     SPECIAL("POST", "tariff/add", ROLE_ADMIN, call_tariff_add),
+    READ("tariff/show", "tariff_show", "version"),
+    SPECIAL("POST", "tariff/load", ROLE_OPERATOR, call_tariff_load),
+    SPECIAL("POST", "tariff/submit", ROLE_OPERATOR, call_tariff_submit),
+    SPECIAL("POST", "tariff/approve", ROLE_ADMIN, call_tariff_approve),
+    WRITE("tariff/withdraw", "tariff_withdraw", ROLE_ADMIN),
+    SPECIAL("POST", "tariff/simulate", ROLE_VIEWER, call_tariff_simulate),
     READ("account/list", "account_list", "after limit"),
     READ("account/show", "account_show", "account"),
     READ("account/deliveries", "account_deliveries", "account"),
@@ -429,7 +435,7 @@ struct api *
 api_new(struct loop *l, const char *path, const struct api_parts *parts, struct err *e)
 {
 	static const struct http_limits limits = {
-	    .most_body = 65536,
+	    .most_body = 512 * 1024, /* a tariff file of 256 kB, quoted */
 	    .most_headers = 8192,
 	    .patience_us = 10 * SECOND_US,
 	    .most_connections = 64,

@@ -21,6 +21,8 @@ static const struct db_stmt place = {"tariff_place", DB_COMMANDS, true, 5 * SECO
     "SELECT zone, currency, problem FROM door.tariff_place($1::jsonb)"};
 static const struct db_stmt add = {"api_tariff_add", DB_COMMANDS, false, 5 * SECOND_US,
     "SELECT door.api_tariff_add($1::jsonb, $2, $3::bigint, $4::int, $5::bigint)"};
+static const struct db_stmt load = {"api_tariff_load", DB_COMMANDS, false, 5 * SECOND_US,
+    "SELECT door.api_tariff_load($1::jsonb, $2, $3::bigint, $4::bigint)"};
 
 /* --- versions as arguments ----------------------------------------------------------------- */
 
@@ -42,6 +44,33 @@ version_args(const char *tariff, const char *source, const struct price_version 
 	json = cJSON_PrintUnformatted(p);
 	cJSON_Delete(p);
 	return json;
+}
+
+/* --- loading ------------------------------------------------------------------------------- */
+
+/* The file was checked where it lies; here nobody is believed. */
+void
+call_tariff_load(struct call *c)
+{
+	const char *tariff = call_text(c, "tariff"), *source = call_text(c, "source");
+	struct price_version *v;
+	char *args;
+	struct err e;
+
+	if (tariff == NULL || source == NULL) {
+		call_error(c, 400, "tariff and source are needed");
+		return;
+	}
+	v = mem_new(sizeof *v);
+	if (price_yaml_parse(tariff, span_of(source, strlen(source)), v, &e) < 0) {
+		call_error(c, 400, e.text);
+	} else {
+		args = version_args(tariff, source, v);
+		db_ask(c->parts->db, &load, call_answered, c, db_text(args), db_text(c->who),
+		    db_int(c->uid), db_int(call_now_us(c)));
+		cJSON_free(args);
+	}
+	free(v);
 }
 
 /* --- bare steps ---------------------------------------------------------------------------- */
@@ -69,7 +98,8 @@ steps_yaml(const char *steps, const char *zone, const char *currency, struct buf
 	    "currency: %s\nzone: %s\neffective_from: " LONG_AGO "\ntier_period: month\ntiers:\n",
 	    currency, zone);
 	while (*steps != '\0') {
-		if (sscanf(steps, "%12" SCNd64 ":%12" SCNd64 "%n", &next, &price, &used) != 2 ||
+		if (*steps < '0' || *steps > '9' ||
+		    sscanf(steps, "%12" SCNd64 ":%12" SCNd64 "%n", &next, &price, &used) != 2 ||
 		    (from < 0 && next != 0) || next < 0 || price < 0 ||
 		    (steps[used] != '\0' && steps[used] != ' '))
 			return -1;
