@@ -104,6 +104,7 @@ BEGIN
     FROM (SELECT account_id, sum(amount)::bigint AS amount FROM settling
           WHERE outcome = 'accepted' AND why IS NULL GROUP BY account_id) d
     WHERE a.account_id = d.account_id;
+    PERFORM powergate.waterfall_due(batch, ARRAY(SELECT t.account_id FROM settling t WHERE t.outcome = 'accepted' AND t.why IS NULL), p_now);
     PERFORM powergate.delivery_add(t.payment_id, t.account_id, t.meter_id, t.amount, t.paid, p_actor, p_now)
     FROM settling t WHERE t.outcome = 'accepted' AND t.why IS NULL AND t.fee_mode = 'local' ORDER BY t.account_id;
     FOR s IN SELECT * FROM settling WHERE outcome = 'accepted' AND why IS NOT NULL LOOP
@@ -125,6 +126,8 @@ CREATE OR REPLACE FUNCTION powergate.delivery_add(p_payment bigint, p_account bi
     p_order_us bigint, p_actor text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE d bigint; opened boolean;
 BEGIN
+    p_amount := powergate.delivery_part(p_payment, p_account, p_meter, p_amount, p_now);
+    IF p_amount = 0 THEN RETURN; END IF; -- it is split first, or the meter has no room
     INSERT INTO credit_delivery (kind, payment_id, account_id, amount_minor, created_us)
     VALUES ('recharge', p_payment, p_account, p_amount, p_now) RETURNING id INTO d;
     IF p_meter IS NULL THEN

@@ -12,6 +12,7 @@
 #include "schema.h"
 #include "service/api.h"
 #include "service/billing.h"
+#include "service/debts.h"
 #include "service/decide.h"
 #include "service/fetch.h"
 #include "service/hooks.h"
@@ -50,6 +51,7 @@ struct powergated {
 	struct prices *prices;
 	struct billing *billing;
 	struct decider *decider;
+	struct debts *debts;
 	struct fetcher *fetcher;
 	struct notify *notify;
 	struct pay *pay;
@@ -143,8 +145,19 @@ payment_settled(int64_t endpoint_id, void *arg)
 {
 	struct powergated *d = arg;
 
+	debts_look(d->debts);
 	decider_look(d->decider);
 	dispatch_look(d->dispatch, endpoint_id);
+}
+
+static void
+payment_split(int64_t endpoint_id, void *arg)
+{
+	struct powergated *d = arg;
+
+	decider_look(d->decider);
+	if (endpoint_id != 0)
+		dispatch_look(d->dispatch, endpoint_id);
 }
 
 static void
@@ -347,6 +360,7 @@ start_services(struct powergated *d, struct err *e)
 	d->prices = prices_new(d->loop, d->db, prices_changed, d);
 	d->billing = billing_new(d->loop, d->db, d->prices, readings_rated, d);
 	d->decider = decider_new(d->loop, d->db, &d->policy, endpoint_has_work, d);
+	d->debts = debts_new(d->loop, d->db, payment_split, d);
 	d->fetcher = fetcher_new(d->loop);
 	d->notify = notify_new(d->loop, d->db, d->fetcher, &settings.notify, notice_told, d);
 	d->pay = pay_new(d->loop, d->db, payment_settled, d);
@@ -383,6 +397,7 @@ stop_services(struct powergated *d)
 	dispatch_free(d->dispatch);
 	decider_free(d->decider);
 	billing_free(d->billing);
+	debts_free(d->debts);
 	prices_free(d->prices);
 	notify_free(d->notify);
 	fetcher_free(d->fetcher);
