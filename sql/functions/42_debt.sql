@@ -403,7 +403,7 @@ END $$;
 -- What is held follows when all of it fits, or half of what the meter may have at most.
 CREATE OR REPLACE FUNCTION door.surplus_deliver(p_limit int, p_pause bigint, p_now bigint) RETURNS TABLE (endpoint_id bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
-DECLARE account bigint; u surplus; m meter; most bigint; room bigint; held bigint; part bigint; d bigint;
+DECLARE account bigint; u surplus; m meter; most bigint; room bigint; held bigint; fits bigint; d bigint;
 BEGIN
     FOR account IN SELECT DISTINCT q.account_id FROM (SELECT x.account_id FROM surplus x WHERE x.held_minor > 0 AND x.look_us <= p_now
         ORDER BY x.look_us LIMIT p_limit) q ORDER BY 1 LOOP
@@ -415,16 +415,16 @@ BEGIN
         room := COALESCE(most - powergate.credit_there(account, m.id), held);
         CONTINUE WHEN m.id IS NULL OR held IS NULL OR (room < held AND room * 2 < most);
         FOR u IN SELECT * FROM surplus q WHERE q.account_id = account AND q.held_minor > 0 ORDER BY q.payment_id FOR UPDATE LOOP
-            part := least(u.held_minor, room);
-            EXIT WHEN part <= 0;
+            fits := least(u.held_minor, room);
+            EXIT WHEN fits <= 0;
             INSERT INTO credit_delivery (kind, payment_id, part, account_id, amount_minor, created_us)
-            SELECT 'recharge', u.payment_id, count(*), account, part, p_now FROM credit_delivery q WHERE q.payment_id = u.payment_id
+            SELECT 'recharge', u.payment_id, count(*), account, fits, p_now FROM credit_delivery q WHERE q.payment_id = u.payment_id
             RETURNING id INTO d;
             PERFORM powergate.delivery_command(d, u.payment_id, m.id, (SELECT q.paid_us FROM payment q WHERE q.id = u.payment_id),
                 'powergated', p_now);
-            UPDATE surplus SET held_minor = held_minor - part WHERE payment_id = u.payment_id;
-            room := room - part;
-            held := held - part;
+            UPDATE surplus SET held_minor = held_minor - fits WHERE payment_id = u.payment_id;
+            room := room - fits;
+            held := held - fits;
         END LOOP;
         IF held = 0 THEN
             UPDATE work SET state = 'resolved', resolved_us = p_now, resolution = '{"by": "powergated", "reason": "all of it has followed"}'
