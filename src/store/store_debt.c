@@ -27,8 +27,8 @@ static const struct db_stmt walk = {
 static const struct db_stmt surplus = {"surplus_deliver", DB_BILLING, true, 0,
     "SELECT endpoint_id FROM door.surplus_deliver($1::int, $2::bigint, $3::bigint)"};
 static const struct db_stmt topup = {"topup_view", DB_COMMANDS, true, 5000000,
-    "SELECT status, why, account, currency, pay_least, pay_most, credit_most, credit, reference, " VIEW
-    " FROM door.topup_view($1, $2, $3, $4, $5)"};
+    "SELECT status, why, account, currency, pay_least, pay_most, credit_most, credit, "
+    "reference, " VIEW " FROM door.topup_view($1, $2, $3, $4, $5)"};
 
 /* The columns of VIEW, behind those of the statement. */
 enum {

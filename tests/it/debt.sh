@@ -1,6 +1,6 @@
 #!/bin/sh
 # Debts and payments: what is owed is paid first, once, in order and under its caps, whatever dies
-# in between; emergency credit is used once until it is repaid; limits are asked before money is taken.
+# in between, and what a debt takes never travels to a meter.
 #   tests/it/debt.sh BUILD-DIR
 PYTHONPATH=$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec python3 - "$@" <<'PY'
 import concurrent.futures
@@ -10,88 +10,15 @@ import subprocess
 import sys
 import time
 
+import desk as desks
 import field
 import gate
+from desk import FIRST_WH
 from field import CLOSE
 
 BUILD = sys.argv[1]
-NOTICE_S = 2
-FIRST_WH = 50000
-METERS = {name: f"2026000050{i:02d}" for i, name in enumerate(("G", "E", "A", "B", "K", "N"), 1)}
+METERS = {"G": "202600005001", "K": "202600005002", "N": "202600005003"}
 WALLET = "202600005101"
-
-
-class Desk:
-    """One daemon and what is asked of it here."""
-
-    def __init__(self, db, d):
-        self.db, self.d = db, d
-
-    def balance(self, account):
-        return self.d.ask("account/show", account=account).json["prepaid_minor"]
-
-    def debt(self, account, kind, amount, reference, **more):
-        return self.d.order("debt/add", account=account, kind=kind, amount_minor=str(amount), reference=reference,
-                            reason="a test", **more)["debt"]
-
-    def shared(self, account, amount=60000, percent="2500", cap="2000", reference="contract 1"):
-        return self.debt(account, "payment", amount, reference, percent=percent, week_cap_minor=cap)
-
-    def owed(self, debt):
-        return self.d.ask("debt/show", debt=debt).json["owed_minor"]
-
-    def receipt(self, payment_no):
-        """What a payment was split into, when it has been."""
-        shown = self.d.ask("payment/show", payment_no=payment_no).json
-        return [(s["for"], s["amount_minor"]) for s in shown["split"]] if shown.get("split_us") else None
-
-    def split(self, payment_no, seconds=10):
-        return gate.until(lambda: self.receipt(payment_no), seconds, f"the split of {payment_no}", every=0.02)
-
-    def pays(self, account, amount, payment_no):
-        a = self.d.pay(account, amount, payment_no)
-        if a.status != 200:
-            raise RuntimeError(f"{payment_no}: {a}")
-        return self.split(payment_no)
-
-    def lines(self, kind, account):
-        """The postings of an account's journals of a kind, in order: (ledger, owner, amount)."""
-        rows = self.db.rows("SELECT p.ledger, p.owner, p.amount_minor FROM powergate.posting p "
-                            "JOIN powergate.journal j ON j.id = p.journal_id WHERE j.kind = :'k' AND j.id IN (SELECT "
-                            "journal_id FROM powergate.posting WHERE account_id = (SELECT id FROM powergate.account "
-                            "WHERE number = :'a')) ORDER BY j.id, p.line", k=kind, a=account)
-        return [(ledger, owner, int(amount)) for ledger, owner, amount in rows]
-
-    def post(self, path, **values):
-        return gate.request(self.d.socket, "POST", f"/v1/{path}", json.dumps(values).encode())
-
-    def emergency(self, account):
-        return self.d.ask("emergency/show", account=account).json
-
-    def offer(self, account, limit, **more):
-        return self.d.order("emergency/offer", account=account, limit_minor=str(limit), reason="a test", **more)
-
-    def activate(self, account):
-        return self.post("emergency/activate", account=account, reason="the customer asked")
-
-
-class Use:
-    """Energy at 10.00 a kWh: a cent is a watt-hour, and the register shows tens."""
-
-    def __init__(self, desk, sim):
-        self.desk, self.sim = desk, sim
-        self.wh = dict.fromkeys(METERS, FIRST_WH)
-
-    def until(self, account, balance, seconds=15):
-        """Uses so much that the account, debts of emergency credit taken off, is worth this."""
-        desk = self.desk
-        used = desk.emergency(account).get("used_minor", 0)
-        more = desk.balance(account) - used - balance
-        assert more >= 0 and more % 10 == 0, (account, more)
-        self.wh[account] += more
-        self.sim.do(f"set {METERS[account]} energy_wh {self.wh[account]}")
-        gate.until(lambda: desk.balance(account) - desk.emergency(account).get("used_minor", 0) == balance, seconds,
-                   f"{account} at {balance}")
 
 
 def is_off(sim, account):
@@ -360,97 +287,7 @@ def too_full(desk, sim):
             field.work(d, "SURPLUS"))
 
 
-# --- emergency credit --------------------------------------------------------------------------
-
-def emergency(desk, use, sim, sink):
-    d = desk.d
-    desk.offer("E", 300, below="100")
-    gate.ok(desk.emergency("E")["state"] == "none" and desk.activate("E").status == 409,
-            "above its balance emergency credit is not to be had", desk.emergency("E"))
-    use.until("E", 100)
-    gate.ok(gate.comes(lambda: desk.emergency("E")["state"] == "offered", 5), "at it, it is offered", desk.emergency("E"))
-    gate.ok(gate.comes(lambda: [n for n in sink.told("emergency", "E") if n["data"]["state"] == "offered"], 10),
-            "and the customer hears of it")
-    gate.ok(desk.post("emergency/activate", account="E").status == 400, "nobody activates it without a reason")
-    answer = desk.activate("E")
-    gate.ok(answer.status == 200 and answer.json["left_minor"] == 300 and desk.activate("E").status == 409,
-            "a person activates it, once", answer)
-    use.until("E", -200)
-    gate.until(lambda: desk.emergency("E")["used_minor"] == 200, 5, "its use")
-    time.sleep(NOTICE_S + 3)
-    gate.ok(not is_off(sim, "E") and not sink.told("final", "E") and desk.balance("E") == 0
-            and desk.emergency("E")["left_minor"] == 100,
-            "2.00 of 3.00 used: the balance stays at nothing, and nobody is cut off", desk.emergency("E"))
-    answer = desk.post("emergency/offer", account="E", limit_minor="9900", reason="more")
-    gate.ok(answer.status == 409, "its terms do not change while it is used", answer)
-    use.until("E", -300)
-    gate.ok(gate.comes(lambda: is_off(sim, "E"), NOTICE_S + 12) and sink.told("final", "E")
-            and desk.emergency("E")["state"] == "exhausted", "all of it used: a final notice, and the end", desk.emergency("E"))
-    got = desk.pays("E", 200, "E-1")
-    time.sleep(2)
-    gate.ok(got == [("emergency", 200)] and is_off(sim, "E") and not field.orders(sim, METERS["E"], CLOSE),
-            "who repays a part has no supply", (got, desk.emergency("E")))
-    answer = desk.activate("E")
-    gate.ok(answer.status == 409 and "used up" in answer.json["error"], "nor emergency credit anew", answer)
-    got = desk.pays("E", 200, "E-2")
-    gate.ok(gate.comes(lambda: not is_off(sim, "E"), 10) and got == [("emergency", 100), ("credit", 100)]
-            and desk.emergency("E")["used_minor"] == 0, "when all is repaid supply returns", (got, desk.emergency("E")))
-    gate.ok(gate.comes(lambda: desk.emergency("E")["state"] == "offered", 5), "and it may be had again", desk.emergency("E"))
-    code, text, _ = d.ctl("emergency", "show", "E")
-    gate.ok(code == 0 and "offered" in text and "3.00" in text, "emergency show", text)
-
-
-def by_policy(desk, use, sim):
-    desk.offer("A", 200, automatic="true")
-    use.until("A", -100)
-    gate.ok(gate.comes(lambda: desk.emergency("A")["used_minor"] == 100, 5) and desk.emergency("A")["state"] == "active",
-            "where the policy says so it is active by itself", desk.emergency("A"))
-    time.sleep(NOTICE_S + 2)
-    gate.ok(not is_off(sim, "A"), "and supply goes on")
-    preview = desk.post("payment/preview", account="A", amount_minor="1000").json["split"]
-    gate.ok([(s["for"], s["amount_minor"]) for s in preview] == [("emergency", 100), ("credit", 900)],
-            "a preview knows of it", preview)
-
-
-def dark_then_lit(desk, use, sim):
-    desk.offer("B", 500)
-    use.until("B", 0)
-    gate.ok(gate.comes(lambda: is_off(sim, "B"), NOTICE_S + 12), "who does not take it is cut off", desk.emergency("B"))
-    desk.activate("B")
-    gate.ok(gate.comes(lambda: not is_off(sim, "B"), 10), "who takes it then has power again", desk.emergency("B"))
-
-
-# --- limits, reasons, books ----------------------------------------------------------------------
-
-def limits(desk):
-    d, db = desk.d, desk.db
-    d.order("payment/limits", account="M", least_minor="1000", most_minor="50000", most_credit_minor="60000", reason="a test")
-
-    def cash(amount, number):
-        return desk.post("payment/cash", account="M", amount_minor=str(amount), payment_no=number)
-
-    for amount, word in ((999, "at least 10.00"), (50001, "at most 500.00")):
-        before, answer = db.counts(), cash(amount, f"M-{amount}")
-        gate.ok(answer.status == 422 and word in answer.json["error"] and before == db.counts(),
-                f"422 and no row anywhere: {amount / 100:.2f} in cash", answer)
-    gate.ok(cash(50000, "M-1").status == 200, "what is within them is taken")
-    before, answer = db.counts(), cash(10001, "M-2")
-    gate.ok(answer.status == 422 and "600.00" in answer.json["error"] and before == db.counts(),
-            "422: the credit would be above what is allowed", answer)
-    answer = cash(50000, "M-1")
-    gate.ok(answer.status == 200 and answer.json["status"] == "duplicate", "the same again is the receipt of before", answer)
-    before = db.counts()
-    code, out, _ = d.ctl("payment", "preview", "--account", "M", "--amount", "500.01")
-    gate.ok(code == 1 and "at most 500.00" in out and "above 600.00" in out and before == db.counts(),
-            "a preview says each limit that is passed, and takes nothing", out)
-    gate.ok(d.ctl("payment", "preview", "--account", "M", "--amount", "100.00")[0] == 0, "and when all is well")
-    gate.ok(desk.post("payment/preview", account="nobody", amount_minor="1000").status == 404, "404 for nobody")
-    gate.ok(d.pay("M", 99900, "M-web").status == 200 and desk.balance("M") == 149900, "a webhook is never refused")
-    d.order("payment/limits", site="here", least_minor="500", reason="a test")
-    answers = [desk.post("payment/cash", account=a, amount_minor="700", payment_no=f"{a}-7").status for a in ("F", "M")]
-    gate.ok(answers == [200, 422], "an account's own limit goes before the site's", answers)
-    d.order("payment/limits", site="here", reason="none again")
-
+# --- corrections ---------------------------------------------------------------------------------
 
 def corrections(desk):
     d = desk.d
@@ -504,39 +341,28 @@ def from_balance(desk, use):
 # --- the story ----------------------------------------------------------------------------------
 
 sink = field.Sink()
+sink.statuses["G"] = 400  # is never told that the end is near, so it does not come
 with gate.Cluster(BUILD) as db:
-    d = gate.Daemon(BUILD, db, {"meters": {"listen": f"127.0.0.1:{gate.free_port()}"}, "commands": {"sweep": "200ms"},
-                                "hooks": {"listen": f"127.0.0.1:{gate.free_port()}"},
-                                "reading": {"poll_interval": "500ms"},
-                                "supply": {"final_notice": f"{NOTICE_S}s", "after_close": "1s"}}, start=False)
-    d.configure(sink.settings(d))
-    d.start()
-    desk = Desk(db, d)
-    for account in (*METERS, *"WFOTSMC"):
+    desk = desks.start(BUILD, db, sink)
+    d = desk.d
+    for account in (*METERS, *"WFOTSC"):
         d.remote(account, METERS.get(account))
     d.local("L", WALLET)
-    meters = [{"address": m, "watts": 0, "energy_wh": FIRST_WH} for a, m in METERS.items() if a not in "KN"]
-    meters += [{"address": METERS[a], "watts": 0, "energy_wh": FIRST_WH, "relay": "open"} for a in "KN"]
+    meters = [{"address": m, "watts": 0, "energy_wh": FIRST_WH, "relay": "closed" if a == "G" else "open"}
+              for a, m in METERS.items()]
     meters.append({"address": WALLET, "profile": "wallet-esam", "watts": 0, "customer": WALLET, "opened": "yes"})
-    for account, money in (("E", 500), ("A", 100), ("B", 100)):
-        field.cash(d, account, money)
-    sink.statuses["G"] = 400  # is never told that the end is near, so it does not come
     with gate.Sim(BUILD, d, meters, "--truth-frames") as sim:
-        sim.online(len(meters))
-        gate.until(lambda: all(d.ask("meter/show", meter=m).json["total_wh"] == FIRST_WH for m in METERS.values()), 15,
-                   "readings")
-        use = Use(desk, sim)
+        desks.first_readings(d, sim, METERS, 1)
+        use = desks.Use(desk, sim, METERS)
         gv10(desk, use)
-        field.together(lambda: emergency(desk, use, sim, sink), lambda: by_policy(desk, use, sim),
-                       lambda: dark_then_lit(desk, use, sim), lambda: (local(desk, sim), too_full(desk, sim)),
-                       lambda: (week_cap(desk), instalments(desk), own_order(desk), at_once(desk), corrections(desk)))
-        limits(desk)
+        field.together(lambda: (local(desk, sim), too_full(desk, sim)),
+                       lambda: (week_cap(desk), instalments(desk), own_order(desk), at_once(desk)))
+        corrections(desk)
         nothing_left(desk, sim)
         killed_between(desk, sim)
         from_balance(desk, use)
         killed_often(desk)
-    gate.ok(db.ledger_problems() == [], "the books balance, debts included", db.ledger_problems())
-    gate.ok(not [w for w in d.ask("work/list", limit=1000).json["rows"] if w["cause"] == "SPLIT"],
-            "and no split was given up")
+    desks.books(desk)
 sink.close()
 sys.exit(gate.done())
+PY
