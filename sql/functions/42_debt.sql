@@ -105,10 +105,10 @@ END $$;
 -- --- payments that are to be split -------------------------------------------------------------
 
 -- Within the settling of a batch, its accounts locked: notes those payments whose accounts owe.
-CREATE OR REPLACE FUNCTION powergate.waterfall_due(p_batch bigint, p_accounts bigint[], p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION powergate.waterfall_due(p_batch bigint, p_accounts bigint[], p_now bigint) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE owing bigint[];
 BEGIN
-    owing := ARRAY(SELECT s.account_id FROM account_state s WHERE s.account_id = ANY (p_accounts) AND s.owes ORDER BY s.account_id);
+    owing := ARRAY(SELECT s.account_id FROM account_state s WHERE s.owes AND s.account_id = ANY (p_accounts));
     IF owing = '{}' THEN RETURN; END IF;
     INSERT INTO waterfall (payment_id, account_id, due_us)
     SELECT q.id, q.account_id, p_now FROM payment q WHERE q.account_id = ANY (owing) AND q.batch_id = p_batch;

@@ -21,6 +21,9 @@ ALTER TABLE account_state
     ADD extra_minor   bigint NOT NULL DEFAULT 0 CHECK (extra_minor >= 0), -- emergency credit that is left
     ADD emergency_at_minor bigint; -- crossing this, the emergency credit is looked at; NULL: never
 
+-- Most accounts owe nothing: settling asks an index that is nearly empty.
+CREATE INDEX account_state_owes ON account_state (account_id) WHERE owes;
+
 -- What an account owes from before, or for something else than energy.  How much is left of it
 -- is what is posted to `arrears` under the owner 'debt:<id>', and stands nowhere else.
 CREATE TABLE debt (
