@@ -160,7 +160,7 @@ def refused_by_the_database(desk, payment, debt, charges):
 def off_for_arrears(desk, account):
     """As a trip for arrears leaves it; a real one would spend the site's budget of trips."""
     desk.db.run("""WITH m AS (SELECT id FROM powergate.meter WHERE address = :'a'), s AS (
-        UPDATE powergate.meter_state SET relay_wanted = 'open', wanted_why = 'credit is used up', generation = generation + 1,
+        UPDATE powergate.meter_state SET relay_wanted = 'open', wanted_for = 'ARREARS', wanted_why = 'credit is used up', generation = generation + 1,
             relay_seen = 'open' WHERE meter_id = (SELECT id FROM m) RETURNING generation)
         INSERT INTO powergate.command (key, meter_id, kind, priority, order_us, task, cause, created_by, generation, reason,
             state, due_us, created_us, ended_us)
@@ -172,7 +172,6 @@ def killed_between(desk, sim):
     """The split cannot be posted while a table is held; then the daemon is gone."""
     d, db = desk.d, desk.db
     debt, charges = desk.shared("K"), desk.debt("K", "accumulated", 350, "standing charges")
-    off_for_arrears(desk, "K")
     d.order("payment/limits", account="L", reason="none again")
     before = loaded(sim)
     held = Held(db, "waterfall_line")
@@ -205,7 +204,6 @@ def killed_between(desk, sim):
 
 def nothing_left(desk, sim):
     desk.debt("N", "payment", 3000, "all of it", percent="10000")
-    off_for_arrears(desk, "N")
     got = desk.pays("N", 3000, "N-1")
     time.sleep(1.5)
     gate.ok(got == [("payment", 3000)] and is_off(sim, "N") and not field.orders(sim, METERS["N"], CLOSE),
@@ -348,6 +346,8 @@ with gate.Cluster(BUILD) as db:
     for account in (*METERS, *"WFOTSC"):
         d.remote(account, METERS.get(account))
     d.local("L", WALLET)
+    for account in "KN":
+        off_for_arrears(desk, account)
     meters = [{"address": m, "watts": 0, "energy_wh": FIRST_WH, "relay": "closed" if a == "G" else "open"}
               for a, m in METERS.items()]
     meters.append({"address": WALLET, "profile": "wallet-esam", "watts": 0, "customer": WALLET, "opened": "yes"})
