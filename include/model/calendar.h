@@ -35,8 +35,10 @@ int64_t calendar_midnight_before(const struct calendar *c, int64_t at_us); /* at
 int64_t calendar_midnight_after(const struct calendar *c, int64_t at_us);  /* strictly after */
 int calendar_day(const struct calendar *c, int64_t at_us);                 /* 20261120 */
 int calendar_month(const struct calendar *c, int64_t at_us);               /* 202611 */
+int calendar_week(const struct calendar *c, int64_t at_us);                /* of ISO 8601, 202647 */
 int64_t calendar_day_start(const struct calendar *c, int yyyymmdd);
 int calendar_day_add(int yyyymmdd, int days);
-bool calendar_valid(const struct civil *t); /* month lengths, leap years, ranges */
+int64_t calendar_days_between(int from, int to); /* both 20261120; below 0 when to is earlier */
+bool calendar_valid(const struct civil *t);      /* month lengths, leap years, ranges */
 
 #endif

@@ -30,6 +30,7 @@ typedef void call_fn(struct call *c);
 
 void call_error(struct call *c, int status, const char *why);
 void call_answer(struct call *c, const char *json);
+void call_end(struct call *c); /* it has been answered otherwise */
 db_fn call_answered; /* one row with JSON, arg: the call */
 /* An argument that is a text; "" when it is not there, false when it is no text or too long. */
 bool call_copy(struct call *c, const char *name, char *out, size_t room);
@@ -40,5 +41,9 @@ int64_t call_now_us(const struct call *c);
 
 call_fn call_tariff_add, call_tariff_load;
 call_fn call_tariff_submit, call_tariff_approve, call_tariff_simulate;
+
+/* --- api_desk.c ---------------------------------------------------------------------------- */
+
+call_fn call_cash, call_preview;
 
 #endif

@@ -111,6 +111,7 @@ BEGIN
     END IF;
     IF paid IS NOT NULL THEN
         PERFORM powergate.settle_paid(paid, paid_amount, p_now);
+        PERFORM powergate.waterfall_due(batch, paid, p_now);
     END IF;
     IF local IS NOT NULL THEN
         PERFORM powergate.delivery_add(p.id, p.account_id, x.meter, p.amount_minor, p.paid_us, p_actor, p_now)
@@ -161,6 +162,8 @@ CREATE OR REPLACE FUNCTION powergate.delivery_add(p_payment bigint, p_account bi
     p_order_us bigint, p_actor text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE d bigint; opened boolean;
 BEGIN
+    p_amount := powergate.delivery_part(p_payment, p_account, p_meter, p_amount, p_now);
+    IF p_amount = 0 THEN RETURN; END IF; -- it is split first, or the meter has no room
     INSERT INTO credit_delivery (kind, payment_id, account_id, amount_minor, created_us)
     VALUES ('recharge', p_payment, p_account, p_amount, p_now) RETURNING id INTO d;
     IF p_meter IS NULL THEN

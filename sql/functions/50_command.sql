@@ -100,8 +100,8 @@ BEGIN
         IF why IS NOT NULL THEN
             RETURN 'wait: automatic trips are halted: ' || why;
         END IF;
-        SELECT t.prepaid_minor, x.trip_minor,
-            EXISTS (SELECT FROM credit_delivery d WHERE d.account_id = x.id AND d.state NOT IN ('APPLIED', 'CANCELLED') AND d.kind = 'recharge') AS paid
+        SELECT t.prepaid_minor, x.trip_minor - t.extra_minor AS trip_minor,
+            t.split_pending OR EXISTS (SELECT FROM credit_delivery d WHERE d.account_id = x.id AND d.state NOT IN ('APPLIED', 'CANCELLED') AND d.kind = 'recharge') AS paid
         INTO a FROM meter m JOIN account x ON x.id = m.account_id JOIN account_state t ON t.account_id = x.id WHERE m.id = c.meter_id;
         IF a.paid THEN
             RETURN 'cancel: a paid recharge is not settled yet';

@@ -9,7 +9,7 @@ RETURNS TABLE (account_id bigint, version bigint, fee_mode text, live boolean, s
     permit_only boolean, reading_us bigint, closed_us bigint, off_us bigint, credit bigint, days text)
 LANGUAGE sql AS $$
     SELECT a.id, s.version, a.fee_mode, t.mode = 'live', t.id, t.zone, s.prepaid_minor, 0::bigint, 0::bigint,
-        s.warned_level, array_to_string(a.warn_minor, ' '), s.days_warned, a.trip_minor, s.below_us,
+        s.warned_level, array_to_string(a.warn_minor, ' '), s.days_warned, a.trip_minor - s.extra_minor, s.below_us,
         n.sent_us, n.state, s.unrated_why IS NOT NULL,
         y.id, y.id > s.told_payment,
         EXISTS (SELECT FROM credit_delivery d WHERE d.account_id = a.id AND d.kind = 'recharge' AND d.state NOT IN ('APPLIED', 'CANCELLED')),
@@ -19,11 +19,12 @@ LANGUAGE sql AS $$
         powergate.holds_of(m.id), powergate.temporary(m.id, p_now), powergate.spared(m.id, t.id, p_now),
         t.permit_only, CASE WHEN a.fee_mode = 'local' THEN x.credit_us ELSE x.total_us END, x.closed_us, x.off_us, x.credit_minor,
         -- the days only where somebody may be cut off
-        CASE WHEN s.prepaid_minor <= a.trip_minor OR EXISTS (SELECT FROM hold h WHERE h.meter_id = m.id AND h.released_us IS NULL)
+        CASE WHEN s.prepaid_minor <= a.trip_minor - s.extra_minor OR EXISTS (SELECT FROM hold h WHERE h.meter_id = m.id AND h.released_us IS NULL)
              THEN powergate.days_ahead(t.id, t.zone, p_now) END
+    -- while a payment waits for its split nothing is decided; the split marks the account
     FROM (SELECT account_id FROM (
-              (SELECT account_id FROM account_state WHERE dirty_us IS NOT NULL LIMIT p_limit)
-              UNION (SELECT account_id FROM account_state WHERE look_again_us <= p_now LIMIT p_limit)) e
+              (SELECT account_id FROM account_state WHERE dirty_us IS NOT NULL AND NOT split_pending LIMIT p_limit)
+              UNION (SELECT account_id FROM account_state WHERE look_again_us <= p_now AND NOT split_pending LIMIT p_limit)) e
           LIMIT p_limit) d
     JOIN account_state s ON s.account_id = d.account_id
     JOIN account a ON a.id = s.account_id JOIN site t ON t.id = a.site_id
@@ -131,6 +132,8 @@ CREATE OR REPLACE FUNCTION door.ledger_check() RETURNS TABLE (problem text) LANG
     UNION ALL
     SELECT format('payment %s has %s journals', p.id, count(j.id)) FROM payment p
     LEFT JOIN journal j ON j.key = 'pay:' || p.source || ':' || p.payment_no GROUP BY p.id HAVING count(j.id) <> 1
+    UNION ALL
+    SELECT problem FROM powergate.debt_problems()
     UNION ALL
     SELECT format('delivery %s is applied and not posted', d.id) FROM credit_delivery d
     LEFT JOIN journal j ON j.key = 'deliver:' || d.id

@@ -252,7 +252,7 @@ BEGIN
     SELECT committed_us INTO committed FROM payment_batch WHERE id = q.batch_id;
     SELECT * INTO a FROM account WHERE id = q.account_id;
     IF a.fee_mode = 'local' THEN
-        SELECT * INTO d FROM credit_delivery WHERE payment_id = q.id;
+        SELECT * INTO d FROM credit_delivery WHERE payment_id = q.id ORDER BY part LIMIT 1;
         SELECT * INTO c FROM command WHERE delivery_id = d.id ORDER BY id DESC LIMIT 1;
         done := d.applied_us;
     ELSE
@@ -270,7 +270,7 @@ BEGIN
         'done_us', done, 'notified_us', told, 'total_us', done - q.received_us);
 END $$;
 CREATE OR REPLACE FUNCTION door.api_payment_show(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
-    SELECT COALESCE((SELECT powergate.payment_timeline(q) FROM payment q
+    SELECT COALESCE((SELECT powergate.payment_timeline(q) || powergate.receipt_json(q.id) FROM payment q
         WHERE (p ? 'payment' AND q.id = (p ->> 'payment')::bigint) OR (p ? 'payment_no' AND q.payment_no = p ->> 'payment_no') ORDER BY q.id LIMIT 1),
         powergate.api_error(404, 'no such payment'));
 $$;
@@ -299,6 +299,7 @@ BEGIN
     PERFORM powergate.journal_post('assign:' || q.id, 'assign', p ->> 'reason', p_who, NULL, ARRAY['suspense', 'prepaid'], ARRAY['', ''],
         ARRAY[NULL, a.id], ARRAY[q.amount_minor, -q.amount_minor], q.currency, p_now);
     PERFORM powergate.mark_dirty(ARRAY[a.id], p_now);
+    PERFORM powergate.waterfall_add(q.id, a.id, p_now);
     SELECT * INTO m FROM meter WHERE account_id = a.id AND state = 'active' ORDER BY id LIMIT 1;
     IF a.fee_mode = 'local' THEN
         PERFORM powergate.delivery_add(q.id, a.id, m.id, q.amount_minor, q.paid_us, p_who, p_now);
@@ -336,9 +337,10 @@ BEGIN
         AND NOT EXISTS (SELECT FROM journal r WHERE r.reverses = a.id)) THEN
         RETURN powergate.api_error(409, 'this payment has been assigned: reverse that first');
     END IF;
-    PERFORM powergate.journal_post('reverse:' || j.id, 'reversal', p ->> 'reason', p_who, j.id,
+    IF powergate.waterfall_bars(j) IS NOT NULL THEN RETURN powergate.api_error(409, powergate.waterfall_bars(j)); END IF;
+    PERFORM powergate.waterfall_reversed(j, powergate.journal_post('reverse:' || j.id, 'reversal', p ->> 'reason', p_who, j.id,
         array_agg(l.ledger ORDER BY l.line), array_agg(l.owner ORDER BY l.line), array_agg(l.account_id ORDER BY l.line),
-        array_agg(-l.amount_minor ORDER BY l.line), min(l.currency), p_now) FROM posting l WHERE l.journal_id = j.id;
+        array_agg(-l.amount_minor ORDER BY l.line), min(l.currency), p_now), p_now) FROM posting l WHERE l.journal_id = j.id;
     PERFORM powergate.mark_dirty(array_agg(l.account_id), p_now) FROM posting l WHERE l.journal_id = j.id AND l.account_id IS NOT NULL;
     PERFORM powergate.audited(p_who, 'ledger.reverse', p, 'done', p_now);
     RETURN jsonb_build_object('journal', j.id, 'reversed_by', (SELECT id FROM journal WHERE reverses = j.id));

@@ -189,13 +189,14 @@ BEGIN
         RETURN format(': it keeps its own balance, last read %s', COALESCE(powergate.money_text(s.credit_minor), 'never'))
             || CASE WHEN t.prepaid_minor > 0 THEN format(', and %s more is on its way into it', powergate.money_text(t.prepaid_minor)) ELSE '' END;
     ELSIF s.relay_wanted = 'open' AND s.wanted_for = 'ARREARS' THEN
-        RETURN format(': it should be off because %s; paying %s brings it back', s.wanted_why,
-            powergate.money_text(greatest(a.trip_minor - t.prepaid_minor + 1, 1)));
+        RETURN format(': it should be off because %s; paying %s brings it back%s', s.wanted_why,
+            powergate.money_text(greatest(a.trip_minor - t.prepaid_minor + 1, 1)),
+            CASE WHEN t.owes THEN ', after what debts and emergency credit take first' ELSE '' END);
     ELSIF s.relay_wanted = 'open' THEN
         RETURN format(': it should be off because %s', s.wanted_why);
     ELSIF a.id IS NULL THEN
         RETURN '';
-    ELSIF o.id IS NOT NULL AND t.prepaid_minor <= a.trip_minor THEN
+    ELSIF o.id IS NOT NULL AND t.prepaid_minor <= a.trip_minor - t.extra_minor THEN
         RETURN format(': it should be on, the balance is %s and %s (%s)', powergate.money_text(t.prepaid_minor), o.kind, o.reason);
     END IF;
     SELECT * INTO x FROM exposure q WHERE q.meter_id = m.id AND q.ended_us IS NULL;

@@ -165,22 +165,49 @@ calendar_month(const struct calendar *c, int64_t at_us)
 	return t.year * 100 + t.month;
 }
 
+/* A week is of the year its Thursday is in; the first is the one with the year's first Thursday. */
+int
+calendar_week(const struct calendar *c, int64_t at_us)
+{
+	struct civil t = calendar_civil(c, at_us);
+	int monday_is_1 = t.weekday == 0 ? 7 : t.weekday;
+	int thursday = calendar_day_add(calendar_day(c, at_us), 4 - monday_is_1);
+	int year = thursday / 10000;
+
+	return year * 100 + (int)(calendar_days_between(year * 10000 + 101, thursday) / 7) + 1;
+}
+
 int64_t
 calendar_day_start(const struct calendar *c, int yyyymmdd)
 {
 	return day_start(c, yyyymmdd / 10000, yyyymmdd / 100 % 100, yyyymmdd % 100);
 }
 
-int
-calendar_day_add(int yyyymmdd, int days)
+/* That many days behind a day, at midnight UTC: the same everywhere. */
+static time_t
+day_behind(int yyyymmdd, int days)
 {
 	struct tm tm = {.tm_year = yyyymmdd / 10000 - 1900,
 	    .tm_mon = yyyymmdd / 100 % 100 - 1,
 	    .tm_mday = yyyymmdd % 100 + days};
-	time_t t = timegm(&tm);
+
+	return timegm(&tm);
+}
+
+int
+calendar_day_add(int yyyymmdd, int days)
+{
+	time_t t = day_behind(yyyymmdd, days);
+	struct tm tm;
 
 	gmtime_r(&t, &tm);
 	return ((tm.tm_year + 1900) * 100 + tm.tm_mon + 1) * 100 + tm.tm_mday;
+}
+
+int64_t
+calendar_days_between(int from, int to)
+{
+	return (day_behind(to, 0) - day_behind(from, 0)) / 86400;
 }
 
 bool

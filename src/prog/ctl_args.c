@@ -187,6 +187,8 @@ take_kind(const char *kind, const char *text, struct buf *out, struct err *e)
 		return err_set(e, ERR_INPUT, "\"%.40s\" is no meter address: 12 digits", text);
 	if (strcmp(kind, "AMOUNT") == 0 || strcmp(kind, "LIMIT") == 0)
 		return take_money(text, strcmp(kind, "LIMIT") == 0, out, e);
+	if (strcmp(kind, "PERCENT") == 0) /* 25.00, in hundredths like money */
+		return take_money(text, false, out, e);
 	if (strcmp(kind, "LEVELS") == 0)
 		return ctl_levels(text, out, e);
 	if (strcmp(kind, "STEPS") == 0)

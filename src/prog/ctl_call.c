@@ -273,6 +273,29 @@ ctl_cash(struct ctl *c)
 	return result;
 }
 
+/* The answer is no when a limit is passed. */
+enum ctl_exit
+ctl_preview(struct ctl *c)
+{
+	struct buf answer = {0};
+	enum ctl_exit result;
+	cJSON *json;
+
+	if ((ctl_value(c, "account") == NULL) == (ctl_value(c, "meter") == NULL)) {
+		ctl_complain("one of --account and --meter is needed");
+		return CTL_USAGE;
+	}
+	result = ask(c, &answer, &json);
+	if (json != NULL) {
+		ctl_print(c, &answer);
+		if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "good")))
+			result = CTL_NO;
+	}
+	cJSON_Delete(json);
+	buf_clear(&answer);
+	return result;
+}
+
 static void
 print_timeline(const struct ctl *c, const cJSON *json)
 {

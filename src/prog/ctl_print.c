@@ -163,6 +163,12 @@ is_table(const cJSON *v)
 	return cJSON_IsArray(v) && cJSON_IsObject(v->child);
 }
 
+static bool
+has_time(const cJSON *table)
+{
+	return cJSON_GetObjectItemCaseSensitive(table->child, "at_us") != NULL;
+}
+
 static void
 print_object(const struct ctl *c, const cJSON *object)
 {
@@ -193,7 +199,7 @@ print_object(const struct ctl *c, const cJSON *object)
 
 		if (is_table(v)) {
 			printf("\n%s:\n", buf_text(&cs->all[i].label));
-			print_table(c, "at_us", v);
+			print_table(c, has_time(v) ? "at_us" : NULL, v);
 		}
 	}
 	buf_clear(&line);

@@ -32,6 +32,8 @@ static ctl_fn show_help;
 	SPECIAL(words_, args_, path_, false, NULL, columns_, ctl_call, help_)
 #define WRITE(words_, args_, path_, help_) \
 	SPECIAL(words_, args_, path_, true, NULL, NULL, ctl_call, help_)
+#define SHOW(words_, args_, path_, columns_, help_) \
+	SPECIAL(words_, args_, path_, true, NULL, columns_, ctl_call, help_)
 #define ORDER(words_, args_, path_, fixed_, help_) \
 	SPECIAL(words_, args_, path_, true, fixed_, NULL, ctl_order, help_)
 #define LOCAL(words_, args_, fn_, help_) SPECIAL(words_, args_, NULL, false, NULL, NULL, fn_, help_)
@@ -43,6 +45,11 @@ static ctl_fn show_help;
 	"account customer site mode state prepaid_minor loaded_minor meter_credit_minor meters " \
 	"relay"
 #define NOTICE  "notice kind account for state sent_us messages why"
+#define DEBT                                                                          \
+	"debt account kind reference owed_minor agreed_minor percent week_cap_minor " \
+	"instalment_minor every first_day"
+#define EMERGENCY \
+	"account state limit_minor below_minor automatic balance_minor used_minor left_minor"
 #define COMMAND "command meter kind what state attempts created_us ended_us by cause outcome"
 
 static const struct ctl_command commands[] = {
@@ -99,8 +106,40 @@ static const struct ctl_command commands[] = {
 	" [--payment-no=TEXT] [--terminal=TEXT] [--note=TEXT]",
 	"payment/cash", true, NULL, NULL, ctl_cash,
 	"Take cash for an account or a meter; the same number is taken once."),
+    SPECIAL("payment preview", "[--account=ACCOUNT] [--meter=ADDRESS] --amount=AMOUNT",
+	"payment/preview", true, NULL, "account amount_minor currency good credit_before_minor",
+	ctl_preview, "Is it within the limits, and what would become of it? Nothing is paid."),
+    WRITE("payment limits",
+	"[--site=SITE] [--account=ACCOUNT] [--least=AMOUNT] [--most=AMOUNT]"
+	" [--most-credit=AMOUNT] --reason=TEXT",
+	"payment/limits",
+	"Of a payment, and of the credit it leads to; what is not given is no limit."),
     WRITE("payment assign", "payment=N account=ACCOUNT --reason=TEXT", "payment/assign",
 	"Say whose a payment in suspense is."),
+
+    READ("debt list", "[--account=ACCOUNT] [--all] [--limit=N]", "debt/list", DEBT,
+	"What is owed, and how payments pay it."),
+    READ("debt show", "debt=N", "debt/show", DEBT, "A debt with everything posted to it."),
+    SHOW("debt add",
+	"account=ACCOUNT --kind=payment|instalment|accumulated --amount=AMOUNT --reference=TEXT"
+	" [--percent=PERCENT] [--week-cap=AMOUNT] [--instalment=AMOUNT] [--every=day|week|month]"
+	" [--first=DAY] [--from=fees|balance] --reason=TEXT",
+	"debt/add", DEBT,
+	"An account owes: a share of each payment, instalments, or all as soon as there is money."),
+    SHOW("debt write-off", "debt=N [--amount=AMOUNT] --reason=TEXT", "debt/write-off", DEBT,
+	"What will not be asked for any more."),
+    WRITE("debt order", "[--site=SITE] [--account=ACCOUNT] [--order=KINDS] --reason=TEXT",
+	"debt/order", "In which order payments pay; an account without its own has the site's."),
+    READ("emergency show", "account=ACCOUNT", "emergency/show", EMERGENCY,
+	"Emergency credit: offered, active, used."),
+    SHOW("emergency offer",
+	"account=ACCOUNT --limit=AMOUNT [--below=LIMIT] [--automatic] --reason=TEXT",
+	"emergency/offer", EMERGENCY,
+	"Offer it at a balance and below, once until it is cleared; --automatic: activate it too."),
+    WRITE("emergency withdraw", "account=ACCOUNT --reason=TEXT", "emergency/withdraw",
+	"Offer it no more."),
+    SHOW("emergency activate", "account=ACCOUNT --reason=TEXT", "emergency/activate", EMERGENCY,
+	"The customer takes it: supply goes on below the threshold."),
 
     READ("command list",
 	"[--meter=ADDRESS] [--state=waiting|sent|unsure|done|refused|expired|cancelled] "

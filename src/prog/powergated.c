@@ -12,6 +12,7 @@
 #include "schema.h"
 #include "service/api.h"
 #include "service/billing.h"
+#include "service/debts.h"
 #include "service/decide.h"
 #include "service/fetch.h"
 #include "service/hints.h"
@@ -54,6 +55,7 @@ struct powergated {
 	struct simulator *simulator;
 	struct billing *billing;
 	struct decider *decider;
+	struct debts *debts;
 	struct fetcher *fetcher;
 	struct notify *notify;
 	struct pay *pay;
@@ -147,8 +149,19 @@ payment_settled(int64_t endpoint_id, void *arg)
 {
 	struct powergated *d = arg;
 
+	debts_look(d->debts);
 	decider_look(d->decider);
 	dispatch_look(d->dispatch, endpoint_id);
+}
+
+static void
+payment_split(int64_t endpoint_id, void *arg)
+{
+	struct powergated *d = arg;
+
+	decider_look(d->decider);
+	if (endpoint_id != 0)
+		dispatch_look(d->dispatch, endpoint_id);
 }
 
 static void
@@ -369,6 +382,7 @@ start_services(struct powergated *d, struct err *e)
 	d->simulator = simulator_new(d->loop, d->db, d->prices);
 	d->billing = billing_new(d->loop, d->db, d->prices, readings_rated, d);
 	d->decider = decider_new(d->loop, d->db, &d->policy, endpoint_has_work, d);
+	d->debts = debts_new(d->loop, d->db, payment_split, d);
 	d->fetcher = fetcher_new(d->loop);
 	d->notify = notify_new(d->loop, d->db, d->fetcher, &confs, notice_told, d);
 	d->pay = pay_new(d->loop, d->db, payment_settled, d);
@@ -408,6 +422,7 @@ stop_services(struct powergated *d)
 	hints_free(d->hints);
 	billing_free(d->billing);
 	simulator_free(d->simulator);
+	debts_free(d->debts);
 	prices_free(d->prices);
 	notify_free(d->notify);
 	fetcher_free(d->fetcher);

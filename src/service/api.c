@@ -6,7 +6,6 @@
 #include "service/api_call.h"
 #include "service/billing.h"
 #include "service/decide.h"
-#include "service/pay_parts.h"
 #include "service/prices.h"
 #include "service/seal.h"
 
@@ -51,7 +50,6 @@ struct api_route {
 	}
 
 static void list_sessions(struct call *c);
-static void pay_cash(struct call *c);
 static void resolve_work(struct call *c);
 static void set_password(struct call *c);
 
@@ -89,7 +87,18 @@ static const struct api_route routes[] = {
     READ("payment/show", "payment_show", "payment payment_no"),
     READ("payment/list", "payment_list", "account state limit"),
     WRITE("payment/assign", "payment_assign", ROLE_ADMIN),
-    SPECIAL("POST", "payment/cash", ROLE_CASHIER, pay_cash),
+    SPECIAL("POST", "payment/cash", ROLE_CASHIER, call_cash),
+    SPECIAL("POST", "payment/preview", ROLE_VIEWER, call_preview),
+    WRITE("payment/limits", "topup_limits", ROLE_ADMIN),
+    READ("debt/list", "debt_list", "account all limit"),
+    READ("debt/show", "debt_show", "debt"),
+    WRITE("debt/add", "debt_add", ROLE_ADMIN),
+    WRITE("debt/write-off", "debt_write_off", ROLE_ADMIN),
+    WRITE("debt/order", "debt_order", ROLE_ADMIN),
+    READ("emergency/show", "emergency_show", "account"),
+    WRITE("emergency/offer", "emergency_offer", ROLE_ADMIN),
+    WRITE("emergency/withdraw", "emergency_withdraw", ROLE_ADMIN),
+    WRITE("emergency/activate", "emergency_activate", ROLE_OPERATOR),
     READ("ledger/list", "ledger", "account limit"),
     READ("ledger/check", "ledger_check", ""),
     WRITE("ledger/reverse", "ledger_reverse", ROLE_ADMIN),
@@ -133,7 +142,7 @@ static const struct db_stmt password = {"api_meter_password", DB_COMMANDS, true,
 
 /* --- answering ---------------------------------------------------------------------------- */
 
-static void
+void
 call_end(struct call *c)
 {
 	cJSON_Delete(c->args);
@@ -295,50 +304,6 @@ set_password(struct call *c)
 	buf_clear(&sealed);
 	db_ask(c->api->parts.db, &password, call_answered, c, db_text(meter), db_text(hex),
 	    db_text(c->who), db_int(loop_now_us(c->api->loop)));
-}
-
-static void
-on_cash(const struct pay_answer *a, void *arg)
-{
-	struct call *c = arg;
-
-	pay_answer_http(a, c->r);
-	call_end(c);
-}
-
-/* A recharge at the desk: the same way into the ledger as any other payment. */
-static void
-pay_cash(struct call *c)
-{
-	struct payment m = {.source = "cash", .method = "cash"};
-	char amount[24], *end;
-	struct span body = http_body(c->r);
-
-	if (!call_copy(c, "payment_no", m.payment_no, sizeof m.payment_no) ||
-	    !call_copy(c, "account", m.account_no, sizeof m.account_no) ||
-	    !call_copy(c, "meter", m.meter_no, sizeof m.meter_no) ||
-	    !call_copy(c, "currency", m.currency, sizeof m.currency) ||
-	    !call_copy(c, "terminal", m.terminal, sizeof m.terminal) ||
-	    !call_copy(c, "note", m.note, sizeof m.note) ||
-	    !call_copy(c, "amount_minor", amount, sizeof amount)) {
-		call_error(c, 400, "a value is too long or no text");
-		return;
-	}
-	m.amount_minor = strtoll(amount, &end, 10);
-	if (amount[0] == '\0' || *end != '\0' || m.amount_minor < 1 ||
-	    m.amount_minor > INT64_C(9007199254740991)) {
-		call_error(c, 400, "amount_minor is a whole number above 0");
-		return;
-	}
-	if (m.payment_no[0] == '\0' || (m.account_no[0] == '\0') == (m.meter_no[0] == '\0')) {
-		call_error(c, 400, "payment_no and one of account and meter are needed");
-		return;
-	}
-	if (m.currency[0] == '\0')
-		snprintf(m.currency, sizeof m.currency, "CNY");
-	snprintf(m.event_id, sizeof m.event_id, "%s", m.payment_no);
-	m.paid_us = loop_now_us(c->api->loop);
-	pay_settle(c->api->parts.pay, &m, body, c->who, m.paid_us, on_cash, c);
 }
 
 /* --- the door ----------------------------------------------------------------------------- */
