@@ -68,6 +68,7 @@ END $$;
 CREATE OR REPLACE FUNCTION powergate.commands_unsure(p_endpoint bigint, p_why text, p_now bigint)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM powergate.push_connected(p_endpoint, p_now);
     -- what was waiting for another try is tried at once when there is somebody to ask
     UPDATE command c SET due_us = p_now
     FROM meter m WHERE m.id = c.meter_id AND m.endpoint_id = p_endpoint AND c.state IN ('waiting', 'unsure') AND c.due_us > p_now;
