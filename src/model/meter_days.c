@@ -206,7 +206,7 @@ join_zones(struct meter_zone *z, int n)
 static int
 zones_of(const struct days *d, size_t type)
 {
-	struct meter_zone zones[PRICE_SEASONS];
+	struct meter_zone zones[PRICE_SEASONS] = {0};
 	int n = 0;
 
 	for (size_t s = 0; s < d->v->nseasons; s++) {

@@ -17,253 +17,22 @@
  * A meter is asked one item at a time, and between two items a restore or a credit for it goes
  * first: the turn ends, and what it knows is parked for a minute.
  */
+#include "service/push.h"
+
 #include "base/err.h"
 #include "base/loop.h"
 #include "codec/dlt645_items.h"
-#include "codec/dlt645_parameters.h"
-#include "codec/webhook.h"
 #include "model/calendar.h"
-#include "service/turn.h"
 
-#include <cjson/cJSON.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#define MARGIN_US     (20 * SECOND_US) /* a switch time is not written later than that before it */
-#define AFTER_US      (5 * SECOND_US)  /* and is looked at so long after */
-#define MOST_FAILURES 5
-#define MOST_REWRITES 3
-#define HOPELESS      99 /* a refusal that counts for all of them */
+#define MARGIN_US (20 * SECOND_US) /* a switch time is not written later than that before it */
+#define AFTER_US  (5 * SECOND_US)  /* and is looked at so long after */
 
 #define DI_PRICE_NOW 0x02800020u
 #define DI_MONTH_USE 0x000b0000u
 
 #define SWITCHES "written and read back; it switches by its own clock"
-
-enum stage {
-	STAGE_FACTS,
-	STAGE_COMPARE,
-	STAGE_DISARM,
-	STAGE_SPARE,
-	STAGE_ARM,
-	STAGE_SINGLE,
-	STAGE_PRICE,
-};
-
-struct push {
-	bool alarm; /* else a tariff */
-	struct meter_tariff tariff;
-	struct meter_alarm levels;
-	char state[16], why[200];
-	int64_t switch_us; /* as it was armed, on the meter's clock; 0: not */
-	int failures, rewrites;
-
-	enum stage stage;
-	struct dlt645_facts facts;
-	unsigned differ; /* groups whose set in force is another */
-	enum parameter_group group;
-	char found[300]; /* the first difference */
-	bool begun;
-	struct parameter items[DLT645_PARAMETERS];
-	int n, at;
-};
-
-static void step(struct turn *t);
-
-/* --- what is wanted ------------------------------------------------------------------------ */
-
-void
-push_free(struct push *p)
-{
-	free(p);
-}
-
-static int
-read_wish(struct push *p, const cJSON *o, struct err *e)
-{
-	const cJSON *wanted = cJSON_GetObjectItemCaseSensitive(o, "wanted");
-	int64_t failures, rewrites;
-	char set[16];
-
-	if (json_text(o, "set", set, sizeof set, e) < 0 ||
-	    json_text(o, "state", p->state, sizeof p->state, e) < 0 ||
-	    json_integer(o, "switch_us", 0, DLT645_NEVER_US, &p->switch_us, e) < 0 ||
-	    json_integer(o, "failures", 0, INT32_MAX, &failures, e) < 0 ||
-	    json_integer(o, "rewrites", 0, INT32_MAX, &rewrites, e) < 0)
-		return -1;
-	p->failures = (int)failures;
-	p->rewrites = (int)rewrites;
-	p->alarm = strcmp(set, "alarm") == 0;
-	return p->alarm ? meter_alarm_from_json(&p->levels, wanted, e)
-			: meter_tariff_from_json(&p->tariff, wanted, e);
-}
-
-struct push *
-push_new(const char *json)
-{
-	struct push *p = mem_new(sizeof *p);
-	cJSON *o = cJSON_Parse(json);
-	const cJSON *why = cJSON_GetObjectItemCaseSensitive(o, "why");
-	struct err e;
-
-	if (read_wish(p, o, &e) < 0) {
-		snprintf(p->why, sizeof p->why, "what is wanted cannot be read: %.140s", e.text);
-		p->failures = HOPELESS;
-	} else if (cJSON_IsString(why)) {
-		snprintf(p->why, sizeof p->why, "%s", why->valuestring);
-	}
-	cJSON_Delete(o);
-	return p;
-}
-
-/* --- how it ends --------------------------------------------------------------------------- */
-
-static bool
-is(const struct push *p, const char *state)
-{
-	return strcmp(p->state, state) == 0;
-}
-
-static int64_t
-now_there(const struct turn *t)
-{
-	return loop_now_us(t->loop) + t->meter->clock_skew_us;
-}
-
-static void
-note(struct turn *t, const struct push_news *n)
-{
-	if (n->state != t->push->state)
-		snprintf(t->push->state, sizeof t->push->state, "%s", n->state);
-	store_push_note(t->db, &t->c, n, loop_now_us(t->loop));
-}
-
-/* What was proved so far stays in the meter. */
-static void
-come_back(struct turn *t, const char *why, int64_t in_us)
-{
-	bool unsure = t->c.was == COMMAND_UNSURE;
-
-	turn_move_at(t, unsure ? COMMAND_DISPROVED : COMMAND_UNSENT, REFUSAL_NONE, why,
-	    loop_now_us(t->loop) + in_us);
-}
-
-static void
-finish(struct turn *t, const struct push_news *n)
-{
-	note(t, n);
-	turn_move(t, COMMAND_CONFIRMED, REFUSAL_NONE, n->why);
-}
-
-/* The last no of a row ends it, in two moves: as with every command, what may have been done is
- * unsure before it is refused. */
-static void
-denied(struct turn *t, enum refusal refusal, const char *why)
-{
-	struct push *p = t->push;
-	bool last = p->failures + 1 >= MOST_FAILURES || refusal_forbids_repeat(refusal);
-	bool now = last && t->c.was == COMMAND_UNSURE;
-
-	if (why != p->why)
-		snprintf(p->why, sizeof p->why, "%s", why);
-	note(t,
-	    &(struct push_news){
-		.state = now ? "refused" : p->state, .why = p->why, .failed = last ? HOPELESS : 1});
-	if (last)
-		turn_move(t, COMMAND_DENIED, refusal, p->why);
-	else
-		come_back(t, p->why, turn_backoff_us(t));
-}
-
-/* It was so, and is not any more: somebody hears of it, and it is written again.  False when
- * that was done too often. */
-static bool
-found_otherwise(struct turn *t)
-{
-	struct push *p = t->push;
-
-	note(t, &(struct push_news){.state = "wanted", .why = p->found, .found = p->found});
-	if (p->rewrites++ < MOST_REWRITES)
-		return true;
-	snprintf(p->why, sizeof p->why, "written again %d times, and now %.150s", MOST_REWRITES,
-	    p->found);
-	p->failures = MOST_FAILURES;
-	denied(t, REFUSAL_OTHER, p->why);
-	return false;
-}
-
-/* --- one item after the other -------------------------------------------------------------- */
-
-static void
-not_answered(struct turn *t, const struct err *e)
-{
-	bool unknown = e->class == ERR_UNCERTAIN || t->c.was == COMMAND_UNSURE;
-
-	note(t, &(struct push_news){.state = t->push->state, .why = e->text});
-	turn_move(t, unknown ? COMMAND_UNANSWERED : COMMAND_UNSENT, REFUSAL_NONE, e->text);
-}
-
-static void
-item_denied(struct turn *t, enum refusal refusal, const char *said)
-{
-	const struct parameter *item = &t->push->items[t->push->at];
-	const struct dlt645_item *i = dlt645_item(item->id);
-	char name[80] = "", why[200];
-
-	if (i != NULL)
-		dlt645_item_name(i, item->id, name, sizeof name);
-	snprintf(why, sizeof why, "%s (%08x): %.100s", name, (unsigned)item->id, said);
-	denied(t, refusal, why);
-}
-
-static void
-on_item(struct session *s, const struct answer *a, const struct err *e, void *arg)
-{
-	struct turn *t = arg;
-	struct push *p = t->push;
-	bool unheard_of = p->stage == STAGE_PRICE && a->refusal == REFUSAL_NO_DATA;
-
-	(void)s;
-	if (e->class == ERR_REFUSED && unheard_of) {
-		p->at = p->n = 0; /* then it cannot be checked */
-		step(t);
-	} else if (e->class == ERR_REFUSED) {
-		item_denied(t, a->refusal, e->text);
-	} else if (e->class != ERR_NONE) {
-		not_answered(t, e);
-	} else {
-		p->at++;
-		if (p->stage == STAGE_ARM || !turn_in_the_way(t)) {
-			step(t);
-			return;
-		}
-		turn_park(t);
-		come_back(t, "makes way", 0);
-	}
-}
-
-static bool
-writes(const struct push *p)
-{
-	return p->stage != STAGE_FACTS && p->stage != STAGE_COMPARE && p->stage != STAGE_PRICE;
-}
-
-/* What is active is only looked at, and written when it is otherwise. */
-static void
-ask_item(struct turn *t)
-{
-	struct push *p = t->push;
-	bool write = writes(p) && !is(p, "active");
-	struct task task = {.kind = write ? TASK_WRITE : TASK_LOOK,
-	    .parameters = &p->items[p->at],
-	    .nparameters = 1,
-	    .operator_code = (uint32_t)t->c.id};
-
-	if (write && is(p, "wanted"))
-		note(t, &(struct push_news){.state = "sent", .why = ""});
-	session_ask(t->session, t->meter, &task, write ? turn_frame : NULL, on_item, t);
-}
 
 static void
 begin_stage(struct turn *t, enum stage stage, int n)
@@ -271,7 +40,7 @@ begin_stage(struct turn *t, enum stage stage, int n)
 	t->push->stage = stage;
 	t->push->n = n;
 	t->push->at = 0;
-	step(t);
+	push_step(t);
 }
 
 /* --- what is in force ------------------------------------------------------------------------ */
@@ -301,7 +70,7 @@ facts_read(struct turn *t)
 
 	if (dlt645_facts_get(&p->facts, p->tariff.priced, p->items, t->meter->zone, &e) < 0 ||
 	    meter_tariff_fits(&p->tariff, &p->facts.room, &e) < 0) {
-		denied(t, REFUSAL_NO_DATA, e.text);
+		push_denied(t, REFUSAL_NO_DATA, e.text);
 		return;
 	}
 	p->group = GROUP_ZONES;
@@ -321,7 +90,7 @@ compare_step(struct turn *t)
 		p->at = p->n;
 	}
 	if (p->at < p->n) {
-		ask_item(t);
+		push_ask(t);
 		return;
 	}
 	p->group++;
@@ -334,7 +103,7 @@ switch_pending(const struct turn *t)
 {
 	const struct push *p = t->push;
 
-	if (!is(p, "acknowledged") || now_there(t) >= p->switch_us + AFTER_US / 2)
+	if (!push_is(p, "acknowledged") || push_now_there(t) >= p->switch_us + AFTER_US / 2)
 		return false;
 	for (int g = 0; g < GROUPS; g++)
 		if ((p->differ & 1u << g) != 0 && p->facts.switch_us[g] != p->switch_us)
@@ -345,10 +114,10 @@ switch_pending(const struct turn *t)
 static void
 wait_for(struct turn *t, int64_t switch_us, const char *why)
 {
-	finish(t, &(struct push_news){.state = "acknowledged",
-		      .why = why,
-		      .switch_us = switch_us,
-		      .look_us = switch_us - t->meter->clock_skew_us + AFTER_US});
+	push_finish(t, &(struct push_news){.state = "acknowledged",
+			   .why = why,
+			   .switch_us = switch_us,
+			   .look_us = switch_us - t->meter->clock_skew_us + AFTER_US});
 }
 
 /* Switches that nobody wants any more, and those whose spare set is about to be written. */
@@ -359,7 +128,7 @@ disarm_items(struct turn *t)
 	int n = 0;
 
 	for (int g = 0; g < GROUPS; g++)
-		if (p->facts.switch_us[g] > now_there(t) &&
+		if (p->facts.switch_us[g] > push_now_there(t) &&
 		    p->facts.switch_us[g] < DLT645_NEVER_US - 2 * DAY_US)
 			p->items[n++] = dlt645_switch_item(
 			    (enum parameter_group)g, t->meter->zone, DLT645_NEVER_US);
@@ -373,8 +142,8 @@ compared(struct turn *t)
 
 	if (p->differ != 0 && switch_pending(t))
 		wait_for(t, p->switch_us, SWITCHES);
-	else if (p->differ == 0 || (!is(p, "acknowledged") && !is(p, "active")) ||
-		 found_otherwise(t))
+	else if (p->differ == 0 || (!push_is(p, "acknowledged") && !push_is(p, "active")) ||
+		 push_found_otherwise(t))
 		begin_stage(t, STAGE_DISARM, disarm_items(t));
 }
 
@@ -399,7 +168,7 @@ static void
 arm(struct turn *t)
 {
 	struct push *p = t->push;
-	int64_t soonest = now_there(t) + MARGIN_US;
+	int64_t soonest = push_now_there(t) + MARGIN_US;
 	int n = 0;
 
 	p->switch_us = p->tariff.switch_us;
@@ -438,9 +207,9 @@ active(struct turn *t)
 {
 	int64_t next = t->audit_us + loop_jitter_us(t->loop, t->audit_us / 10);
 
-	finish(t, &(struct push_news){.state = "active",
-		      .why = "in force, and read back",
-		      .look_us = loop_now_us(t->loop) + next});
+	push_finish(t, &(struct push_news){.state = "active",
+			   .why = "in force, and read back",
+			   .look_us = loop_now_us(t->loop) + next});
 }
 
 /* Whether tables and steps lead to that price: around the moment, for a band or a step may have
@@ -451,7 +220,7 @@ price_is_right(const struct turn *t, int64_t price_micro, int64_t used_wh)
 	const struct meter_tariff *tariff = &t->push->tariff;
 
 	for (int i = -1; i <= 1; i++) {
-		struct civil c = calendar_civil(t->meter->zone, now_there(t) + i * AFTER_US);
+		struct civil c = calendar_civil(t->meter->zone, push_now_there(t) + i * AFTER_US);
 		int band = meter_tariff_at(tariff, &c);
 
 		if (meter_tariff_price(tariff, band, used_wh) == price_micro ||
@@ -478,7 +247,7 @@ price_read(struct turn *t)
 	    "its tables are as wanted, and yet it charges %lld.%04lld after %lld.%02lld kWh",
 	    (long long)price / 10000, (long long)price % 10000, (long long)used / 100,
 	    (long long)used % 100);
-	denied(t, REFUSAL_OTHER, why);
+	push_denied(t, REFUSAL_OTHER, why);
 }
 
 /* --- the walk -------------------------------------------------------------------------------- */
@@ -506,10 +275,10 @@ stage_done(struct turn *t)
 		arm(t);
 		break;
 	case STAGE_ARM:
-		if (now_there(t) < p->switch_us)
+		if (push_now_there(t) < p->switch_us)
 			wait_for(t, p->switch_us, SWITCHES);
 		else
-			come_back(t, "arming took longer than until the switch", 0);
+			push_come_back(t, "arming took longer than until the switch", 0);
 		break;
 	case STAGE_SINGLE:
 		if (p->alarm)
@@ -523,8 +292,8 @@ stage_done(struct turn *t)
 	}
 }
 
-static void
-step(struct turn *t)
+void
+push_step(struct turn *t)
 {
 	struct push *p = t->push;
 
@@ -532,13 +301,13 @@ step(struct turn *t)
 		compare_step(t);
 		return;
 	}
-	if (writes(p) && p->at > 0 && !p->items[p->at - 1].same) { /* it was only looked at */
+	if (push_writes(p) && p->at > 0 && !p->items[p->at - 1].same) { /* it was only looked at */
 		dlt645_parameter_text(&p->items[--p->at], p->found, sizeof p->found);
-		if (!found_otherwise(t))
+		if (!push_found_otherwise(t))
 			return;
 	}
 	if (p->at < p->n)
-		ask_item(t);
+		push_ask(t);
 	else
 		stage_done(t);
 }
@@ -562,9 +331,9 @@ on_clock(struct session *s, const struct answer *a, const struct err *e, void *a
 
 	(void)s;
 	if (e->class == ERR_REFUSED)
-		denied(t, a->refusal, e->text);
+		push_denied(t, a->refusal, e->text);
 	else if (e->class != ERR_NONE)
-		not_answered(t, e);
+		push_not_answered(t, e);
 	else
 		begin(t);
 }
@@ -574,10 +343,10 @@ push_begin(struct turn *t)
 {
 	const struct task clock = {.kind = TASK_CLOCK};
 
-	if (t->push->failures >= MOST_FAILURES)
-		denied(t, t->c.refusal, t->push->why);
+	if (t->push->failures >= PUSH_MOST_FAILURES)
+		push_denied(t, t->c.refusal, t->push->why);
 	else if (t->push->begun)
-		step(t);
+		push_step(t);
 	else if (t->meter->skew_known)
 		begin(t);
 	else
