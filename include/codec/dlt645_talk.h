@@ -26,6 +26,9 @@ enum step {
 	STEP_RECORD,
 	STEP_FREEZE_TIME,
 	STEP_FREEZE_WH,
+	STEP_PARAMETER_BEFORE,
+	STEP_PARAMETER_WRITE,
+	STEP_PARAMETER_AFTER,
 };
 
 #define DI_TOU 0x0001ff00u /* total and all tariffs in one block */
@@ -35,11 +38,13 @@ enum talk_next talk_go(struct talk *t, enum step step, int64_t now_us);
 enum talk_next talk_done(struct talk *t, enum err_class class, const char *why);
 enum talk_next talk_begin_secured(struct talk *t, int64_t now_us); /* clock is known */
 enum talk_next talk_begin_proper(struct talk *t, int64_t now_us);  /* and authenticated */
+enum talk_next talk_write(struct talk *t, int64_t now_us);         /* likewise, where needed */
 
 /* dlt645_ask.c */
 const struct dlt645_profile *talk_profile(const struct talk *t);
 enum talk_next ask_step(struct talk *t, enum step step, int64_t now_us);
 enum talk_next ask_part(struct talk *t); /* the next part of a long answer */
+uint8_t ask_level(const struct talk *t); /* of the parameter: 98, 99, or 0: password */
 enum talk_next ask_signed(struct talk *t, const struct sign_reply *r);
 
 /* dlt645_hear.c */

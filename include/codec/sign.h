@@ -35,7 +35,7 @@ struct sign_ask {
 };
 
 struct sign_reply {
-	uint8_t cipher[64]; /* AUTH 8, CONTROL 16, WRITE_98 data_len rounded up to 16 */
+	uint8_t cipher[96]; /* AUTH 8, CONTROL 16, WRITE_98 what covers di and data */
 	uint8_t cipher_len;
 	uint8_t rand1[8], diversity[8]; /* AUTH */
 	uint8_t mac1[4], mac2[4];       /* OPEN, RECHARGE: both; CONTROL, WRITE: mac1 */

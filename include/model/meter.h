@@ -41,9 +41,13 @@ const char *relay_name(enum relay r);
 enum relay relay_parse(const char *name); /* RELAY_UNKNOWN for any other word */
 
 /* Status word 3: b4 actual relay (1 open), b6 relay command (1 trip).  dlt645.md 2.6. */
+#define STATUS_SECOND_TABLES 0x0001u /* of two sets, the second is in force */
 #define STATUS_RELAY_OPEN    0x0010u
+#define STATUS_SECOND_ZONES  0x0020u
 #define STATUS_RELAY_TRIP    0x0040u
 #define STATUS_PRETRIP_ALARM 0x0080u
+#define STATUS_SECOND_PRICES 0x0400u
+#define STATUS_SECOND_STEPS  0x0800u
 #define STATUS_POWER_KEEP    0x1000u
 #define STATUS_AUTH_VALID    0x2000u
 #define STATUS_LOCAL_CLOSED  0x4000u /* local account not opened */

@@ -18,9 +18,22 @@ enum task_kind {
 	TASK_CREDIT_SEND, /* hand over credit: never proves anything by itself */
 	TASK_FREEZE,      /* the n-th last daily freeze record */
 	TASK_CLOCK,       /* read the meter's clock */
+	TASK_LOOK,        /* parameters: read them */
+	TASK_WRITE,       /* parameters: read each, write it where it differs, read it back */
 };
 
-#define TASK_REGS 12
+#define TASK_REGS       12
+#define PARAMETER_BYTES 64
+
+/* One item of a meter's own settings, in its protocol's words. */
+struct parameter {
+	uint32_t id;
+	uint8_t len;
+	uint8_t data[PARAMETER_BYTES]; /* WRITE: as it should be */
+	bool same;                     /* was read, and is as it should be */
+	uint8_t seen_len;              /* as it was read last; of more than fit, the first */
+	uint8_t seen[PARAMETER_BYTES];
+};
 
 struct task {
 	enum task_kind kind;
@@ -33,7 +46,10 @@ struct task {
 	uint32_t purchase;      /* CREDIT_*: the purchase count; 0 when looking for none */
 	bool with_status;       /* CREDIT_LOOK: the status word too, when adopting a meter */
 	int record;             /* FREEZE: 1 newest .. 62 */
-	uint32_t operator_code; /* RELAY: the meter logs it, so that we know our own trips */
+	uint32_t operator_code; /* RELAY, WRITE: the meter logs it, so that we know our own */
+	/* LOOK, WRITE: borrowed until answered; what was seen is noted in them */
+	struct parameter *parameters;
+	int nparameters;
 };
 
 /* The meter's own record of one purchase: the evidence that decides (reliability.md B.1). */

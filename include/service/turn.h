@@ -2,7 +2,7 @@
  * turn -- one claimed command on one held session, until it is moved.
  *
  * Between dispatch.c, which begins and ends turns, turn.c, which talks through reads and relay
- * orders, and credit.c, which talks through the delivery of credit.
+ * orders, credit.c, which talks through the delivery of credit, and push.c, which writes settings.
  */
 #ifndef SERVICE_TURN_H
 #define SERVICE_TURN_H
@@ -13,6 +13,7 @@
 
 struct dispatch;
 struct intake;
+struct push;
 
 struct turn {
 	struct turn *next;
@@ -28,17 +29,31 @@ struct turn {
 	struct db_column frames; /* of the read-back under way: the evidence */
 	struct answer seen;
 	int sends;
+	struct push *push; /* PUSH */
+	int64_t audit_us;  /* PUSH: how often what is done is looked at again */
 	bool waits_for_db; /* between two statements: a lost session does not end it */
 	struct timer later;
 };
 
 void turn_begin(struct turn *t);   /* READ, RELAY, COMMISSION */
 void credit_begin(struct turn *t); /* CREDIT */
+void push_begin(struct turn *t);   /* PUSH */
 
 /* Both for session_ask(): note every frame in the history. */
 void turn_frame(char dir, struct span frame, int64_t at_us, void *arg);
 /* Ends it: moves the command and lets the session go.  Later: when it may be tried again. */
 void turn_move(struct turn *t, enum command_event ev, enum refusal refusal, const char *why);
 int64_t turn_backoff_us(struct turn *t);
+/* The same, tried again at an instant of the caller's. */
+void turn_move_at(
+    struct turn *t, enum command_event ev, enum refusal refusal, const char *why, int64_t due_us);
+/* Something else waits for this connection. */
+bool turn_in_the_way(const struct turn *t);
+bool refusal_forbids_repeat(enum refusal r);
+
+/* push.c: what outlives a turn that makes way.  NULL when the JSON is none. */
+struct push *push_new(const char *json);
+void push_free(struct push *p);
+void turn_park(struct turn *t); /* its push goes on with the next claim of the command */
 
 #endif

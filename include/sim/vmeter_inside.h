@@ -2,6 +2,7 @@
  * vmeter_inside -- what the files that make up a meter share; nobody else includes it.
  *
  *	vmeter.c           life, energy, money, midnight
+ *	vmeter_tariff.c    tables of hours and prices, and the switch from one set to the other
  *	vmeter_relay.c     the relay, warnings, credit
  *	vmeter_setup.c     settings and state as text
  *	vmeter_frames.c    who is asked what: the frame and its answer
@@ -27,6 +28,11 @@
 #define GRAINS_PER_MINOR (INT64_C(36000000000000000)) /* 10^4 micro * 10^3 Wh * 3.6*10^9 */
 
 #define BANDS          4
+#define ZONES          14
+#define TABLES         8
+#define SLOTS          14
+#define STEPS          6
+#define HOLIDAYS       254
 #define FREEZES        62
 #define MONTHS         12
 #define RECORDS        10
@@ -77,6 +83,23 @@ struct programming {
 		(l).total++;                                                     \
 	} while (0)
 
+/* Two of each; entries as they travel: NN DD MM, NN mm hh. */
+struct tariff_set {
+	uint8_t zones[ZONES][3];
+	uint8_t tables[TABLES][SLOTS][3];
+	int64_t price_micro[BANDS];
+	int64_t step_wh[STEPS], step_micro[STEPS + 1]; /* a limit of 0: no such step */
+};
+
+enum set_kind { SET_ZONES, SET_TABLES, SET_STEPS, SET_PRICES, SET_KINDS };
+
+struct set_switch {
+	uint8_t asked[5]; /* mm hh DD MM YY */
+	bool armed;
+	int64_t clock_us;
+	int now; /* the set in force, 0 or 1 */
+};
+
 struct vmeter {
 	const struct vmeter_world *world;
 	char address[13], customer[13];
@@ -98,8 +121,16 @@ struct vmeter {
 	uint32_t month_use[MONTHS]; /* 0.01 kWh */
 	int band;                   /* 1..4 */
 
+	/* tariff */
+	struct tariff_set sets[2];
+	struct set_switch switches[SET_KINDS];
+	int64_t switch_at_us, settle_at_us; /* when the clock gets there, our time */
+	uint8_t holidays[HOLIDAYS][4];      /* NN DD MM YY */
+	uint8_t workdays, weekend_table;    /* bits Sunday to Saturday; BCD */
+	int64_t nholidays;
+	int settle_day, settle_hour;
+
 	/* money */
-	int64_t price_micro[BANDS], step_wh, step_price_micro;
 	int64_t credit_minor, grains; /* the exact credit is credit_minor less grains */
 	int64_t bought_minor, warn_minor[2], overdraft_minor, hoarding_minor, reclose_minor;
 	uint32_t purchases;
@@ -152,11 +183,19 @@ uint32_t vmeter_reg(const struct vmeter *v, int which); /* 0.01 kWh, wraps as di
 uint32_t vmeter_month_use(const struct vmeter *v);      /* 0.01 kWh */
 int64_t vmeter_price(const struct vmeter *v);           /* now in force */
 void vmeter_freeze_now(struct vmeter *v, struct freeze *f);
-struct band_switch {
-	uint8_t hour, minute, band;
-};
-extern const struct band_switch vmeter_day[];
-extern const int vmeter_day_switches;
+void vmeter_look_at_clock(struct vmeter *v);
+int64_t vmeter_clock_reaches(const struct vmeter *v, int64_t clock_us);
+
+/* vmeter_tariff.c */
+void vmeter_tariff_init(struct vmeter *v);
+void vmeter_find_band(struct vmeter *v);     /* and until when it holds */
+void vmeter_find_switches(struct vmeter *v); /* what is due is done */
+int vmeter_step(const struct vmeter *v);     /* that the month's use has reached, from 0 */
+struct tariff_set *vmeter_set_of(struct vmeter *v, enum set_kind kind); /* in force */
+bool vmeter_tariff_read(struct vmeter *v, uint32_t di, struct buf *out);
+/* How a write of it goes: its class and length; false when it is none of a tariff's. */
+bool vmeter_tariff_item(uint32_t di, enum vmeter_class *class, size_t *bytes);
+unsigned vmeter_tariff_write(struct vmeter *v, uint32_t di, const uint8_t *data); /* ERR bits */
 
 /* vmeter_relay.c */
 uint32_t vmeter_status(const struct vmeter *v); /* word 3 */

@@ -8,7 +8,7 @@
 #include "model/delivery.h"
 #include "store/db.h"
 
-enum command_kind { COMMAND_READ, COMMAND_RELAY, COMMAND_CREDIT, COMMAND_COMMISSION };
+enum command_kind { COMMAND_READ, COMMAND_RELAY, COMMAND_CREDIT, COMMAND_COMMISSION, COMMAND_PUSH };
 
 /* One that was claimed: it is ours until it is moved, under this epoch. */
 struct claimed {
@@ -19,7 +19,8 @@ struct claimed {
 	struct task task;     /* READ, RELAY */
 	enum refusal refusal; /* what the meter denied last, if anything */
 	struct delivery delivery;
-	bool planned; /* the delivery has its purchase count */
+	bool planned;     /* the delivery has its purchase count */
+	const char *push; /* PUSH: JSON of what is wanted; only while it is being told */
 };
 
 /* Steps on the way, with the frames: history rows. */
@@ -66,5 +67,16 @@ void store_delivery_evidence(struct db *db, const struct claimed *c, const char 
     int64_t now_us, store_evidence_fn *fn, void *arg);
 void store_commissioned(struct db *db, const struct claimed *c, const struct answer *seen,
     int64_t now_us, store_moved_fn *fn, void *arg);
+
+/* How far a push has got: a row of meter_parameter. */
+struct push_news {
+	const char *state, *why;
+	int64_t switch_us; /* 0: as it is */
+	int64_t look_us;   /* 0: this command goes on */
+	int failed;        /* refusals it counts for */
+	const char *found; /* it was done, and the meter was found otherwise; NULL */
+};
+void store_push_note(
+    struct db *db, const struct claimed *c, const struct push_news *n, int64_t now_us);
 
 #endif

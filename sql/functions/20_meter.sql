@@ -33,6 +33,7 @@ BEGIN
         peer = t.peer, doubt_until_us = CASE WHEN e.id = ANY (taken) THEN p_now + 5000000 ELSE 0 END
     FROM unnest(p_identity, p_peer) AS t(identity, peer) WHERE e.identity = t.identity;
     PERFORM powergate.commands_unsure(ids, ARRAY['the session that sent it is gone'], p_now);
+    PERFORM powergate.push_connected(ids, p_now);
     RETURN QUERY SELECT t.n::int, e.id, e.epoch, e.state, e.doubt_until_us > 0, m.id, m.address, m.protocol, m.profile,
         m.customer, m.password, m.zone, m.mode = 'live'
     FROM unnest(p_identity) WITH ORDINALITY AS t(identity, n)

@@ -65,7 +65,9 @@ CREATE OR REPLACE FUNCTION powergate.command_hindrance(c command, p_site bigint,
     p_doubt_until bigint, p_trips_ok boolean, p_now bigint) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE h headend; s meter_state; trip boolean; fleet bigint; n bigint; a record; why text;
 BEGIN
-    IF c.kind NOT IN ('relay', 'credit') THEN
+    IF c.kind = 'push' THEN
+        RETURN powergate.push_hindrance(c, p_live, p_held_until, p_doubt_until, p_now);
+    ELSIF c.kind NOT IN ('relay', 'credit') THEN
         RETURN CASE WHEN c.expires_us < p_now THEN 'expire: nobody waits for it any more' END;
     END IF;
     SELECT * INTO h FROM headend;
@@ -200,7 +202,8 @@ BEGIN
         IF c.delivery_id IS NOT NULL THEN
             SELECT * INTO d FROM credit_delivery WHERE credit_delivery.id = c.delivery_id;
         END IF;
-        RETURN QUERY SELECT c.id, e.id, e.epoch, c.meter_id, c.kind, was, c.attempts, c.task, c.generation, c.delivery_id,
+        RETURN QUERY SELECT c.id, e.id, e.epoch, c.meter_id, c.kind, was, c.attempts,
+            CASE WHEN c.kind = 'push' THEN powergate.push_task(c) ELSE c.task END, c.generation, c.delivery_id,
             d.state, d.kind, d.amount_minor, d.purchase,
             COALESCE(d.customer, (SELECT m.customer FROM meter m WHERE m.id = c.meter_id)), d.base_bought, d.planned_us, c.refusal;
         EXIT;
@@ -254,6 +257,7 @@ CREATE OR REPLACE FUNCTION door.command_due(p_node text, p_working bigint[], p_n
 RETURNS TABLE (endpoint_id bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
+    PERFORM powergate.push_due(p_node, p_now);
     WITH lost AS (
         UPDATE command SET state = 'unsure', due_us = p_now
         WHERE state = 'sent' AND node = p_node AND id <> ALL (p_working) RETURNING id)

@@ -133,6 +133,7 @@ BEGIN
         jsonb_build_object('meter', c.meter_id, 'count', p_count, 'bought_minor', p_bought, 'open', p_open), 'adopted');
     PERFORM powergate.event_add('commissioned', c.meter_id, NULL,
         format('purchase count %s adopted by %s', p_count, c.created_by), p_now);
+    PERFORM powergate.push_alarm(c.meter_id, 'commissioned', p_now);
     UPDATE work SET state = 'resolved', resolved_us = p_now, resolution = jsonb_build_object('by', c.created_by, 'commissioned', p_count)
     WHERE key = 'commission:' || c.meter_id AND state <> 'resolved';
     RETURN 'adopted';

@@ -2,6 +2,7 @@
 #include "codec/dlt645_talk.h"
 
 #include "codec/dlt645_items.h"
+#include "codec/dlt645_parameters.h"
 #include "codec/dlt645_profile.h"
 #include "model/calendar.h"
 
@@ -203,6 +204,68 @@ act(struct talk *t, int64_t now_us)
 	return act_relay_plain(t, now_us);
 }
 
+/* --- parameters -------------------------------------------------------------------------- */
+
+uint8_t
+ask_level(const struct talk *t)
+{
+	if (talk_profile(t)->auth != AUTH_ESAM)
+		return 0;
+	return dlt645_write_level(t->task->parameters[t->index].id);
+}
+
+static enum talk_next
+act_write(struct talk *t, const struct sign_reply *r)
+{
+	const struct parameter *p = &t->task->parameters[t->index];
+	uint8_t sealed[4] = {ask_level(t), 0, 0, 0};
+	struct dlt645 f = {.control = DLT645_WRITE};
+
+	dlt645_put_di(&f, p->id);
+	if (r != NULL) {
+		put(&f, sealed, sizeof sealed);
+	} else {
+		f.data[f.len++] =
+		    t->meter->key.level != 0 ? t->meter->key.level : talk_profile(t)->level;
+		put(&f, t->meter->key.password, 3);
+	}
+	put_le32(&f, t->task->operator_code);
+	if (sealed[0] == 0x98)
+		put(&f, r->cipher, r->cipher_len);
+	else
+		put(&f, p->data, p->len);
+	if (r != NULL)
+		put(&f, r->mac1, 4);
+	t->di = 0;
+	t->acted = true;
+	return send(t, &f, r != NULL);
+}
+
+static enum talk_next
+write_parameter(struct talk *t, int64_t now_us)
+{
+	const struct parameter *p = &t->task->parameters[t->index];
+	uint8_t level = ask_level(t);
+
+	if (level == 0)
+		return act_write(t, NULL);
+	sign(t, level == 0x98 ? SIGN_WRITE_98 : SIGN_WRITE_99, now_us);
+	t->sign.di = p->id;
+	t->sign.data_len = p->len;
+	memcpy(t->sign.data, p->data, p->len);
+	return TALK_SIGN;
+}
+
+static enum talk_next
+read_parameter(struct talk *t)
+{
+	if (t->index < t->task->nparameters)
+		return read_item(t, t->task->parameters[t->index].id);
+	return talk_done(t, ERR_NONE, NULL);
+}
+
+/* --- steps ------------------------------------------------------------------------------- */
+
 static uint32_t
 next_item(struct talk *t)
 {
@@ -250,6 +313,11 @@ ask_step(struct talk *t, enum step step, int64_t now_us)
 	case STEP_FREEZE_WH:
 		return read_item(t,
 		    DI_FREEZE | (step == STEP_FREEZE_WH ? 0x100u : 0) | (uint32_t)t->task->record);
+	case STEP_PARAMETER_BEFORE:
+	case STEP_PARAMETER_AFTER:
+		return read_parameter(t);
+	case STEP_PARAMETER_WRITE:
+		return write_parameter(t, now_us);
 	}
 	return talk_done(t, ERR_BUG, "no such step");
 }
@@ -259,5 +327,7 @@ ask_signed(struct talk *t, const struct sign_reply *r)
 {
 	if (t->step == STEP_AUTH)
 		return authenticate(t, r);
+	if (t->step == STEP_PARAMETER_WRITE)
+		return act_write(t, r);
 	return t->task->kind == TASK_RELAY ? act_relay_esam(t, r) : act_credit(t, r);
 }

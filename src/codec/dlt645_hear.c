@@ -44,6 +44,20 @@ refusal_of(const struct dlt645_error *x)
 	return (x->bits & 0x02) != 0 ? REFUSAL_NO_DATA : REFUSAL_OTHER;
 }
 
+/* A meter that has restarted has forgotten who we are, and says so with the password's bit: it
+ * is told once more.  Then it is the signature that it does not like. */
+static enum talk_next
+write_refused(struct talk *t, int64_t now_us)
+{
+	if (ask_level(t) != 0 && t->answer.refusal == REFUSAL_PASSWORD) {
+		t->meter->auth_until_us = 0;
+		if (t->polls++ == 0)
+			return talk_go(t, STEP_AUTH, now_us);
+		t->answer.refusal = REFUSAL_MAC;
+	}
+	return talk_go(t, STEP_PARAMETER_AFTER, now_us); /* it may be written all the same */
+}
+
 static enum talk_next
 heard_refusal(struct talk *t, const struct dlt645 *f, int64_t now_us)
 {
@@ -63,6 +77,8 @@ heard_refusal(struct talk *t, const struct dlt645 *f, int64_t now_us)
 		return talk_go(t, STEP_DATE, now_us);
 	if (t->step == STEP_RECORD && t->answer.refusal == REFUSAL_NO_DATA)
 		return wallet_read(t, now_us); /* no such record: found stays false */
+	if (t->step == STEP_PARAMETER_WRITE)
+		return write_refused(t, now_us);
 	if (t->step == STEP_ACT && t->task->kind == TASK_RELAY)
 		return talk_go(t, STEP_STATUS_AFTER, now_us); /* it may have obeyed all the same */
 	return talk_done(t, ERR_REFUSED, words);
@@ -265,6 +281,30 @@ heard_freeze(struct talk *t, struct span data, int64_t now_us)
 }
 
 static enum talk_next
+heard_parameter(struct talk *t, struct span data, int64_t now_us)
+{
+	struct parameter *p = &t->task->parameters[t->index];
+
+	p->seen_len = (uint8_t)(data.len < sizeof p->seen ? data.len : sizeof p->seen);
+	memcpy(p->seen, data.bytes, p->seen_len);
+	p->same = data.len == p->len && memcmp(p->data, data.bytes, p->len) == 0;
+	if (t->task->kind == TASK_WRITE && !p->same) {
+		if (t->step == STEP_PARAMETER_BEFORE)
+			return talk_write(t, now_us);
+		if (t->answer.said == SAID_NO)
+			return talk_done(t, ERR_REFUSED, refusal_name(t->answer.refusal));
+		t->answer.refusal = REFUSAL_OTHER;
+		return talk_done(t, ERR_REFUSED, "it says yes, and reads back as it was");
+	}
+	t->acted = false; /* what was written is proved */
+	t->answer.said = SAID_NOTHING;
+	t->answer.refusal = REFUSAL_NONE;
+	t->index++;
+	t->polls = 0;
+	return talk_go(t, STEP_PARAMETER_BEFORE, now_us);
+}
+
+static enum talk_next
 heard_auth(struct talk *t, struct span data, int64_t now_us)
 {
 	if (data.len < 12)
@@ -304,6 +344,12 @@ heard_whole(struct talk *t, struct span data, int64_t now_us)
 	case STEP_FREEZE_TIME:
 	case STEP_FREEZE_WH:
 		return heard_freeze(t, data, now_us);
+	case STEP_PARAMETER_BEFORE:
+	case STEP_PARAMETER_AFTER:
+		return heard_parameter(t, data, now_us);
+	case STEP_PARAMETER_WRITE:
+		t->answer.said = SAID_YES;
+		return talk_go(t, STEP_PARAMETER_AFTER, now_us);
 	}
 	return talk_done(t, ERR_BUG, "no such step");
 }

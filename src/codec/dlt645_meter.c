@@ -8,6 +8,8 @@
  *	CREDIT_SEND  [auth] -> 03
  *	FREEZE       time -> energies
  *	CLOCK        clock
+ *	LOOK         parameter, parameter, ...
+ *	WRITE        parameter [-> [auth] 14 -> the same], parameter, ...
  *
  * Nothing is asked twice here: whoever owns the task decides whether silence is worth another
  * try, and never before reading back what acted.  Refusals carry no identifier, so at most one
@@ -60,6 +62,10 @@ talk_begin_proper(struct talk *t, int64_t now_us)
 		return talk_go(t, STEP_FREEZE_TIME, now_us);
 	case TASK_CLOCK:
 		return talk_go(t, STEP_CLOCK, now_us);
+	case TASK_LOOK:
+	case TASK_WRITE:
+		return talk_go(
+		    t, t->step == STEP_AUTH ? STEP_PARAMETER_WRITE : STEP_PARAMETER_BEFORE, now_us);
 	}
 	return talk_done(t, ERR_BUG, "no such task");
 }
@@ -75,6 +81,15 @@ talk_begin_secured(struct talk *t, int64_t now_us)
 	return talk_begin_proper(t, now_us);
 }
 
+/* Authentication waits until there is something to write: mostly there is not. */
+enum talk_next
+talk_write(struct talk *t, int64_t now_us)
+{
+	bool secured = ask_level(t) != 0 && needs_auth(t, now_us);
+
+	return talk_go(t, secured ? STEP_AUTH : STEP_PARAMETER_WRITE, now_us);
+}
+
 static enum talk_next
 dlt645_begin(struct talk *t, int64_t now_us)
 {
@@ -84,7 +99,7 @@ dlt645_begin(struct talk *t, int64_t now_us)
 	t->answer = (struct answer){0};
 	t->err = (struct err){0};
 	t->acted = false;
-	t->index = t->polls = 0;
+	t->step = t->index = t->polls = 0;
 	if (p == NULL)
 		return talk_done(t, ERR_BUG, "unknown profile");
 	if ((k == TASK_CREDIT_LOOK || k == TASK_CREDIT_SEND) && p->recharge == RECHARGE_NONE)

@@ -50,6 +50,9 @@ static ctl_fn show_help;
 	"instalment_minor every first_day"
 #define EMERGENCY \
 	"account state limit_minor below_minor automatic balance_minor used_minor left_minor"
+#define PUSH                                                                       \
+	"meter set version state switch_us why wanted_us sent_us acknowledged_us " \
+	"active_us checked_us command by"
 #define COMMAND "command meter kind what state attempts created_us ended_us by cause outcome"
 
 static const struct ctl_command commands[] = {
@@ -148,6 +151,17 @@ static const struct ctl_command commands[] = {
     READ("command show", "command=N", "command/show", COMMAND,
 	"An order with its history, frame by frame."),
     WRITE("command cancel", "command=N", "command/cancel", "Take back an order that waits."),
+
+    READ("push list",
+	"[meter=ADDRESS] [--state=wanted|sent|acknowledged|active|refused] [--limit=N]",
+	"push/list", PUSH, "What is wanted of the meters' own settings, and how far it has got."),
+    READ("push show", "meter=ADDRESS [--set=tariff|alarm]", "push/show", PUSH,
+	"The same of one meter, with what is wanted."),
+    WRITE("push retry", "[meter=ADDRESS] [--set=tariff|alarm]", "push/retry",
+	"Write again what was refused, of one meter or all; look again at what is active."),
+    SPECIAL("push tariff", "meter=ADDRESS file=FILE [--at=TIME]", "push/want", true, "set=tariff",
+	NULL, ctl_push_tariff,
+	"Have the meter charge by a tariff file, from its beginning on or from --at."),
 
     READ("session list", "", "session/list", "endpoint peer meters heard_s",
 	"Connections that are up now."),

@@ -11,6 +11,14 @@
 
 #define MOST_A_CLAIM 500
 
+/* A push whose turn made way for something else: it goes on where it was, if that is soon. */
+struct parked {
+	struct parked *next;
+	struct push *push;
+	int64_t command_id, epoch, at_us;
+};
+#define PARKED_US MINUTE_US
+
 struct dispatch {
 	struct loop *loop;
 	struct db *db;
@@ -26,6 +34,7 @@ struct dispatch {
 	size_t n, room;
 	bool claiming;
 	struct turn *turns;
+	struct parked *parked;
 	struct timer poke, sweep;
 	struct logctx log;
 };
@@ -55,7 +64,49 @@ turn_free(struct turn *t)
 	*p = t->next;
 	steps_clear(&t->steps);
 	db_column_free(&t->frames);
+	push_free(t->push);
 	free(t);
+}
+
+void
+turn_park(struct turn *t)
+{
+	struct parked *p = mem_new(sizeof *p);
+
+	*p = (struct parked){
+	    t->dispatch->parked, t->push, t->c.id, t->c.epoch, loop_mono_us(t->loop)};
+	t->dispatch->parked = p;
+	t->push = NULL;
+}
+
+/* The command's, if it was parked on this session a moment ago; what is old goes. */
+static struct push *
+unpark(struct dispatch *d, int64_t command_id, int64_t epoch)
+{
+	int64_t old_us = loop_mono_us(d->loop) - PARKED_US;
+	struct push *found = NULL;
+
+	for (struct parked **at = &d->parked; *at != NULL;) {
+		struct parked *p = *at;
+
+		if (p->at_us > old_us && p->command_id != command_id) {
+			at = &p->next;
+			continue;
+		}
+		if (p->at_us > old_us && p->epoch == epoch)
+			found = p->push;
+		else
+			push_free(p->push);
+		*at = p->next;
+		free(p);
+	}
+	return found;
+}
+
+bool
+turn_in_the_way(const struct turn *t)
+{
+	return dispatch_wants(t->dispatch, t->c.endpoint_id);
 }
 
 static void
@@ -77,20 +128,30 @@ on_moved(bool moved, const struct err *e, void *arg)
 void
 turn_move(struct turn *t, enum command_event ev, enum refusal refusal, const char *why)
 {
+	int64_t due = 0;
+
+	/* What is unsure is read back soon; what is tried again waits longer each time. */
+	if (ev == COMMAND_DENIED)
+		due = loop_now_us(t->loop);
+	else if (ev == COMMAND_UNANSWERED || ev == COMMAND_UNSENT || ev == COMMAND_DISPROVED)
+		due = loop_now_us(t->loop) + turn_backoff_us(t);
+	turn_move_at(t, ev, refusal, why, due);
+}
+
+void
+turn_move_at(
+    struct turn *t, enum command_event ev, enum refusal refusal, const char *why, int64_t due_us)
+{
 	int64_t now = loop_now_us(t->loop);
 	struct move m = {
 	    .event = ev,
+	    .due_us = due_us,
 	    .outcome = why,
 	    .refusal = refusal,
 	    .has_status = t->seen.has_status,
 	    .status = t->seen.status,
 	};
 
-	/* What is unsure is read back soon; what is tried again waits longer each time. */
-	if (ev == COMMAND_DENIED)
-		m.due_us = now;
-	else if (ev == COMMAND_UNANSWERED || ev == COMMAND_UNSENT || ev == COMMAND_DISPROVED)
-		m.due_us = now + turn_backoff_us(t);
 	slog(t->dispatch, LOG_LEVEL_INFO, "meter=%s command %lld %s%s%s", t->meter->address,
 	    (long long)t->c.id, command_event_name(ev), why != NULL ? ": " : "",
 	    why != NULL ? why : "");
@@ -126,6 +187,10 @@ on_claimed(const struct claimed *c, void *arg)
 	t->meter = m;
 	t->c = *c;
 	t->c.task.valid_us = d->conf->relay_valid_us;
+	t->audit_us = d->conf->push_audit_us;
+	t->c.push = NULL;
+	if (c->kind == COMMAND_PUSH && (t->push = unpark(d, c->id, c->epoch)) == NULL)
+		t->push = push_new(c->push);
 	t->next = d->turns;
 	d->turns = t;
 	session_hold(s);
@@ -281,6 +346,10 @@ dispatch_free(struct dispatch *d)
 	while (d->turns != NULL) {
 		timer_stop(&d->turns->later);
 		turn_free(d->turns);
+	}
+	for (struct parked *p; (p = d->parked) != NULL; free(p)) {
+		d->parked = p->next;
+		push_free(p->push);
 	}
 	timer_stop(&d->poke);
 	timer_stop(&d->sweep);

@@ -31,8 +31,8 @@ turn_backoff_us(struct turn *t)
 }
 
 /* Passwords lock a meter for a day; a wrong customer or MAC does not mend itself. */
-static bool
-forbids_repeat(enum refusal r)
+bool
+refusal_forbids_repeat(enum refusal r)
 {
 	return r != REFUSAL_NONE && r != REFUSAL_AUTH && r != REFUSAL_OTHER;
 }
@@ -66,7 +66,8 @@ on_relay(struct session *s, const struct answer *a, const struct err *e, void *a
 	if (e->class == ERR_NONE && (!looked || task_relay_done(&t->c.task, a->status)))
 		turn_move(t, COMMAND_CONFIRMED, REFUSAL_NONE, NULL);
 	else if (looked && e->class == ERR_NONE)
-		turn_move(t, forbids_repeat(t->c.refusal) ? COMMAND_DENIED : COMMAND_DISPROVED,
+		turn_move(t,
+		    refusal_forbids_repeat(t->c.refusal) ? COMMAND_DENIED : COMMAND_DISPROVED,
 		    REFUSAL_NONE, refusal_name(t->c.refusal));
 	else if (looked)
 		turn_move(
@@ -134,6 +135,9 @@ turn_begin(struct turn *t)
 		return;
 	case COMMAND_CREDIT:
 		credit_begin(t);
+		return;
+	case COMMAND_PUSH:
+		push_begin(t);
 		return;
 	}
 }

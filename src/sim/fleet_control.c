@@ -154,7 +154,7 @@ do_signer(struct call *k, struct err *e)
 	if (k->c->signer == NULL)
 		return err_set(e, ERR_INPUT, "there is no signer here");
 	if (k->words[1] == NULL)
-		return err_set(e, ERR_INPUT, "signer ok|slow MS|silent|wrong|error");
+		return err_set(e, ERR_INPUT, "signer ok|slow MS|silent|wrong|wrong_mac|error");
 	return test_signer_behave(k->c->signer, k->words[1], k->words[2], e);
 }
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum mood { MOOD_OK, MOOD_SLOW, MOOD_SILENT, MOOD_WRONG, MOOD_ERROR };
+enum mood { MOOD_OK, MOOD_SLOW, MOOD_SILENT, MOOD_WRONG, MOOD_WRONG_MAC, MOOD_ERROR };
 
 struct test_signer {
 	struct line_server *server;
@@ -286,6 +286,17 @@ test_signer_answer(
 	cJSON_Delete(in);
 }
 
+static bool
+is_auth(const char *line)
+{
+	cJSON *in = cJSON_Parse(line);
+	const cJSON *op = cJSON_GetObjectItemCaseSensitive(in, "op");
+	bool is = cJSON_IsString(op) && strcmp(op->valuestring, "auth") == 0;
+
+	cJSON_Delete(in);
+	return is;
+}
+
 static int64_t
 on_line(void *arg, char *line, struct buf *answer)
 {
@@ -296,7 +307,7 @@ on_line(void *arg, char *line, struct buf *answer)
 	if (s->mood == MOOD_SILENT)
 		return -1;
 	memcpy(other, s->master, sizeof other);
-	if (s->mood == MOOD_WRONG)
+	if (s->mood == MOOD_WRONG || (s->mood == MOOD_WRONG_MAC && !is_auth(line)))
 		other[0] ^= 0xff;
 	if (s->mood == MOOD_ERROR) {
 		in = cJSON_Parse(line);
@@ -340,6 +351,7 @@ test_signer_behave(struct test_signer *s, const char *how, const char *amount, s
 	    [MOOD_SLOW] = "slow",
 	    [MOOD_SILENT] = "silent",
 	    [MOOD_WRONG] = "wrong",
+	    [MOOD_WRONG_MAC] = "wrong_mac",
 	    [MOOD_ERROR] = "error",
 	};
 	char *end;
@@ -357,5 +369,6 @@ test_signer_behave(struct test_signer *s, const char *how, const char *amount, s
 		s->mood = (enum mood)i;
 		return 0;
 	}
-	return err_set(e, ERR_INPUT, "'%s' is none of ok, slow, silent, wrong, error", how);
+	return err_set(
+	    e, ERR_INPUT, "'%s' is none of ok, slow, silent, wrong, wrong_mac, error", how);
 }

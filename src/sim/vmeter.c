@@ -19,17 +19,6 @@
 
 #define NEVER INT64_MAX
 
-const struct band_switch vmeter_day[] = {
-    {0,  0, 4},
-    {7,  0, 3},
-    {10, 0, 2},
-    {15, 0, 3},
-    {18, 0, 1},
-    {21, 0, 3},
-    {23, 0, 4},
-};
-const int vmeter_day_switches = sizeof vmeter_day / sizeof *vmeter_day;
-
 void
 vmeter_tell(struct vmeter *v, int64_t t_us, const char *event, const char *fmt, ...)
 {
@@ -54,8 +43,8 @@ vmeter_clock(const struct vmeter *v, int64_t t_us)
 }
 
 /* The first instant at which the clock shows clock_us or more. */
-static int64_t
-clock_reaches(const struct vmeter *v, int64_t clock_us)
+int64_t
+vmeter_clock_reaches(const struct vmeter *v, int64_t clock_us)
 {
 	int64_t d = clock_us - v->clock_base_us;
 	int64_t t = v->clock_base_at_us + d - d / (1000000 + v->drift_ppm) * v->drift_ppm;
@@ -67,35 +56,32 @@ clock_reaches(const struct vmeter *v, int64_t clock_us)
 	return t;
 }
 
-/* Which tariff is in force, and until when. */
+/* The next settlement; what is over is over. */
 static void
-find_band(struct vmeter *v)
+find_settlement(struct vmeter *v)
 {
-	const struct calendar *zone = v->world->zone;
-	int64_t clock = vmeter_clock(v, v->at_us);
-	struct civil c = calendar_civil(zone, clock);
-	int i = vmeter_day_switches - 1;
+	int64_t clock = vmeter_clock(v, v->at_us), at;
+	struct civil c = calendar_civil(v->world->zone, clock);
+	struct civil next = {
+	    .year = c.year, .month = c.month, .day = v->settle_day, .hour = v->settle_hour};
 
-	while (i > 0 && vmeter_day[i].hour * 60 + vmeter_day[i].minute > c.hour * 60 + c.minute)
-		i--;
-	v->band = vmeter_day[i].band;
-	v->band_until_us = v->midnight_us;
-	if (i + 1 == vmeter_day_switches)
-		return;
-	c.hour = vmeter_day[i + 1].hour;
-	c.minute = vmeter_day[i + 1].minute;
-	c.second = 0;
-	clock = calendar_instant(zone, &c);
-	if (clock > vmeter_clock(v, v->at_us))
-		v->band_until_us = clock_reaches(v, clock);
+	at = calendar_instant(v->world->zone, &next);
+	if (at <= clock) {
+		next.month++; /* carries over */
+		at = calendar_instant(v->world->zone, &next);
+	}
+	v->settle_at_us = vmeter_clock_reaches(v, at);
 }
 
-static void
-look_at_clock(struct vmeter *v)
+void
+vmeter_look_at_clock(struct vmeter *v)
 {
-	v->midnight_us =
-	    clock_reaches(v, calendar_midnight_after(v->world->zone, vmeter_clock(v, v->at_us)));
-	find_band(v);
+	int64_t midnight = calendar_midnight_after(v->world->zone, vmeter_clock(v, v->at_us));
+
+	v->midnight_us = vmeter_clock_reaches(v, midnight);
+	find_settlement(v);
+	vmeter_find_switches(v);
+	vmeter_find_band(v);
 }
 
 void
@@ -103,7 +89,7 @@ vmeter_clock_set(struct vmeter *v, int64_t clock_us)
 {
 	v->clock_base_us = clock_us;
 	v->clock_base_at_us = v->at_us;
-	look_at_clock(v);
+	vmeter_look_at_clock(v);
 }
 
 static uint32_t
@@ -127,11 +113,10 @@ vmeter_month_use(const struct vmeter *v)
 int64_t
 vmeter_price(const struct vmeter *v)
 {
-	int64_t price = v->price_micro[v->band - 1];
+	const struct tariff_set *prices = &v->sets[v->switches[SET_PRICES].now];
+	const struct tariff_set *steps = &v->sets[v->switches[SET_STEPS].now];
 
-	if (v->step_wh > 0 && v->wus[0] - v->month_start_wus >= v->step_wh * WUS_PER_WH)
-		price += v->step_price_micro;
-	return price;
+	return prices->price_micro[v->band - 1] + steps->step_micro[vmeter_step(v)];
 }
 
 static int64_t
@@ -167,10 +152,13 @@ until_level(const struct vmeter *v)
 static int64_t
 until_step(const struct vmeter *v)
 {
-	int64_t left = v->step_wh * WUS_PER_WH - (v->wus[0] - v->month_start_wus);
+	const struct tariff_set *set = &v->sets[v->switches[SET_STEPS].now];
+	int step = vmeter_step(v);
+	int64_t left;
 
-	if (v->step_wh == 0 || left <= 0)
+	if (step == STEPS || set->step_wh[step] == 0)
 		return NEVER;
+	left = set->step_wh[step] * WUS_PER_WH - (v->wus[0] - v->month_start_wus);
 	return (left + flow(v) - 1) / flow(v);
 }
 
@@ -183,6 +171,10 @@ piece_end(const struct vmeter *v, int64_t now_us)
 		end = v->midnight_us;
 	if (v->band_until_us < end)
 		end = v->band_until_us;
+	if (v->settle_at_us < end)
+		end = v->settle_at_us;
+	if (v->switch_at_us < end)
+		end = v->switch_at_us;
 	if (v->trip_due_us != 0 && v->trip_due_us < end)
 		end = v->trip_due_us;
 	if (flow(v) > 0 && deducts(v)) {
@@ -218,6 +210,19 @@ vmeter_freeze_now(struct vmeter *v, struct freeze *f)
 }
 
 static void
+settle(struct vmeter *v)
+{
+	struct freeze f;
+
+	vmeter_freeze_now(v, &f);
+	memmove(v->settled + 1, v->settled, sizeof v->settled - sizeof *v->settled);
+	memmove(v->month_use + 1, v->month_use, sizeof v->month_use - sizeof *v->month_use);
+	v->settled[0] = f;
+	v->month_use[0] = vmeter_month_use(v);
+	v->month_start_wus = v->wus[0];
+}
+
+static void
 midnight(struct vmeter *v)
 {
 	struct freeze f;
@@ -226,13 +231,6 @@ midnight(struct vmeter *v)
 	vmeter_freeze_now(v, &f);
 	f.clock_us = calendar_midnight_before(v->world->zone, f.clock_us);
 	day = calendar_civil(v->world->zone, f.clock_us);
-	if (day.day == 1) {
-		memmove(v->settled + 1, v->settled, sizeof v->settled - sizeof *v->settled);
-		memmove(v->month_use + 1, v->month_use, sizeof v->month_use - sizeof *v->month_use);
-		v->settled[0] = f;
-		v->month_use[0] = vmeter_month_use(v);
-		v->month_start_wus = v->wus[0];
-	}
 	if (v->off) /* nobody there to write it down; it is never made up (dlt645.md 2.8) */
 		return;
 	if (v->nfreezes > 0 && v->freezes[0].clock_us == f.clock_us)
@@ -250,11 +248,18 @@ piece_ended(struct vmeter *v)
 {
 	if (v->trip_due_us != 0 && v->at_us >= v->trip_due_us)
 		vmeter_trip_due(v);
+	if (v->at_us >= v->settle_at_us) {
+		settle(v);
+		find_settlement(v);
+	}
 	if (v->at_us >= v->midnight_us) {
 		midnight(v);
-		look_at_clock(v);
+		vmeter_look_at_clock(v);
+	} else if (v->at_us >= v->switch_at_us) {
+		vmeter_find_switches(v);
+		vmeter_find_band(v);
 	} else if (v->at_us >= v->band_until_us) {
-		find_band(v);
+		vmeter_find_band(v);
 	}
 	vmeter_judge(v);
 }
@@ -286,7 +291,7 @@ live_through_history(struct vmeter *v)
 	v->wus[0] = v->wus[3] = end_wus - v->watts * (now_us - start_us);
 	v->month_start_wus = v->wus[0];
 	v->at_us = start_us;
-	look_at_clock(v);
+	vmeter_look_at_clock(v);
 	run_pieces(v, now_us);
 	v->world = was;
 	v->opened = opened;
@@ -305,7 +310,7 @@ begin(struct vmeter *v)
 	if (v->purchases > 0 && v->recharges.total == 0)
 		LAST_PUSH(v->recharges, (struct purchase){vmeter_clock(v, v->at_us), v->purchases,
 					    0, v->credit_minor, v->credit_minor, v->bought_minor});
-	look_at_clock(v);
+	vmeter_look_at_clock(v);
 	vmeter_judge(v);
 }
 
@@ -336,8 +341,7 @@ vmeter_new(const struct vmeter_world *world, const char *address, uint64_t seed,
 		v->dice = v->dice * 31 + (uint64_t)*p;
 	v->at_us = v->clock_base_us = v->clock_base_at_us = now_us;
 	v->watts = 500;
-	for (int i = 0; i < BANDS; i++)
-		v->price_micro[i] = 600000;
+	vmeter_tariff_init(v);
 	v->part = 196;
 	v->band = 3;
 	esam_init(&v->chip, world->master, address);

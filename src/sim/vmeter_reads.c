@@ -134,11 +134,13 @@ read_line(struct vmeter *v, uint32_t di, struct buf *out)
 		put_bcd(out, 2, 5000);
 		return true;
 	case 0x02800020: /* 0.0001 per kWh */
-	case 0x02800021:
 		put_bcd(out, 4, vmeter_price(v) / 100);
 		return vmeter_local(v);
+	case 0x02800021:
+		put_bcd(out, 4, vmeter_set_of(v, SET_PRICES)->price_micro[v->band - 1] / 100);
+		return vmeter_local(v);
 	case 0x0280000b:
-		put_bcd(out, 4, (vmeter_price(v) - v->price_micro[v->band - 1]) / 100);
+		put_bcd(out, 4, vmeter_set_of(v, SET_STEPS)->step_micro[vmeter_step(v)] / 100);
 		return vmeter_local(v);
 	case 0x02800022: /* minutes, begun ones count */
 		put_bcd(out, 2,
@@ -194,21 +196,11 @@ read_settings(struct vmeter *v, uint32_t di, struct buf *out)
 	uint8_t six[6];
 
 	switch (di) {
-	case 0x04000204:
-		put_bcd(out, 1, BANDS);
-		return true;
-	case 0x04000207:
-		put_bcd(out, 1, v->step_wh > 0 ? 1 : 0);
-		return true;
 	case 0x04000401:
 	case 0x04000402:
 	case 0x0400040e:
 		customer_bytes(di == 0x0400040e ? v->customer : v->address, six);
 		buf_put(out, six, sizeof six);
-		return true;
-	case 0x04000b01: /* settles on the 1st at 00 h: hh DD */
-		put_bcd(out, 1, 0);
-		put_bcd(out, 1, 1);
 		return true;
 	case 0x04001001:
 	case 0x04001002:
@@ -227,39 +219,8 @@ read_settings(struct vmeter *v, uint32_t di, struct buf *out)
 		put_bcd(out, 2, v->trip_delay_min);
 		return true;
 	default:
-		return false;
+		return vmeter_tariff_read(v, di, out);
 	}
-}
-
-static bool
-read_day_table(struct vmeter *v, uint32_t di, struct buf *out)
-{
-	(void)v;
-	if ((di & 0xff) == 0) { /* the year has one zone: from 1 January on, table 1 */
-		put_fill(out, 3, 0x01);
-		return true;
-	}
-	if ((di & 0xff) != 1)
-		return false;
-	for (int i = 0; i < vmeter_day_switches; i++) {
-		put_bcd(out, 1, vmeter_day[i].band);
-		put_bcd(out, 1, vmeter_day[i].minute);
-		put_bcd(out, 1, vmeter_day[i].hour);
-	}
-	return true;
-}
-
-static bool
-read_prices(struct vmeter *v, uint32_t di, struct buf *out)
-{
-	unsigned band = di & 0xff;
-
-	if (!vmeter_local(v) || band == 0 || (band > BANDS && band != 0xff))
-		return false;
-	for (unsigned i = 1; i <= BANDS; i++)
-		if (i == band || band == 0xff)
-			put_bcd(out, 4, v->price_micro[i - 1] / 100);
-	return true;
 }
 
 /* A frozen record with all the standard's items: 269 bytes, so FF needs a 12. */
@@ -383,26 +344,28 @@ static const struct readable {
 	uint32_t di, mask;
 	bool (*read)(struct vmeter *v, uint32_t di, struct buf *out);
 } readables[] = {
-    {0x00900200, 0xfffffffe, read_money       },
-    {0x000b0000, 0xffffff00, read_month_use   },
-    {0x00000000, 0xff000000, read_energy      },
-    {0x02000000, 0xff000000, read_line        },
-    {0x04000101, 0xffffffff, read_clock       },
-    {0x04000102, 0xffffffff, read_clock       },
-    {0x0400010c, 0xffffffff, read_clock       },
-    {0x04000500, 0xffffff00, read_status      },
-    {0x04010000, 0xffffff00, read_day_table   },
-    {0x04050100, 0xffffff00, read_prices      },
-    {0x04000000, 0xffff0000, read_settings    },
-    {0x05060000, 0xffff0000, read_freeze      },
-    {0x05010000, 0xffff0000, read_freeze      },
-    {0x03330000, 0xffff0000, read_recharge    },
-    {0x03300d00, 0xffffff00, read_span_record },
-    {0x03300e00, 0xffffff00, read_span_record },
-    {0x03110000, 0xffffff00, read_span_record },
-    {0x03300000, 0xffffff00, read_programming },
-    {0x1d000000, 0xff000000, read_relay_record},
-    {0x1e000000, 0xff000000, read_relay_record},
+    {0x00900200, 0xfffffffe, read_money        },
+    {0x000b0000, 0xffffff00, read_month_use    },
+    {0x00000000, 0xff000000, read_energy       },
+    {0x02000000, 0xff000000, read_line         },
+    {0x04000101, 0xffffffff, read_clock        },
+    {0x04000102, 0xffffffff, read_clock        },
+    {0x0400010c, 0xffffffff, read_clock        },
+    {0x04000500, 0xffffff00, read_status       },
+    {0x04010000, 0xffff0000, vmeter_tariff_read},
+    {0x04020000, 0xfffe0000, vmeter_tariff_read},
+    {0x04050000, 0xffff0000, vmeter_tariff_read},
+    {0x04060000, 0xffff0000, vmeter_tariff_read},
+    {0x04000000, 0xffff0000, read_settings     },
+    {0x05060000, 0xffff0000, read_freeze       },
+    {0x05010000, 0xffff0000, read_freeze       },
+    {0x03330000, 0xffff0000, read_recharge     },
+    {0x03300d00, 0xffffff00, read_span_record  },
+    {0x03300e00, 0xffffff00, read_span_record  },
+    {0x03110000, 0xffffff00, read_span_record  },
+    {0x03300000, 0xffffff00, read_programming  },
+    {0x1d000000, 0xff000000, read_relay_record },
+    {0x1e000000, 0xff000000, read_relay_record },
 };
 
 bool

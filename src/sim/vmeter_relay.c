@@ -36,8 +36,16 @@ vmeter_status(const struct vmeter *v)
 		s |= STATUS_PRETRIP_ALARM;
 	if (v->keep)
 		s |= STATUS_POWER_KEEP;
+	if (v->switches[SET_ZONES].now == 1)
+		s |= STATUS_SECOND_ZONES;
+	if (v->switches[SET_TABLES].now == 1)
+		s |= STATUS_SECOND_TABLES;
 	if (!vmeter_local(v))
 		return s;
+	if (v->switches[SET_STEPS].now == 1)
+		s |= STATUS_SECOND_STEPS;
+	if (v->switches[SET_PRICES].now == 1)
+		s |= STATUS_SECOND_PRICES;
 	s |= 0x0200; /* prepaid in money */
 	if (esam_authenticated(&v->chip, v->at_us))
 		s |= STATUS_AUTH_VALID;

@@ -32,16 +32,17 @@ static const struct setting {
 	size_t offset;
 	int64_t least, most;
 } settings[] = {
-#define AT(field) offsetof(struct vmeter, field)
-#define MONEY     INT64_C(99999999)
+#define AT(field)    offsetof(struct vmeter, field)
+#define FIRST(field) offsetof(struct vmeter, sets[0].field)
+#define MONEY        INT64_C(99999999)
     {"profile",          KIND_PROFILE,  0,                    0,         0         },
     {"watts",            KIND_INT,      AT(watts),            0,         1000000   },
     {"energy_wh",        KIND_ENERGY,   0,                    0,         999999990 },
     {"price_micro",      KIND_PRICE,    0,                    0,         1000000000},
     {"price",            KIND_PRICE,    0,                    0,         1000000000},
     {"prices",           KIND_PRICES,   0,                    0,         1000000000},
-    {"step_wh",          KIND_INT,      AT(step_wh),          0,         999999990 },
-    {"step_price_micro", KIND_INT,      AT(step_price_micro), 0,         1000000000},
+    {"step_wh",          KIND_INT,      FIRST(step_wh[0]),    0,         999999990 },
+    {"step_price_micro", KIND_INT,      FIRST(step_micro[1]), 0,         1000000000},
     {"credit_minor",     KIND_CREDIT,   0,                    -MONEY,    MONEY     },
     {"credit",           KIND_CREDIT,   0,                    -MONEY,    MONEY     },
     {"purchases",        KIND_COUNT,    0,                    0,         UINT32_MAX},
@@ -64,6 +65,7 @@ static const struct setting {
     {"part",	     KIND_PART,     0,                    4,         196       },
     {"history",          KIND_HISTORY,  0,                    0,         800       },
 #undef AT
+#undef FIRST
 #undef MONEY
 };
 #define NSETTINGS (sizeof settings / sizeof *settings)
@@ -118,7 +120,7 @@ set_prices(struct vmeter *v, const struct setting *s, const char *text, struct e
 	}
 	if (n != BANDS)
 		return err_set(e, ERR_INPUT, "prices: %d of %d", n, BANDS);
-	memcpy(v->price_micro, prices, sizeof prices);
+	memcpy(vmeter_set_of(v, SET_PRICES)->price_micro, prices, sizeof prices);
 	return 0;
 }
 
@@ -168,7 +170,7 @@ set_number(struct vmeter *v, const struct setting *s, int64_t n)
 	switch (s->kind) {
 	case KIND_PRICE:
 		for (int i = 0; i < BANDS; i++)
-			v->price_micro[i] = n;
+			vmeter_set_of(v, SET_PRICES)->price_micro[i] = n;
 		break;
 	case KIND_ENERGY: /* the tariffs add up to the total */
 		v->month_start_wus += n * WUS_PER_WH - v->wus[0];
@@ -300,6 +302,10 @@ state_energy(const struct vmeter *v, struct buf *json)
 	buf_printf(json, ",\"month_wh\":%lld,\"band\":%d,\"price_micro\":%lld,\"freezes\":%d",
 	    (long long)((v->wus[0] - v->month_start_wus) / WUS_PER_WH), v->band,
 	    (long long)vmeter_price(v), v->nfreezes);
+	buf_printf(json, ",\"energy_wus\":%lld,\"step\":%d,\"in_force\":[%d,%d,%d,%d]",
+	    (long long)v->wus[0], vmeter_step(v), v->switches[SET_ZONES].now + 1,
+	    v->switches[SET_TABLES].now + 1, v->switches[SET_STEPS].now + 1,
+	    v->switches[SET_PRICES].now + 1);
 	if (v->nfreezes > 0)
 		buf_printf(json, ",\"frozen_us\":%lld,\"frozen_wh\":%lld",
 		    (long long)v->freezes[0].clock_us, (long long)v->freezes[0].regs[0] * 10);

@@ -15,6 +15,8 @@
 #define BIT_NO_DATA  0x02u
 #define BIT_PASSWORD 0x04u
 
+#define OF_TARIFF SIZE_MAX
+
 #define HEAD 12 /* DI, password, operator */
 
 bool
@@ -38,34 +40,38 @@ static const struct writable {
 	uint32_t di;
 	enum vmeter_class class;
 	uint8_t bytes;
-	size_t offset; /* an int64_t of struct vmeter; 0: apply_special() */
+	size_t offset; /* an int64_t of struct vmeter; 0: apply_special(), or OF_TARIFF */
 	int64_t scale;
 } writables[] = {
 #define AT(field) offsetof(struct vmeter, field)
-    {0x04000101, CLASS_PASSWORD, 4, 0,                   0  },
-    {0x04000102, CLASS_PASSWORD, 3, 0,                   0  },
-    {0x0400010c, CLASS_PASSWORD, 7, 0,                   0  },
-    {0x0400040e, CLASS_99,       6, 0,                   0  },
-    {0x04001001, CLASS_99,       4, AT(warn_minor[0]),   1  },
-    {0x04001002, CLASS_99,       4, AT(warn_minor[1]),   1  },
-    {0x04001003, CLASS_98,       4, AT(overdraft_minor), 1  },
-    {0x04001004, CLASS_98,       4, AT(hoarding_minor),  1  },
-    {0x04001005, CLASS_98,       4, AT(reclose_minor),   1  },
-    {0x04001401, CLASS_98,       2, AT(trip_delay_min),  1  },
-    {0x04050101, CLASS_99,       4, AT(price_micro[0]),  100},
-    {0x04050102, CLASS_99,       4, AT(price_micro[1]),  100},
-    {0x04050103, CLASS_99,       4, AT(price_micro[2]),  100},
-    {0x04050104, CLASS_99,       4, AT(price_micro[3]),  100},
+    {0x04000101, CLASS_PASSWORD, 4, 0,                   0},
+    {0x04000102, CLASS_PASSWORD, 3, 0,                   0},
+    {0x0400010c, CLASS_PASSWORD, 7, 0,                   0},
+    {0x0400040e, CLASS_99,       6, 0,                   0},
+    {0x04001001, CLASS_99,       4, AT(warn_minor[0]),   1},
+    {0x04001002, CLASS_99,       4, AT(warn_minor[1]),   1},
+    {0x04001003, CLASS_98,       4, AT(overdraft_minor), 1},
+    {0x04001004, CLASS_98,       4, AT(hoarding_minor),  1},
+    {0x04001005, CLASS_98,       4, AT(reclose_minor),   1},
+    {0x04001401, CLASS_98,       2, AT(trip_delay_min),  1},
 #undef AT
 };
 
-static const struct writable *
-writable_find(uint32_t di)
+static bool
+writable_find(uint32_t di, struct writable *w)
 {
+	size_t bytes;
+
 	for (size_t i = 0; i < sizeof writables / sizeof *writables; i++)
-		if (writables[i].di == di)
-			return &writables[i];
-	return NULL;
+		if (writables[i].di == di) {
+			*w = writables[i];
+			return true;
+		}
+	*w = (struct writable){.di = di, .offset = OF_TARIFF};
+	if (!vmeter_tariff_item(di, &w->class, &bytes))
+		return false;
+	w->bytes = (uint8_t)bytes;
+	return true;
 }
 
 /* Date and time are written apart or together; each keeps what the other says. */
@@ -105,24 +111,33 @@ apply_special(struct vmeter *v, uint32_t di, const uint8_t *data)
 	return true;
 }
 
-static bool
+/* The bits of a refusal, 0 for none. */
+static unsigned
 apply(struct vmeter *v, const struct writable *w, const uint8_t *data, uint32_t operator_code)
 {
+	char hex[2 * 64 + 1];
+	unsigned bits;
 	int64_t n;
 
-	if (w->offset == 0) {
+	if (w->offset == OF_TARIFF) {
+		bits = vmeter_tariff_write(v, w->di, data);
+		if (bits != 0)
+			return bits;
+	} else if (w->offset == 0) {
 		if (!apply_special(v, w->di, data))
-			return false;
+			return BIT_OTHER;
 	} else {
 		if (bcd_get(span_of(data, w->bytes), &n) < 0)
-			return false;
+			return BIT_OTHER;
 		n *= w->scale;
 		memcpy((char *)v + w->offset, &n, sizeof n);
 	}
+	hex_out(hex, span_of(data, w->bytes));
+	vmeter_tell(v, v->at_us, "parameter", "\"di\":\"%08x\",\"data\":\"%s\"", w->di, hex);
 	LAST_PUSH(
 	    v->programmings, (struct programming){vmeter_clock(v, v->at_us), operator_code, w->di});
 	vmeter_judge(v);
-	return true;
+	return 0;
 }
 
 /* Takes the MAC off a 99 write and the seal off a 98 one; `data` is then what is to be
@@ -173,7 +188,7 @@ bool
 vmeter_write(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply)
 {
 	uint32_t di = dlt645_di(span_of(ask->data, ask->len));
-	const struct writable *w = writable_find(di);
+	struct writable w;
 	uint8_t data[ESAM_SEALED];
 	size_t len = ask->len - HEAD;
 	unsigned bits = 0;
@@ -182,9 +197,9 @@ vmeter_write(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply)
 		return vmeter_refuse(v, ask, reply, BIT_OTHER);
 	if (di >> 24 != 0x04)
 		return vmeter_refuse(v, ask, reply, BIT_PASSWORD);
-	if (w == NULL)
+	if (!writable_find(di, &w))
 		return vmeter_refuse(v, ask, reply, BIT_NO_DATA);
-	if (!may_write(v, w, ask->data[4]))
+	if (!may_write(v, &w, ask->data[4]))
 		return vmeter_refuse(v, ask, reply, BIT_PASSWORD);
 	if (ask->data[4] == 0x98 || ask->data[4] == 0x99)
 		bits = unwrap(v, ask, data, &len);
@@ -192,8 +207,8 @@ vmeter_write(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply)
 		memcpy(data, ask->data + HEAD, len);
 	else
 		bits = BIT_PASSWORD;
-	if (bits == 0 && (len != w->bytes || !apply(v, w, data, le32_get(ask->data + 8))))
-		bits = BIT_OTHER;
+	if (bits == 0)
+		bits = len != w.bytes ? BIT_OTHER : apply(v, &w, data, le32_get(ask->data + 8));
 	if (bits != 0)
 		return vmeter_refuse(v, ask, reply, bits);
 	reply->control = DLT645_WRITE | DLT645_REPLY;

@@ -28,6 +28,10 @@ static const struct db_stmt commissioned = {"commissioned", DB_COMMANDS, true, 0
     "SELECT door.meter_commissioned($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5,"
     " $6::bigint)"};
 
+static const struct db_stmt push_note = {"push_note", DB_COMMANDS, true, 0,
+    "SELECT door.push_note($1::bigint, $2::bigint, $3, $4, $5::bigint, $6::bigint, $7::int, $8,"
+    " $9::bigint)"};
+
 void
 steps_add(struct steps *s, int64_t at_us, const char *step, const char *text, struct span frame)
 {
@@ -86,6 +90,8 @@ kind_of(const char *name)
 	switch (name[0]) {
 	case 'c':
 		return name[1] == 'r' ? COMMAND_CREDIT : COMMAND_COMMISSION;
+	case 'p':
+		return COMMAND_PUSH;
 	case 'r':
 		return strcmp(name, "read") == 0 ? COMMAND_READ : COMMAND_RELAY;
 	}
@@ -114,7 +120,10 @@ claimed_from(const struct db_rows *rows, int i)
 	c.delivery.planned_us = db_cell_int(rows, i, 15);
 	c.planned = strcmp(db_cell_text(rows, i, 9), "INTENT") == 0 ||
 		    strcmp(db_cell_text(rows, i, 9), "VERIFYING") == 0;
-	task_from(&c, db_cell_text(rows, i, 7));
+	if (c.kind == COMMAND_PUSH)
+		c.push = db_cell_text(rows, i, 7);
+	else
+		task_from(&c, db_cell_text(rows, i, 7));
 	return c;
 }
 
@@ -218,6 +227,15 @@ store_commissioned(struct db *db, const struct claimed *c, const struct answer *
 	db_ask(db, &commissioned, on_moved, moving_new(fn, arg), db_int(c->id), db_int(c->epoch),
 	    db_int(seen->count), seen->record.found ? db_int(seen->record.bought_minor) : db_int(0),
 	    db_bool(open), db_int(now_us));
+}
+
+void
+store_push_note(struct db *db, const struct claimed *c, const struct push_news *n, int64_t now_us)
+{
+	db_ask(db, &push_note, NULL, NULL, db_int(c->id), db_int(c->epoch), db_text(n->state),
+	    db_text(n->why), n->switch_us != 0 ? db_int(n->switch_us) : db_null(),
+	    n->look_us != 0 ? db_int(n->look_us) : db_null(), db_int(n->failed), db_text(n->found),
+	    db_int(now_us));
 }
 
 /* --- deliveries --------------------------------------------------------------------------- */

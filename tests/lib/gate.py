@@ -247,9 +247,11 @@ class Cluster:
         return int(found[0][0]) if re.fullmatch(r"-?\d+", found[0][0]) else found[0][0]
 
     def counts(self):
-        """How many rows the tables of money have: a refusal must leave them as they were."""
-        tables = ("inbox", "payment", "journal", "posting", "credit_delivery", "command", "work")
-        row = self.rows("SELECT " + ", ".join(f"(SELECT count(*) FROM powergate.{t})" for t in tables))[0]
+        """How many rows the tables of money have: a refusal must leave them as they were.  Settings
+        go into meters by themselves and are no money."""
+        tables = {t: "" for t in ("inbox", "payment", "journal", "posting", "credit_delivery", "command", "work")}
+        tables["command"] = " WHERE kind <> 'push'"
+        row = self.rows("SELECT " + ", ".join(f"(SELECT count(*) FROM powergate.{t}{w})" for t, w in tables.items()))[0]
         return dict(zip(tables, map(int, row)))
 
     def ledger_problems(self):

@@ -1,0 +1,42 @@
+-- Behind the API: what is wanted of the meters' own settings.
+
+CREATE OR REPLACE FUNCTION powergate.push_json(r meter_parameter) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('meter', (SELECT address FROM meter m WHERE m.id = r.meter_id), 'set', r.set_name, 'version', r.version,
+        'state', r.state, 'why', r.why, 'switch_us', NULLIF(r.switch_us, 0), 'by', r.wanted_by, 'wanted_us', r.wanted_us, 'sent_us', r.sent_us,
+        'acknowledged_us', r.acknowledged_us, 'active_us', r.active_us, 'checked_us', r.checked_us, 'rewrites', r.rewrites,
+        'command', (SELECT max(c.id) FROM command c WHERE c.meter_id = r.meter_id AND c.kind = 'push' AND c.task ->> 'set' = r.set_name));
+$$;
+CREATE OR REPLACE FUNCTION door.api_push_list(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT powergate.rows_json(jsonb_agg(powergate.push_json(r) ORDER BY r.wanted_us DESC, r.meter_id, r.set_name))
+    FROM (SELECT * FROM meter_parameter q WHERE (NOT p ? 'meter' OR q.meter_id = powergate.meter_id(p)) AND (NOT p ? 'state' OR q.state = p ->> 'state')
+          AND (NOT p ? 'set' OR q.set_name = p ->> 'set') ORDER BY q.wanted_us DESC LIMIT powergate.limited(p)) r;
+$$;
+CREATE OR REPLACE FUNCTION door.api_push_show(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT COALESCE((SELECT powergate.push_json(r) || jsonb_build_object('generation', r.generation, 'failures', r.failures,
+        'look_us', r.look_us, 'wanted', r.wanted) FROM meter_parameter r
+        WHERE r.meter_id = powergate.meter_id(p) AND r.set_name = COALESCE(p ->> 'set', 'tariff')),
+        powergate.api_error(404, 'nothing is wanted of this meter'));
+$$;
+-- Once more, or only a look when it is done.
+CREATE OR REPLACE FUNCTION door.api_push_retry(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE n bigint; m bigint := powergate.meter_id(p);
+BEGIN
+    IF p ? 'meter' AND m IS NULL THEN RETURN powergate.api_error(404, 'no such meter'); END IF;
+    WITH again AS (
+        UPDATE meter_parameter r SET look_us = p_now, failures = 0, rewrites = 0,
+            state = CASE WHEN r.state = 'refused' THEN 'wanted' ELSE r.state END
+        WHERE (m IS NULL OR r.meter_id = m) AND (NOT p ? 'set' OR r.set_name = p ->> 'set') AND (m IS NOT NULL OR r.state = 'refused')
+          AND NOT EXISTS (SELECT FROM command c WHERE c.meter_id = r.meter_id AND c.kind = 'push' AND c.state = 'sent' AND c.task ->> 'set' = r.set_name)
+        RETURNING 1) SELECT count(*) INTO n FROM again;
+    PERFORM powergate.audited(p_who, 'push.retry', p, n || ' again', p_now);
+    RETURN jsonb_build_object('again', n);
+END $$;
+CREATE OR REPLACE FUNCTION door.api_push_want(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE n bigint; m bigint := powergate.meter_id(p);
+BEGIN
+    IF m IS NULL THEN RETURN powergate.api_error(404, 'no such meter'); END IF;
+    IF COALESCE(p ->> 'set', '') NOT IN ('tariff', 'alarm') THEN RETURN powergate.api_error(400, 'set is tariff or alarm'); END IF;
+    n := door.push_want(m, p ->> 'set', (p ->> 'wanted')::jsonb, COALESCE(p ->> 'version', ''), p_who, p_now);
+    PERFORM powergate.audited(p_who, 'push.want', p, 'generation ' || n, p_now);
+    RETURN jsonb_build_object('meter', p ->> 'meter', 'set', p ->> 'set', 'generation', n);
+END $$;
