@@ -43,6 +43,7 @@ struct headend_parts {
 	const struct hooks_conf *hooks; /* its sources' secrets are loaded here */
 	const struct notify_conf *notify;
 	const struct policy *policy;
+	bool in_step; /* a story: db_in_step() */
 	db_unfit_fn *on_unfit;
 	void *arg;
 };

@@ -141,34 +141,18 @@ on_signal_reload(evutil_socket_t sig, short what, void *arg)
 static int
 start_headend(struct powergated *d, struct err *e)
 {
+	struct headend_parts parts = settings_parts(&settings);
 	char conninfo[1024];
 
 	if (settings_conninfo(&settings, conninfo, sizeof conninfo, e) < 0)
 		return -1;
 	apply_settings(d);
-	d->headend = headend_new(d->loop,
-	    &(struct headend_parts){
-		.node = settings.daemon.node,
-		.state_dir = settings.daemon.state_dir,
-		.conninfo = conninfo,
-		.schema = POWERGATE_SCHEMA,
-		.api_socket = settings.api.socket,
-		.signer_socket = settings.signer.socket,
-		.signer_patience_us = settings.signer.patience,
-		.review_voices = &settings.daemon.review_voices,
-		.tariff_voices = &settings.daemon.tariff_voices,
-		.need_clock_sync = &settings.daemon.need_clock_sync,
-		.meters = &settings.meters,
-		.session = &settings.session,
-		.commands = &settings.commands,
-		.reading = &settings.reading,
-		.hooks = &settings.hooks,
-		.notify = &settings.notify,
-		.policy = &d->policy,
-		.on_unfit = on_unfit,
-		.arg = d,
-	    },
-	    e);
+	parts.conninfo = conninfo;
+	parts.schema = POWERGATE_SCHEMA;
+	parts.policy = &d->policy;
+	parts.on_unfit = on_unfit;
+	parts.arg = d;
+	d->headend = headend_new(d->loop, &parts, e);
 	return d->headend == NULL ? -1 : 0;
 }
 

@@ -208,6 +208,8 @@ start_field(struct headend *h, struct err *e)
 		return -1;
 	store_password_opener(seal_open, h->seal);
 	h->db = db_new(h->loop, p->conninfo, p->schema, p->on_unfit, p->arg);
+	if (p->in_step)
+		db_in_step(h->db);
 	h->signer = signer_new(h->loop, p->signer_socket, p->signer_patience_us);
 	h->intake = intake_new(h->loop, h->db, readings_stored, h);
 	h->dispatch = dispatch_new(h->loop, h->db, h->intake, p->node, p->commands, &events);

@@ -246,7 +246,7 @@ on_look(void *arg)
 	int64_t now = loop_now_us(r->loop);
 	int today = calendar_day(r->zone, now);
 
-	timer_start(&r->look, r->loop, GAPS_US, on_look, r);
+	timer_sweep(&r->look, r->loop, GAPS_US, on_look, r);
 	r->look_soon = false;
 	if (r->asking_gaps || r->ngaps > 0)
 		return;
@@ -300,7 +300,7 @@ on_tick(void *arg)
 	struct reader *r = arg;
 	int64_t mono = loop_mono_us(r->loop);
 
-	timer_start(&r->tick, r->loop, TICK_US, on_tick, r);
+	timer_sweep(&r->tick, r->loop, TICK_US, on_tick, r);
 	if (intake_behind(r->intake))
 		return;
 	serve_gaps(r);

@@ -22,12 +22,13 @@
 #include "store/db_rows.h"
 
 #include <event2/event.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MOST_IN_FLIGHT 256
-#define MOST_PREPARED  96
+#define MOST_PREPARED  256
 #define MOST_ARGS      32
 #define BACKOFF_US     (SECOND_US / 4)
 #define MOST_BACKOFF   (5 * SECOND_US)
@@ -88,6 +89,7 @@ struct db {
 	db_unfit_fn *unfit;
 	void *unfit_arg;
 	struct lane lanes[DB_LANES];
+	bool in_step; /* the lane of commands, which listens, carries everything */
 	struct ear *ears;
 };
 
@@ -96,6 +98,12 @@ static const struct db_stmt greet = {"schema", DB_MONEY, true, 0, "SELECT door.s
 static void lane_connect(void *arg);
 static void lane_poke(void *arg);
 static void lane_read(struct lane *lane);
+
+static struct lane *
+lane_of(struct db *db, enum db_lane which)
+{
+	return &db->lanes[db->in_step ? DB_COMMANDS : which];
+}
 
 static void
 queue_init(struct queue *q)
@@ -313,6 +321,20 @@ lane_flush(struct lane *lane)
 		event_add(lane->writable, NULL);
 }
 
+/* In step nothing else happens before the answers are here. */
+static void
+lane_wait(struct lane *lane)
+{
+	while (lane->db->in_step && lane->conn != NULL && lane->flying.n > 0) {
+		struct pollfd p = {PQsocket(lane->conn), POLLIN, 0};
+
+		if (PQflush(lane->conn) == 1)
+			p.events |= POLLOUT;
+		poll(&p, 1, -1);
+		lane_read(lane);
+	}
+}
+
 static void
 lane_poke(void *arg)
 {
@@ -338,13 +360,14 @@ lane_poke(void *arg)
 		}
 	}
 	lane_flush(lane);
+	lane_wait(lane);
 }
 
 void
 db_send(struct db *db, const struct db_stmt *st, db_fn *fn, void *arg, const struct db_arg *args,
     size_t n)
 {
-	struct lane *lane = &db->lanes[st->lane];
+	struct lane *lane = lane_of(db, st->lane);
 	struct ask *a = ask_new(st, fn, arg, args, n);
 
 	if (st->patience_us != 0) {
@@ -545,6 +568,7 @@ lane_greet(struct lane *lane)
 		lane->waiting.n += old.n;
 	}
 	lane_flush(lane);
+	lane_wait(lane);
 }
 
 static void
@@ -576,6 +600,24 @@ on_connecting(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+lane_connect_in_step(struct lane *lane)
+{
+	PostgresPollingStatusType next = PGRES_POLLING_WRITING;
+
+	while (next == PGRES_POLLING_WRITING || next == PGRES_POLLING_READING) {
+		struct pollfd p = {
+		    PQsocket(lane->conn), next == PGRES_POLLING_READING ? POLLIN : POLLOUT, 0};
+
+		poll(&p, 1, (int)(CONNECT_US / 1000));
+		next = PQconnectPoll(lane->conn);
+	}
+	if (next == PGRES_POLLING_OK)
+		lane_greet(lane);
+	else
+		lane_lost(lane, PQerrorMessage(lane->conn));
+}
+
+static void
 lane_connect(void *arg)
 {
 	struct lane *lane = arg;
@@ -587,6 +629,10 @@ lane_connect(void *arg)
 		abort();
 	if (PQstatus(lane->conn) == CONNECTION_BAD) {
 		lane_lost(lane, PQerrorMessage(lane->conn));
+		return;
+	}
+	if (lane->db->in_step) {
+		lane_connect_in_step(lane);
 		return;
 	}
 	lane->readable = event_new(
@@ -618,6 +664,15 @@ db_new(struct loop *l, const char *conninfo, const char *schema, db_unfit_fn *un
 		loop_defer(&lane->reconnect, l, lane_connect, lane);
 	}
 	return db;
+}
+
+void
+db_in_step(struct db *db)
+{
+	db->in_step = true;
+	for (int i = 0; i < DB_LANES; i++)
+		if (i != DB_COMMANDS)
+			timer_stop(&db->lanes[i].reconnect);
 }
 
 void
@@ -671,14 +726,20 @@ db_listen(struct db *db, const char *channel, db_heard_fn *fn, void *arg)
 int
 db_backlog(const struct db *db, enum db_lane lane)
 {
-	return db->lanes[lane].waiting.n + db->lanes[lane].flying.n;
+	int n = 0;
+
+	if (!db->in_step)
+		return db->lanes[lane].waiting.n + db->lanes[lane].flying.n;
+	for (const struct ask *a = db->lanes[DB_COMMANDS].waiting.first; a != NULL; a = a->next)
+		n += a->stmt->lane == lane;
+	return n;
 }
 
 bool
 db_up(const struct db *db)
 {
 	for (int i = 0; i < DB_LANES; i++)
-		if (db->lanes[i].state != LANE_UP)
+		if (db->lanes[db->in_step ? DB_COMMANDS : i].state != LANE_UP)
 			return false;
 	return true;
 }
