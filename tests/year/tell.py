@@ -1,0 +1,209 @@
+"""tell -- writes a story of meters, people and money for the program `year`, and its facts.
+
+    s = tell.Story(directory, seed=7, start="2026-01-01", days=40)
+    north = s.site("north", "Asia/Shanghai")
+    home = s.tariff("home", YAML)
+    s.household(north, home)             # an account, its meter, its load, its payments
+    s.db_outage(day=12, hours=3)
+    s.write()
+
+The facts (facts.json) are what a contract says and no meter knows: who has which meter from when
+to when, and which tariff.  The judge reads them, the truth and the tariffs' YAML, nothing else.
+"""
+import datetime
+import json
+import os
+import random
+import zoneinfo
+
+UTC = datetime.timezone.utc
+
+CONF = """\
+daemon: {{node: a, state_dir: {dir}, need_clock_sync: false, log_level: {level}}}
+database: {{conninfo: unused}}
+meters: {{listen: "127.0.0.1:0", sweep: 15m}}
+session: {{silence: 1d}}
+commands: {{kill_file: {dir}/no-trips, sweep: 1m}}
+reading: {{poll_interval: 4h, freeze_window: 30m, freeze_days: 2, zone: {zone}}}
+hooks: {{listen: "127.0.0.1:0", sources: [{{name: app, secret_file: {dir}/app.secret}}]}}
+api: {{socket: {dir}/api.sock}}
+supply: {{trip_hours: "08:00-18:00", trip_rest_days: false, final_notice: 30m, reading_age: 8h}}
+notify: {{url: "http://127.0.0.1:1/", secret_file: {dir}/notify.secret, sweep: 1m}}
+"""
+SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+
+def instant(text, zone):
+    """A day or a day and a time of the clock on the wall."""
+    when = datetime.datetime.fromisoformat(text)
+    return when.replace(tzinfo=zoneinfo.ZoneInfo(zone)).astimezone(UTC)
+
+
+def us(when):
+    return int((when - datetime.datetime(1970, 1, 1, tzinfo=UTC)) / datetime.timedelta(microseconds=1))
+
+
+class Story:
+    def __init__(self, directory, seed, start, days, zone="Asia/Shanghai", sweep_s=900, level="warn"):
+        self.dir, self.rng, self.zone = directory, random.Random(seed), zone
+        self.start = instant(start, zone)
+        self.days, self.seed, self.sweep_s, self.level = days, seed, sweep_s, level
+        self.end = self.start + datetime.timedelta(days=days)
+        self.meters = {}  # zone -> lines
+        self.events = []  # (when, running number, line)
+        self.facts = {"sites": {}, "tariffs": {}, "accounts": {}, "start_us": us(self.start), "end_us": us(self.end)}
+        self.paid = 0
+
+    # -- lines
+
+    def at(self, when, line):
+        if self.start <= when < self.end:
+            self.events.append((when, len(self.events), line))
+
+    def api(self, when, route, **values):
+        self.at(when, f"api {route} {json.dumps(values)}")
+
+    def after(self, **delta):
+        return self.start + datetime.timedelta(**delta)
+
+    def sim(self, when, order):
+        self.at(when, "sim " + order)
+
+    # -- who there is
+
+    def site(self, name, zone):
+        self.api(self.start, "site/add", name=name, zone=zone)
+        self.facts["sites"][name] = zone
+        return name
+
+    def tariff(self, name, yaml, steps):
+        """steps: the same, as `tariff add` has it."""
+        path = os.path.join(self.dir, name + ".yaml")
+        with open(path, "w", encoding="ascii") as f:
+            f.write(yaml)
+        self.api(self.start, "tariff/add", name=name, steps=steps)
+        self.facts["tariffs"][name] = [path]
+        return name
+
+    def account(self, number, site, tariff, **more):
+        self.api(self.start, "account/add", account=number, mode="remote", site=site, tariff=tariff, **more)
+        self.facts["accounts"][number] = {"site": site, "tariff": tariff, "meters": []}
+        return number
+
+    def meter(self, address, account, **words):
+        site = self.facts["accounts"][account]["site"]
+        self.api(self.start, "meter/add", meter=address, profile="remote", account=account, most_watts="20000")
+        lines = self.meters.setdefault(self.facts["sites"][site], [])
+        lines.append(f"address={address} " + " ".join(f"{k}={v}" for k, v in words.items()))
+        self.facts["accounts"][account]["meters"].append({"meter": address})
+        return address
+
+    # -- what goes on
+
+    def load(self, address, least=50, most=2200):
+        """Something is switched on or off every few hours."""
+        when = self.start + datetime.timedelta(minutes=self.rng.randint(1, 300))
+        while when < self.end:
+            self.sim(when, f"set {address} watts {self.rng.randint(least, most)}")
+            when += datetime.timedelta(seconds=self.rng.randint(3600, 9 * 3600))
+
+    def pay(self, when, account, minor):
+        self.paid += 1
+        self.at(when, f"pay {account} {minor} P{self.paid:06d}")
+
+    def pays(self, account, minor, every_days):
+        """From time to time, and sometimes late."""
+        when = self.start + datetime.timedelta(minutes=5)
+        while when < self.end:
+            self.pay(when, account, minor)
+            days = every_days * self.rng.choice([0.7, 0.9, 1, 1, 1, 1.3, 1.8])
+            when += datetime.timedelta(days=days, seconds=self.rng.randint(0, 40000))
+
+    def household(self, number, site, tariff, address, watts):
+        self.account(number, site, tariff, warn="5000,2000,1000", contact=f"{number}@example.org")
+        self.meter(address, number, watts=watts, energy_wh=self.rng.randint(0, 90000000) * 10)
+        self.load(address, watts // 20, watts * 2)
+        self.pays(number, 10000, 100 / (watts * 24 / 1000 * 0.65))
+
+    def power_cut(self, address, day, hours):
+        self.sim(self.after(days=day), f"power {address} off")
+        self.sim(self.after(days=day, hours=hours), f"power {address} on")
+
+    def drop(self, address, day):
+        self.sim(self.after(days=day), f"drop {address}")
+
+    def db_outage(self, day, hours):
+        self.at(self.after(days=day), "db off")
+        self.at(self.after(days=day, hours=hours), "db on")
+
+    def deaf(self, day, hours):
+        """Nobody takes the notices."""
+        self.at(self.after(days=day), "sink 503")
+        self.at(self.after(days=day, hours=hours), "sink 200")
+
+    # -- the file
+
+    def write(self):
+        with open(os.path.join(self.dir, "powergated.yaml"), "w", encoding="ascii") as f:
+            f.write(CONF.format(dir=self.dir, zone=self.zone, level=self.level))
+        for name in ("app.secret", "notify.secret"):
+            path = os.path.join(self.dir, name)
+            with open(path, "w", encoding="ascii", opener=lambda p, flags: os.open(p, flags, 0o600)) as f:
+                f.write(SECRET + "\n")
+        self.at(self.after(seconds=30), "on")
+        for week in range(1, self.days // 7):
+            self.at(self.after(days=7 * week, hours=3, seconds=7), "db tidy")
+        with open(os.path.join(self.dir, "story"), "w", encoding="ascii") as f:
+            f.write(f"start {self.start.isoformat()}\nend {self.end.isoformat()}\nseed {self.seed}\n"
+                    f"sweep {self.sweep_s}\nconf {self.dir}/powergated.yaml\n")
+            for zone, lines in self.meters.items():
+                f.write(f"fleet {zone}\n" + "".join(f"meter {line}\n" for line in lines))
+            for when, _, line in sorted(self.events):
+                f.write(f"{when.isoformat()} {line}\n")
+        with open(os.path.join(self.dir, "facts.json"), "w", encoding="ascii") as f:
+            json.dump(self.facts, f, indent=1)
+
+
+# --- the year -----------------------------------------------------------------------------------
+
+FLAT = """\
+currency: CNY
+zone: {zone}
+effective_from: 2025-01-01
+tier_period: month
+tiers:
+  - price: {price}
+"""
+STEPS = """\
+currency: CNY
+zone: {zone}
+effective_from: 2025-01-01
+tier_period: month
+tiers:
+  - {{upto: {first} kWh, price: {low}}}
+  - {{upto: {second} kWh, price: {middle}}}
+  - {{price: {high}}}
+"""
+
+
+def a_year(directory, meters, days, seed=7):
+    s = Story(directory, seed, "2026-01-01", days)
+    zone = "Asia/Shanghai"
+    site = s.site("north", zone)
+    s.tariff("flat", FLAT.format(zone=zone, price="0.528300"), "0:528300")
+    s.tariff("steps", STEPS.format(zone=zone, first=100, second=240, low="0.5583", middle="0.6083", high="0.8583"),
+             "0:558300 100000:608300 240000:858300")
+    addresses = [f"2026{n:08d}" for n in range(1, meters + 1)]
+    for n, address in enumerate(addresses):
+        s.household(f"A{n + 1:04d}", site, s.rng.choice(["flat", "steps"]), address, s.rng.randint(200, 1500))
+    for day in range(days):
+        for address in s.rng.sample(addresses, meters // 20 + (s.rng.random() < 0.3)):
+            s.power_cut(address, day + s.rng.random(), s.rng.randint(1, 40) / 4)
+        for address in s.rng.sample(addresses, meters // 20 + (s.rng.random() < 0.3)):
+            s.drop(address, day + s.rng.random())
+    for day in range(11, days, 29):
+        s.db_outage(day + s.rng.random(), s.rng.randint(1, 12) / 2)
+    for day in range(17, days, 31):
+        s.deaf(day + s.rng.random(), s.rng.randint(1, 20))
+    s.write()
+    return s
