@@ -51,7 +51,7 @@ class Story:
         self.end = self.start + datetime.timedelta(days=days)
         self.meters = {}  # zone -> lines
         self.events = []  # (when, running number, line)
-        self.facts = {"sites": {}, "tariffs": {}, "accounts": {}, "start_us": us(self.start), "end_us": us(self.end)}
+        self.facts = {"sites": {}, "tariffs": {}, "accounts": {}, "start_us": us(self.start), "end_us": us(self.end), "whole": True}
         self.paid = 0
 
     # -- lines
@@ -202,7 +202,7 @@ def a_year(directory, meters, days, seed=7):
         for address in s.rng.sample(addresses, meters // 20 + (s.rng.random() < 0.3)):
             s.drop(address, day + s.rng.random())
     for day in range(11, days, 29):
-        s.db_outage(day + s.rng.random(), s.rng.randint(1, 12) / 2)
+        s.db_outage(day + s.rng.random(), s.rng.randint(1, 9) / 6)
     for day in range(17, days, 31):
         s.deaf(day + s.rng.random(), s.rng.randint(1, 20))
     s.write()

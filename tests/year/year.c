@@ -142,10 +142,15 @@ static void
 start_headend(struct year *y, const char *conninfo)
 {
 	struct headend_parts parts = settings_parts(&settings);
+	char limited[1024];
 	struct err e;
 
+	free(settings.database.conninfo);
+	settings.database.conninfo = mem_text(conninfo);
+	if (settings_conninfo(&settings, limited, sizeof limited, &e) < 0)
+		end(e.text);
 	y->policy = settings_policy(&settings);
-	parts.conninfo = conninfo;
+	parts.conninfo = limited;
 	parts.schema = POWERGATE_SCHEMA;
 	parts.policy = &y->policy;
 	parts.in_step = true;
