@@ -118,7 +118,7 @@ coverage:
 
 # Long stories: the whole kill sweep, ten million fuzz runs, the demo ten times.
 soak: all $(UNIT) $(B)/story $(B)/tests/year/year
-	SOAK=1 tests/run $(B) $(UNIT)
+	SOAK=1 TEST_TIMEOUT=3600 tests/run $(B) $(UNIT)
 
 bench: all $(B)/story $(TOOLS)
 	tests/bench/run $(B)

@@ -188,7 +188,7 @@ class Verdict:
             self.against.setdefault(what, []).append(detail)
 
 
-def judge_reads(rows, true, v):
+def judge_reads(facts, rows, true, v):
     """Every register that was read is the true one at its time, and so is every frozen one."""
     for address, at_us, value in rows(
             "SELECT m.address, r.at_us, r.value FROM powergate.reading r JOIN powergate.meter m ON m.id = r.meter_id "
@@ -200,6 +200,13 @@ def judge_reads(rows, true, v):
             "JOIN powergate.meter m ON m.id = f.meter_id WHERE f.quality = 'meter' ORDER BY 2, 1"):
         want = true.meters[address].register(int(at_us))
         v.see("frozen", want == int(value), f"{address} day {day}: frozen {value}, truly {want}")
+    there = {(address, int(day)) for address, day in rows(
+        "SELECT m.address, f.day FROM powergate.freeze_record f JOIN powergate.meter m ON m.id = f.meter_id")}
+    late_us = facts["end_us"] - 86_400_000_000
+    for address, meter in true.meters.items():
+        for day, (at_us, _) in meter.frozen.items():
+            if at_us < late_us:
+                v.see("freeze", (address, day) in there, f"{address}: its record of {day} was never read")
 
 
 def judge_charges(facts, found, true, v):
@@ -242,7 +249,7 @@ def judge(directory, rows):
         facts = json.load(f)
     true, v = truth.Truth(directory + "/truth.log"), Verdict()
     v.see("truth", not true.wrong, "\n".join(true.wrong[:3]))
-    judge_reads(rows, true, v)
+    judge_reads(facts, rows, true, v)
     judge_charges(facts, charges(rows), true, v)
     judge_books(rows, v)
     return v

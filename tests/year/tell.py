@@ -186,24 +186,44 @@ tiers:
 """
 
 
-def a_year(directory, meters, days, seed=7):
-    s = Story(directory, seed, "2026-01-01", days)
-    zone = "Asia/Shanghai"
-    site = s.site("north", zone)
-    s.tariff("flat", FLAT.format(zone=zone, price="0.528300"), "0:528300")
-    s.tariff("steps", STEPS.format(zone=zone, first=100, second=240, low="0.5583", middle="0.6083", high="0.8583"),
-             "0:558300 100000:608300 240000:858300")
-    addresses = [f"2026{n:08d}" for n in range(1, meters + 1)]
-    for n, address in enumerate(addresses):
-        s.household(f"A{n + 1:04d}", site, s.rng.choice(["flat", "steps"]), address, s.rng.randint(200, 1500))
-    for day in range(days):
-        for address in s.rng.sample(addresses, meters // 20 + (s.rng.random() < 0.3)):
+def people(s, zone, letter, n):
+    """A site of n households, each with a meter of its own, by three tariffs."""
+    site, meters = s.site(letter.lower() + "side", zone), []
+    for name, yaml, steps in (
+            ("flat", FLAT.format(zone=zone, price="0.528300"), "0:528300"),
+            ("steps", STEPS.format(zone=zone, first=100, second=240, low="0.5583", middle="0.6083", high="0.8583"),
+             "0:558300 100000:608300 240000:858300")):
+        s.tariff(f"{letter}-{name}", yaml, steps)
+    for i in range(n):
+        meters.append(f"{ord(letter):02d}26{i + 1:08d}")
+        s.household(f"{letter}{i + 1:04d}", site, f"{letter}-{s.rng.choice(['flat', 'steps'])}", meters[-1],
+                    s.rng.randint(200, 1500))
+    return meters
+
+
+def troubles(s, meters):
+    """What goes wrong by itself: supply, lines, the database, whoever gets the notices."""
+    for day in range(s.days):
+        for address in s.rng.sample(meters, len(meters) // 20 + (s.rng.random() < 0.3)):
             s.power_cut(address, day + s.rng.random(), s.rng.randint(1, 40) / 4)
-        for address in s.rng.sample(addresses, meters // 20 + (s.rng.random() < 0.3)):
+        for address in s.rng.sample(meters, len(meters) // 20 + (s.rng.random() < 0.3)):
             s.drop(address, day + s.rng.random())
-    for day in range(11, days, 29):
+    for day in range(11, s.days, 29):
         s.db_outage(day + s.rng.random(), s.rng.randint(1, 9) / 6)
-    for day in range(17, days, 31):
+    for day in range(17, s.days, 31):
         s.deaf(day + s.rng.random(), s.rng.randint(1, 20))
+
+
+def whole_year(directory, seed=7):
+    s = Story(directory, seed, "2026-01-01", 365)
+    troubles(s, people(s, "Asia/Shanghai", "A", 140) + people(s, "Europe/Berlin", "B", 60))
+    s.write()
+    return s
+
+
+def short(directory, seed=7):
+    """From before the end of a month and of winter time to after it."""
+    s = Story(directory, seed, "2026-03-10", 35)
+    troubles(s, people(s, "Asia/Shanghai", "A", 6) + people(s, "Europe/Berlin", "B", 4))
     s.write()
     return s
