@@ -25,13 +25,16 @@ def count(life, sql):
 
 def eventful(life):
     """A story in which nothing happened would prove nothing."""
-    trips = count(life, "SELECT count(*) FROM powergate.event WHERE kind = 'relay' AND text LIKE '%open%'")
     seen = {"relay orders": count(life, "SELECT count(*) FROM powergate.command WHERE kind = 'relay' AND state = 'done'"),
             "payments": count(life, "SELECT count(*) FROM powergate.payment"),
             "final notices": count(life, "SELECT count(*) FROM powergate.notice WHERE kind = 'final' AND state = 'sent'"),
+            "turned displays": count(life, "SELECT count(DISTINCT r.meter_id) FROM powergate.reading r "
+                                     "WHERE r.reg = 'total_wh' AND r.value > 999000000 AND EXISTS (SELECT FROM "
+                                     "powergate.reading n WHERE n.meter_id = r.meter_id AND n.reg = 'total_wh' "
+                                     "AND n.at_us > r.at_us AND n.value < 1000000)"),
             "power cuts": life.file("truth.log").count(b'"event":"power"') // 2,
             "refused notices": life.file("told.log").count(b" 503 {")}
-    gate.ok(all(seen.values()), "in them " + ", ".join(f"{n} {what}" for what, n in seen.items()), trips)
+    gate.ok(all(seen.values()), "in them " + ", ".join(f"{n} {what}" for what, n in seen.items()), life.dir)
 
 
 SENTENCES = {
@@ -39,7 +42,7 @@ SENTENCES = {
     "read": "{} registers were read, each the true one at its time",
     "frozen": "{} midnight records, each the true register of that midnight",
     "freeze": "of {} midnights a meter wrote down, none is missing",
-    "used": "{} charges, each for the energy that truly flowed between its readings",
+    "used": "{} charges, each for the energy between two of these readings",
     "charge": "and after each of these {} the sum is what the tariff says, to the cent",
     "account": "{} accounts were charged what they used, to the cent",
     "balance": "{} balances are what was paid less what was charged",

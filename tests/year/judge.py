@@ -2,8 +2,8 @@
 
 It knows the facts of the contracts (facts.json), the log of the true load, and the YAML of the
 tariffs.  Of the daemon's it takes one thing: when it read which register, for a reading is a fact
-of its own.  Each of these is held against the true load; what they cost is then reckoned with
-fractions by the rules of powergate-tariff(5), and compared with what the ledger has posted.
+of its own.  Each of these is held against the true load first; what lies between them is then
+reckoned with fractions by the rules of powergate-tariff(5), and compared with the ledger.
 """
 import datetime
 import json
@@ -189,12 +189,17 @@ class Verdict:
 
 
 def judge_reads(facts, rows, true, v):
-    """Every register that was read is the true one at its time, and so is every frozen one."""
+    """Every register that was read is the true one at its time, and so is every frozen one.  An
+    answer that was under way for a while was true when it left.  Returns what was read when."""
+    read = {}
     for address, at_us, value in rows(
             "SELECT m.address, r.at_us, r.value FROM powergate.reading r JOIN powergate.meter m ON m.id = r.meter_id "
             "WHERE r.reg = 'total_wh' ORDER BY 2, 1"):
-        want = true.meters[address].register(int(at_us))
-        v.see("read", want == int(value), f"{address} at {at_us}: read {value}, truly {want}")
+        at_us, value = int(at_us), int(value)
+        first, last = (true.meters[address].register(t) for t in (at_us - facts["late_us"].get(address, 0), at_us))
+        v.see("read", (value - first) % truth.WRAP_WH <= (last - first) % truth.WRAP_WH,
+              f"{address} at {at_us}: read {value}, truly {first} to {last}")
+        read[address, at_us] = value
     for address, day, at_us, value in rows(
             "SELECT m.address, f.day, f.at_us, f.total_wh FROM powergate.freeze_record f "
             "JOIN powergate.meter m ON m.id = f.meter_id WHERE f.quality = 'meter' ORDER BY 2, 1"):
@@ -207,10 +212,11 @@ def judge_reads(facts, rows, true, v):
         for day, (at_us, _) in meter.frozen.items():
             if at_us < late_us:
                 v.see("freeze", (address, day) in there, f"{address}: its record of {day} was never read")
+    return read
 
 
-def judge_charges(facts, found, true, v):
-    times = {}
+def judge_charges(facts, found, read, v):
+    times, newest_of = {}, dict(sorted(read))  # the later overwrites the earlier
     for number, account in facts["accounts"].items():
         tariff = account["tariff"]
         if tariff not in times:
@@ -219,16 +225,21 @@ def judge_charges(facts, found, true, v):
                 with open(path, encoding="ascii") as f:
                     versions.append(version(f.read()))
             times[tariff] = Times(versions, facts["start_us"], facts["end_us"])
-        contract, due, posted = Contract(times[tariff]), 0, 0
+        contract, due, posted, last = Contract(times[tariff]), 0, 0, {}
         for address, from_us, to_us, register, used, minor in found.get(number, []):
-            meter = true.meters[address]
-            truly = (meter.register(to_us) - meter.register(from_us)) % truth.WRAP_WH
-            v.see("used", used == truly and register == meter.register(to_us),
-                  f"{number} {from_us} to {to_us}: billed {used} Wh to {register}, truly {truly}")
+            truly = (read[address, to_us] - read[address, from_us]) % truth.WRAP_WH
+            v.see("used", used == truly and register == read[address, to_us],
+                  f"{number} {from_us} to {to_us}: billed {used} Wh to {register}, read {truly}")
             due += contract.charge(from_us, to_us, truly, facts.get("whole", False))
             posted += minor
+            last[address] = to_us
             v.see("charge", due == posted,
                   f"{number} to {to_us}: posted {posted} in all, due {due} (this one {minor} for {used} Wh)")
+        for address, to_us in last.items():  # what was read since then must cost nothing
+            newest = newest_of[address]
+            rest = (read[address, newest] - read[address, to_us]) % truth.WRAP_WH
+            if newest > to_us:
+                due += contract.charge(to_us, newest, rest, facts.get("whole", False))
         v.see("account", due == posted, f"{number}: posted {posted}, due {due}")
 
 
@@ -249,7 +260,6 @@ def judge(directory, rows):
         facts = json.load(f)
     true, v = truth.Truth(directory + "/truth.log"), Verdict()
     v.see("truth", not true.wrong, "\n".join(true.wrong[:3]))
-    judge_reads(facts, rows, true, v)
-    judge_charges(facts, charges(rows), true, v)
+    judge_charges(facts, charges(rows), judge_reads(facts, rows, true, v), v)
     judge_books(rows, v)
     return v

@@ -24,7 +24,7 @@ database: {{conninfo: unused}}
 meters: {{listen: "127.0.0.1:0", sweep: 15m}}
 session: {{silence: 1d}}
 commands: {{kill_file: {dir}/no-trips, sweep: 1m}}
-reading: {{poll_interval: 4h, freeze_window: 30m, freeze_days: 2, zone: {zone}}}
+reading: {{poll_interval: {poll}, freeze_window: 30m, freeze_days: 2, zone: {zone}}}
 hooks: {{listen: "127.0.0.1:0", sources: [{{name: app, secret_file: {dir}/app.secret}}]}}
 api: {{socket: {dir}/api.sock}}
 supply: {{trip_hours: "08:00-18:00", trip_rest_days: false, final_notice: 30m, reading_age: 8h}}
@@ -44,14 +44,14 @@ def us(when):
 
 
 class Story:
-    def __init__(self, directory, seed, start, days, zone="Asia/Shanghai", sweep_s=900, level="warn"):
+    def __init__(self, directory, seed, start, days, zone="Asia/Shanghai", sweep_s=900, poll="4h", level="warn"):
         self.dir, self.rng, self.zone = directory, random.Random(seed), zone
         self.start = instant(start, zone)
-        self.days, self.seed, self.sweep_s, self.level = days, seed, sweep_s, level
+        self.days, self.seed, self.sweep_s, self.poll, self.level = days, seed, sweep_s, poll, level
         self.end = self.start + datetime.timedelta(days=days)
         self.meters = {}  # zone -> lines
         self.events = []  # (when, running number, line)
-        self.facts = {"sites": {}, "tariffs": {}, "accounts": {}, "start_us": us(self.start), "end_us": us(self.end), "whole": True}
+        self.facts = {"sites": {}, "tariffs": {}, "accounts": {}, "late_us": {}, "start_us": us(self.start), "end_us": us(self.end), "whole": True}
         self.paid = 0
 
     # -- lines
@@ -90,9 +90,13 @@ class Story:
         self.facts["accounts"][number] = {"site": site, "tariff": tariff, "meters": []}
         return number
 
-    def meter(self, address, account, **words):
+    def meter(self, address, account, bus=None, **words):
+        """bus: the converter behind which it hangs; words: of powergate-sim's file of meters."""
         site = self.facts["accounts"][account]["site"]
-        self.api(self.start, "meter/add", meter=address, profile="remote", account=account, most_watts="20000")
+        self.api(self.start, "meter/add", meter=address, profile="remote", account=account, most_watts="20000",
+                 **({"endpoint": bus} if bus else {}))
+        if bus:
+            words["link"] = "dtu:" + bus
         lines = self.meters.setdefault(self.facts["sites"][site], [])
         lines.append(f"address={address} " + " ".join(f"{k}={v}" for k, v in words.items()))
         self.facts["accounts"][account]["meters"].append({"meter": address})
@@ -119,15 +123,22 @@ class Story:
             days = every_days * self.rng.choice([0.7, 0.9, 1, 1, 1, 1.3, 1.8])
             when += datetime.timedelta(days=days, seconds=self.rng.randint(0, 40000))
 
-    def household(self, number, site, tariff, address, watts):
+    def household(self, number, site, tariff, address, watts, bus=None, energy_wh=None):
         self.account(number, site, tariff, warn="5000,2000,1000", contact=f"{number}@example.org")
-        self.meter(address, number, watts=watts, energy_wh=self.rng.randint(0, 90000000) * 10)
+        if energy_wh is None:
+            energy_wh = self.rng.randint(0, 90000000) * 10
+        self.meter(address, number, bus=bus, watts=watts, energy_wh=energy_wh)
         self.load(address, watts // 20, watts * 2)
         self.pays(number, 10000, 100 / (watts * 24 / 1000 * 0.65))
 
     def power_cut(self, address, day, hours):
         self.sim(self.after(days=day), f"power {address} off")
         self.sim(self.after(days=day, hours=hours), f"power {address} on")
+
+    def bad_line(self, address, loss, least_ms, most_ms):
+        self.sim(self.after(minutes=1), f"fault {address} loss {loss}")
+        self.sim(self.after(minutes=1), f"fault {address} delay_ms {least_ms}-{most_ms}")
+        self.facts["late_us"][address] = most_ms * 1000
 
     def drop(self, address, day):
         self.sim(self.after(days=day), f"drop {address}")
@@ -145,7 +156,7 @@ class Story:
 
     def write(self):
         with open(os.path.join(self.dir, "powergated.yaml"), "w", encoding="ascii") as f:
-            f.write(CONF.format(dir=self.dir, zone=self.zone, level=self.level))
+            f.write(CONF.format(dir=self.dir, zone=self.zone, poll=self.poll, level=self.level))
         for name in ("app.secret", "notify.secret"):
             path = os.path.join(self.dir, name)
             with open(path, "w", encoding="ascii", opener=lambda p, flags: os.open(p, flags, 0o600)) as f:
@@ -197,7 +208,11 @@ def people(s, zone, letter, n):
     for i in range(n):
         meters.append(f"{ord(letter):02d}26{i + 1:08d}")
         s.household(f"{letter}{i + 1:04d}", site, f"{letter}-{s.rng.choice(['flat', 'steps'])}", meters[-1],
-                    s.rng.randint(200, 1500))
+                    s.rng.randint(200, 1500),
+                    bus=f"{letter}BUS{i // 20}" if i % 20 in (2, 3, 4) else None,   # three on one converter
+                    energy_wh=999_900_000 + i * 10 if i % 20 == 1 else None)        # its display is nearly full
+        if i % 20 == 0:
+            s.bad_line(meters[-1], "3%", 200, 2500)
     return meters
 
 
@@ -215,7 +230,7 @@ def troubles(s, meters):
 
 
 def whole_year(directory, seed=7):
-    s = Story(directory, seed, "2026-01-01", 365)
+    s = Story(directory, seed, "2026-01-01", 365, sweep_s=1800, poll="6h")
     troubles(s, people(s, "Asia/Shanghai", "A", 140) + people(s, "Europe/Berlin", "B", 60))
     s.write()
     return s
