@@ -13,6 +13,7 @@
 #include <sys/un.h>
 
 struct calling {
+	struct calling *next, **prev;
 	struct loop *loop;
 	struct bufferevent *bev;
 	struct buf answer;
@@ -20,6 +21,27 @@ struct calling {
 	call_fn *fn;
 	void *arg;
 };
+
+static struct calling *all;
+
+static void
+calling_free(struct calling *c)
+{
+	*c->prev = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	timer_stop(&c->over);
+	bufferevent_free(c->bev);
+	buf_clear(&c->answer);
+	free(c);
+}
+
+void
+call_end_all(void)
+{
+	while (all != NULL)
+		calling_free(all);
+}
 
 static void
 on_over(void *arg)
@@ -34,9 +56,7 @@ on_over(void *arg)
 	if (body == NULL || sscanf(text, "HTTP/1.%*d %d", &status) != 1)
 		status = 0;
 	c->fn(status, status != 0 ? body + 4 : "", c->arg);
-	bufferevent_free(c->bev);
-	buf_clear(&c->answer);
-	free(c);
+	calling_free(c);
 }
 
 static void
@@ -83,6 +103,11 @@ call(struct loop *l, int port, const char *path_or_null, const char *method, con
 	struct calling *c = mem_new(sizeof *c);
 	struct buf head = {0};
 
+	c->next = all;
+	c->prev = &all;
+	if (all != NULL)
+		all->prev = &c->next;
+	all = c;
 	c->loop = l;
 	c->fn = fn;
 	c->arg = arg;

@@ -14,5 +14,6 @@ typedef void call_fn(int status, const char *body, void *arg);
 /* port 0: the unix socket at path_or_null.  headers: "Name: value\r\n" lines. */
 void call(struct loop *l, int port, const char *path_or_null, const char *method,
     const char *target, const char *headers, struct span body, call_fn *fn, void *arg);
+void call_end_all(void); /* at the end: nobody is answered any more */
 
 #endif

@@ -41,12 +41,14 @@ struct story {
 	int number, sink_status;
 	char *deed; /* what the line at hand says behind its time */
 	char route[64];
+	struct payment_out *paying; /* not taken yet */
 	PGconn *admin;
 	struct timer next;
 	char failure[400];
 };
 
 struct payment_out {
+	struct payment_out *next, **prev;
 	struct story *story;
 	char number[64];
 	struct buf body;
@@ -163,6 +165,17 @@ read_fleets(struct story *s, struct err *e)
 static void pay_send(void *arg);
 
 static void
+payment_free(struct payment_out *p)
+{
+	*p->prev = p->next;
+	if (p->next != NULL)
+		p->next->prev = p->prev;
+	timer_stop(&p->again);
+	buf_clear(&p->body);
+	free(p);
+}
+
+static void
 on_paid(int status, const char *body, void *arg)
 {
 	struct payment_out *p = arg;
@@ -177,8 +190,7 @@ on_paid(int status, const char *body, void *arg)
 	}
 	if (status != 200)
 		fail(p->story, "a payment was refused", body);
-	buf_clear(&p->body);
-	free(p);
+	payment_free(p);
 }
 
 static void
@@ -214,6 +226,11 @@ do_pay(struct story *s, char *words, struct err *e)
 	time_rfc3339_out(loop_now_us(s->parts.loop), at);
 	p = mem_new(sizeof *p);
 	p->story = s;
+	p->next = s->paying;
+	p->prev = &s->paying;
+	if (p->next != NULL)
+		p->next->prev = &p->next;
+	s->paying = p;
 	snprintf(p->number, sizeof p->number, "%s", number);
 	buf_printf(&p->body,
 	    "{\"type\":\"payment.succeeded\",\"timestamp\":\"%s\",\"data\":{\"payment_no\":\"%s\","
@@ -426,6 +443,9 @@ story_free(struct story *s)
 	if (s == NULL)
 		return;
 	timer_stop(&s->next);
+	call_end_all();
+	while (s->paying != NULL)
+		payment_free(s->paying);
 	for (int i = 0; i < s->nzones; i++) {
 		fleet_control_free(s->zones[i].control);
 		fleet_free(s->zones[i].fleet);
