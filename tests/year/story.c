@@ -353,6 +353,8 @@ on_deed(void *arg)
 		rc = do_pay(s, rest, &e);
 	else if (strcmp(verb, "sim") == 0)
 		rc = do_sim(s, rest, &e);
+	else if (strcmp(verb, "try") == 0)
+		(void)do_sim(s, rest, &e);
 	else if (strcmp(verb, "add") == 0)
 		rc = do_add(s, rest, &e);
 	else if (strcmp(verb, "db") == 0)

@@ -1,23 +1,24 @@
 /*
  * story -- what happens in a year, a line each, and the hand that does it.
  *
- *	start 2026-01-01T00:00:00+08:00     when the clock begins
+ *	start 2026-01-01T00:00:00+08:00   when the clock begins
  *	end 2027-01-01T00:00:00+08:00
- *	seed 7                              all chance comes from it
- *	sweep 900                           seconds between looks that no hint has asked for
- *	conf FILE                           settings of powergated
- *	fleet Asia/Shanghai                 the meters that follow live in this zone
- *	meter address=... watts=...         as powergate-sim(1) has it
+ *	seed 7                            all chance comes from it
+ *	sweep 900                         seconds between looks that no hint has asked for
+ *	conf FILE                         settings of powergated
+ *	fleet Asia/Shanghai               the meters that follow live in this zone
+ *	meter address=... watts=...       as powergate-sim(1) has it
  *
  * and then, each at its time and never before the one above it is done:
  *
- *	T on                                the meters dial
- *	T api PATH JSON                     POST /v1/PATH on the operator's socket; 200 or the end
- *	T pay ACCOUNT MINOR NUMBER [CODE]   a signed webhook; not taken, it is sent again each
- *minute T sim ORDER ...                     an order of powergate-sim(1): set, power, drop, fault
- *... T add ZONE address=...              a meter that is put up T db off | on | tidy the daemon's
- *database goes, comes back, is vacuumed T sink STATUS                       what whoever gets the
- *notices answers
+ *	T on                              the meters dial
+ *	T api PATH JSON                   POST /v1/PATH, as the operator; 200 or the end
+ *	T pay ACCOUNT MINOR NUMBER [CODE] a signed webhook, again each minute until it is taken
+ *	T sim ORDER ...                   of powergate-sim(1): set, power, drop, fault ...
+ *	T try ORDER ...                   the same; the meter may refuse
+ *	T add ZONE address=...            a meter that is put up
+ *	T db off | on | tidy              the daemon's database goes, comes back, is vacuumed
+ *	T sink STATUS                     what whoever gets the notices answers
  *
  * T is RFC 3339.  What was answered, and the notices that came, are told in DIR/told.log; what
  * the meters did in DIR/truth.log.

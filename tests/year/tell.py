@@ -19,7 +19,7 @@ import zoneinfo
 UTC = datetime.timezone.utc
 
 CONF = """\
-daemon: {{node: a, state_dir: {dir}, need_clock_sync: false, log_level: {level}}}
+daemon: {{node: a, state_dir: {dir}, need_clock_sync: false, tariff_voices: 1, log_level: {level}}}
 database: {{conninfo: unused}}
 meters: {{listen: "127.0.0.1:0", sweep: 15m}}
 session: {{silence: 1d}}
@@ -27,7 +27,7 @@ commands: {{kill_file: {dir}/no-trips, sweep: 1m}}
 reading: {{poll_interval: {poll}, freeze_window: 30m, freeze_days: 2, zone: {zone}}}
 hooks: {{listen: "127.0.0.1:0", sources: [{{name: app, secret_file: {dir}/app.secret}}]}}
 api: {{socket: {dir}/api.sock}}
-supply: {{trip_hours: "08:00-18:00", trip_rest_days: false, final_notice: 30m, reading_age: 8h}}
+supply: {{trip_hours: "08:00-18:00", trip_rest_days: false, final_notice: 30m, reading_age: 8h, silence_percent: 0}}
 notify: {{url: "http://127.0.0.1:1/", secret_file: {dir}/notify.secret, sweep: 1m}}
 """
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -76,12 +76,12 @@ class Story:
         self.facts["sites"][name] = zone
         return name
 
-    def tariff(self, name, yaml, steps):
+    def tariff(self, name, yaml, steps, zone):
         """steps: the same, as `tariff add` has it."""
         path = os.path.join(self.dir, name + ".yaml")
         with open(path, "w", encoding="ascii") as f:
             f.write(yaml)
-        self.api(self.start, "tariff/add", name=name, steps=steps)
+        self.api(self.start, "tariff/add", name=name, steps=steps, zone=zone)
         self.facts["tariffs"][name] = [path]
         return name
 
@@ -97,6 +97,7 @@ class Story:
                  **({"endpoint": bus} if bus else {}))
         if bus:
             words["link"] = "dtu:" + bus
+            self.facts["late_us"][address] = 100000  # a bus takes its turn
         lines = self.meters.setdefault(self.facts["sites"][site], [])
         lines.append(f"address={address} " + " ".join(f"{k}={v}" for k, v in words.items()))
         self.facts["accounts"][account]["meters"].append({"meter": address})
@@ -115,11 +116,12 @@ class Story:
         self.paid += 1
         self.at(when, f"pay {account} {minor} P{self.paid:06d}")
 
-    def pays(self, account, minor, every_days):
-        """From time to time, and sometimes late."""
+    def pays(self, account, address, minor, every_days):
+        """From time to time, and sometimes late; who has sat in the dark then presses the button."""
         when = self.start + datetime.timedelta(minutes=5)
         while when < self.end:
             self.pay(when, account, minor)
+            self.at(when + datetime.timedelta(minutes=self.rng.randint(20, 600)), f"try button {address}")
             days = every_days * self.rng.choice([0.7, 0.9, 1, 1, 1, 1.3, 1.8])
             when += datetime.timedelta(days=days, seconds=self.rng.randint(0, 40000))
 
@@ -129,7 +131,7 @@ class Story:
             energy_wh = self.rng.randint(0, 90000000) * 10
         self.meter(address, number, bus=bus, watts=watts, energy_wh=energy_wh)
         self.load(address, watts // 20, watts * 2)
-        self.pays(number, 10000, 100 / (watts * 24 / 1000 * 0.65))
+        self.pays(number, address, 10000, 100 / (watts * 24 / 1000 * 0.65))
 
     def power_cut(self, address, day, hours):
         self.sim(self.after(days=day), f"power {address} off")
@@ -204,7 +206,7 @@ def people(s, zone, letter, n):
             ("flat", FLAT.format(zone=zone, price="0.528300"), "0:528300"),
             ("steps", STEPS.format(zone=zone, first=100, second=240, low="0.5583", middle="0.6083", high="0.8583"),
              "0:558300 100000:608300 240000:858300")):
-        s.tariff(f"{letter}-{name}", yaml, steps)
+        s.tariff(f"{letter}-{name}", yaml, steps, zone)
     for i in range(n):
         meters.append(f"{ord(letter):02d}26{i + 1:08d}")
         s.household(f"{letter}{i + 1:04d}", site, f"{letter}-{s.rng.choice(['flat', 'steps'])}", meters[-1],
@@ -226,7 +228,7 @@ def troubles(s, meters):
     for day in range(11, s.days, 29):
         s.db_outage(day + s.rng.random(), s.rng.randint(1, 9) / 6)
     for day in range(17, s.days, 31):
-        s.deaf(day + s.rng.random(), s.rng.randint(1, 20))
+        s.deaf(day + 0.3, s.rng.randint(30, 60))
 
 
 def whole_year(directory, seed=7):
