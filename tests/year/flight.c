@@ -254,6 +254,9 @@ close(int fd)
 
 	if (c != NULL)
 		end_over(c, which, true);
+	for (int i = 0; i < nlisteners; i++)
+		if (listeners[i].fd == fd)
+			listeners[i] = (struct listener){.fd = -1, .port = -1};
 	return real(fd);
 }
 

@@ -9,9 +9,9 @@
  * went in at one end and came out at the other.  Connections that leave the process, such as
  * the database's, are not counted.
  *
- * Order matters as much as silence: flight_settled() comes true only when all that was sent
- * lies at the reading end, so that one look at the sockets finds everything, in the order in
- * which it was sent, however busy the machine is.
+ * Order matters as much as silence: flight_none() returns only when all that was sent lies at
+ * the reading end, so that the next look at the sockets finds everything, in the order in which
+ * it was sent, however busy the machine is.
  */
 #ifndef YEAR_FLIGHT_H
 #define YEAR_FLIGHT_H

@@ -215,6 +215,8 @@ main(int argc, char **argv)
 	stay_on_one_processor();
 	start(&y, argv);
 	loop_virtual_run(y.loop, y.head.end_us, quiet, &y);
+	headend_drain(y.headend, SECOND_US);
+	loop_virtual_run(y.loop, loop_now_us(y.loop) + 3 * SECOND_US, quiet, &y);
 	if (story_failure(y.story) != NULL) {
 		fprintf(stderr, "year: %s\n", story_failure(y.story));
 		code = 1;
