@@ -150,8 +150,7 @@ freeze_missing(struct session *s, struct freezing *f)
 	struct reader *r = f->r;
 	int64_t now = loop_now_us(r->loop);
 
-	if (f->day < calendar_day(r->zone, now) ||
-	    now - calendar_midnight_before(r->zone, now) > LATE_CLOCK_US)
+	if (now - calendar_day_start(f->m->zone, f->day) > LATE_CLOCK_US)
 		store_freeze_absent(r->db, f->m->id, f->day, now);
 	freeze_end(s, f);
 }

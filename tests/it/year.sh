@@ -41,7 +41,7 @@ SENTENCES = {
     "truth": "the simulator's registers are the sum of its load",
     "read": "{} registers were read, each the true one at its time",
     "frozen": "{} midnight records, each the true register of that midnight",
-    "freeze": "of {} midnights a meter wrote down, none is missing",
+    "freeze": "{} midnights that a meter wrote down were read, each within fourteen hours",
     "used": "{} charges, each for the energy between two of these readings",
     "charge": "and after each of these {} the sum is what the tariff says, to the cent",
     "account": "{} accounts were charged what they used, to the cent",

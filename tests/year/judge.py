@@ -18,6 +18,7 @@ import yaml_lite
 UTC = datetime.timezone.utc
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=UTC)
 QUARTER_US = 900_000_000
+DAY_US = 96 * QUARTER_US
 DIGITS = {"CNY": 2, "EUR": 2, "JPY": 0, "KWD": 3}
 
 
@@ -157,9 +158,12 @@ class Contract(fair.Account):
 
 # --- the books ------------------------------------------------------------------------------------
 
-def charges(rows):
-    """account -> [(meter, from, to, register, Wh, minor)] in order, as the ledger has them."""
-    out = {}
+def charges(rows, read):
+    """account -> [(meter, from, to, register, Wh, minor)] in order, as the ledger has them.  What
+    came to less than half a minor unit has no journal: the next one begins later."""
+    out, times = {}, {}
+    for (address, at_us), value in sorted(read.items()):
+        times.setdefault(address, []).append((at_us, value))
     last = {(a, m): (int(t), int(v)) for a, m, t, v in rows(
         "SELECT DISTINCT ON (m.id) a.number, m.address, r.at_us, r.value FROM powergate.reading r "
         "JOIN powergate.meter m ON m.id = r.meter_id JOIN powergate.account a ON a.id = m.account_id "
@@ -170,8 +174,13 @@ def charges(rows):
             "JOIN powergate.account a ON a.id = p.account_id "
             "JOIN powergate.meter m ON m.id = split_part(j.key, ':', 3)::bigint WHERE j.kind = 'charge' ORDER BY j.id"):
         used, register = map(int, re.fullmatch(r"(\d+) Wh to register (\d+)", memo).groups())
-        from_us, _ = last[number, address]
+        from_us, before = last[number, address]
         last[number, address] = int(to_us), register
+        begins = (register - used) % truth.WRAP_WH
+        if begins != before:
+            middle = next(t for t, value in times[address] if t > from_us and value == begins)
+            out.setdefault(number, []).append((address, from_us, middle, begins, (begins - before) % truth.WRAP_WH, 0))
+            from_us = middle
         out.setdefault(number, []).append((address, from_us, int(to_us), register, used, int(minor)))
     return out
 
@@ -205,13 +214,15 @@ def judge_reads(facts, rows, true, v):
             "JOIN powergate.meter m ON m.id = f.meter_id WHERE f.quality = 'meter' ORDER BY 2, 1"):
         want = true.meters[address].register(int(at_us))
         v.see("frozen", want == int(value), f"{address} day {day}: frozen {value}, truly {want}")
-    there = {(address, int(day)) for address, day in rows(
-        "SELECT m.address, f.day FROM powergate.freeze_record f JOIN powergate.meter m ON m.id = f.meter_id")}
-    late_us = facts["end_us"] - 86_400_000_000
+    there = {(address, int(day)): int(waited) for address, day, waited in rows(
+        "SELECT m.address, f.day, f.read_us - f.at_us FROM powergate.freeze_record f "
+        "JOIN powergate.meter m ON m.id = f.meter_id")}
+    late_us = facts["end_us"] - DAY_US
     for address, meter in true.meters.items():
         for day, (at_us, _) in meter.frozen.items():
             if at_us < late_us:
-                v.see("freeze", (address, day) in there, f"{address}: its record of {day} was never read")
+                v.see("freeze", there.get((address, day), DAY_US) < DAY_US * 7 // 12,
+                      f"{address}: its record of {day} was read {there.get((address, day))} us later, or never")
     return read
 
 
@@ -260,6 +271,7 @@ def judge(directory, rows):
         facts = json.load(f)
     true, v = truth.Truth(directory + "/truth.log"), Verdict()
     v.see("truth", not true.wrong, "\n".join(true.wrong[:3]))
-    judge_charges(facts, charges(rows), judge_reads(facts, rows, true, v), v)
+    read = judge_reads(facts, rows, true, v)
+    judge_charges(facts, charges(rows, read), read, v)
     judge_books(rows, v)
     return v
