@@ -93,13 +93,17 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(all_layers)
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(all_layers)
 	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(all_libs)
 
+year := $(patsubst tests/year/%.c,%,$(wildcard tests/year/*.c))
+$(B)/tests/year/year: $(patsubst %,$(B)/tests/year/%.o,$(year)) $(B)/src/prog/settings.o $(all_layers)
+	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(all_libs) -ldl
+
 .PHONY: check check-built check-san valgrind coverage soak bench
 check:
 	tools/deps build check proxy
 	+$(MAKE) --no-print-directory config.mk
 	+$(MAKE) --no-print-directory -j2 check-built
 
-check-built: all $(UNIT) $(B)/story
+check-built: all $(UNIT) $(B)/story $(B)/tests/year/year
 	$(if $(SAN),CK_FORK=no ASAN_OPTIONS=detect_leaks=1) tests/run $(B) $(UNIT)
 
 # Everything again under sanitizers; the kill sweep is about system calls and is left out.
@@ -116,8 +120,8 @@ coverage:
 	gcovr --branches --print-summary --object-directory build-cov -r . -e tests -e demo
 
 # Long stories: the whole kill sweep, ten million fuzz runs, the demo ten times.
-soak: all $(UNIT) $(B)/story
-	SOAK=1 tests/run $(B) $(UNIT)
+soak: all $(UNIT) $(B)/story $(B)/tests/year/year
+	SOAK=1 TEST_TIMEOUT=3600 tests/run $(B) $(UNIT)
 
 bench: all $(B)/story $(TOOLS)
 	tests/bench/run $(B)

@@ -46,6 +46,10 @@ void loop_random(struct loop *l, void *bytes, size_t len);
 int64_t loop_jitter_us(struct loop *l, int64_t up_to_us); /* 0 <= result < up_to_us */
 
 void timer_start(struct timer *t, struct loop *l, int64_t delay_us, loop_fn *fn, void *arg);
+/* The same for a look that only finds what no hint has brought, again and again.  Whoever tells
+ * of a year may want them rarer than a daemon does: loop_sweep_least(). */
+void timer_sweep(struct timer *t, struct loop *l, int64_t delay_us, loop_fn *fn, void *arg);
+void loop_sweep_least(struct loop *l, int64_t least_us);
 void timer_stop(struct timer *t);
 bool timer_running(const struct timer *t);
 void loop_defer(struct timer *t, struct loop *l, loop_fn *fn, void *arg); /* end of this turn */

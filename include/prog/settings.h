@@ -9,6 +9,7 @@
 #include "model/supply.h"
 #include "service/dispatch.h"
 #include "service/gateway.h"
+#include "service/headend.h"
 #include "service/hooks.h"
 #include "service/notify.h"
 #include "service/pay.h"
@@ -74,5 +75,7 @@ int settings_try(const char *path, struct err *e);
 /* The connection string with limits, and the password from its file. */
 int settings_conninfo(const struct settings *s, char *out, size_t room, struct err *e);
 struct policy settings_policy(const struct settings *s);
+/* What a head-end is told of them, borrowed; connection, schema and policy are the caller's. */
+struct headend_parts settings_parts(const struct settings *s);
 
 #endif

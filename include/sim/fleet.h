@@ -35,6 +35,8 @@ int fleet_add_many(
 int fleet_clone(struct fleet *f, const char *address, struct err *e);
 
 void fleet_start(struct fleet *f); /* all dial out, spread over a moment */
+/* A meter that is put up later; it dials at once. */
+int fleet_join(struct fleet *f, const char *line, struct err *e);
 
 struct unit *fleet_find(const struct fleet *f, const char *address);
 size_t fleet_count(const struct fleet *f);

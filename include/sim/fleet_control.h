@@ -6,6 +6,7 @@
  *	stats                             {"meters":..,"connected":..}
  *	set ADDRESS|all NAME VALUE        any setting of sim/vmeter.h
  *	fault ADDRESS|all NAME [AMOUNT]   NAME "off" clears; AMOUNT as in sim/fault.h
+ *	add WORDS                         another meter, as a line of sim/fleet.h
  *	button|reboot|drop|clone ADDRESS
  *	cover ADDRESS [meter|terminal] [open|close]
  *	power ADDRESS off|on
@@ -17,6 +18,7 @@
 #ifndef SIM_FLEET_CONTROL_H
 #define SIM_FLEET_CONTROL_H
 
+struct buf;
 struct err;
 struct fleet;
 struct fleet_control;
@@ -24,7 +26,9 @@ struct loop;
 struct test_signer;
 
 struct fleet_control *fleet_control_new(struct loop *loop, const char *path, struct fleet *fleet,
-    struct test_signer *signer, struct err *e); /* signer may be NULL */
+    struct test_signer *signer, struct err *e); /* path and signer may be NULL */
+/* One such line without a socket: path was NULL.  The answer is JSON as above, or none. */
+int fleet_control_do(struct fleet_control *c, const char *line, struct buf *answer, struct err *e);
 void fleet_control_free(struct fleet_control *c);
 
 #endif

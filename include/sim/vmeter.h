@@ -47,6 +47,8 @@ void vmeter_free(struct vmeter *v);
 int vmeter_set(
     struct vmeter *v, const char *name, const char *value, int64_t now_us, struct err *e);
 
+/* Tells what flows; from here on its load is in the truth. */
+void vmeter_begin(struct vmeter *v, int64_t now_us);
 void vmeter_run(struct vmeter *v, int64_t now_us);
 /* The next instant at which it would do something by itself; INT64_MAX for never. */
 int64_t vmeter_next_us(const struct vmeter *v);

@@ -182,6 +182,7 @@ void vmeter_clock_set(struct vmeter *v, int64_t clock_us);
 uint32_t vmeter_reg(const struct vmeter *v, int which); /* 0.01 kWh, wraps as displayed */
 uint32_t vmeter_month_use(const struct vmeter *v);      /* 0.01 kWh */
 int64_t vmeter_price(const struct vmeter *v);           /* now in force */
+void vmeter_tell_load(struct vmeter *v);
 void vmeter_freeze_now(struct vmeter *v, struct freeze *f);
 void vmeter_look_at_clock(struct vmeter *v);
 int64_t vmeter_clock_reaches(const struct vmeter *v, int64_t clock_us);

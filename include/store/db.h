@@ -50,6 +50,9 @@ typedef void db_unfit_fn(const char *why, void *arg);
 struct db *db_new(
     struct loop *l, const char *conninfo, const char *schema, db_unfit_fn *unfit, void *arg);
 void db_free(struct db *db); /* nobody is answered any more */
+/* Right after db_new(), for stories: one connection for all lanes, and each statement is waited
+ * for where it is sent, so that nothing depends on how fast the database is. */
+void db_in_step(struct db *db);
 
 void db_send(struct db *db, const struct db_stmt *st, db_fn *fn, void *arg,
     const struct db_arg *args, size_t n);

@@ -11,7 +11,7 @@
 
 #include <libpq-fe.h>
 
-#define MOST_PREPARED 96
+#define MOST_PREPARED 256
 #define MOST_ARGS     32
 
 struct event;
@@ -70,10 +70,12 @@ struct db {
 	db_unfit_fn *unfit;
 	void *unfit_arg;
 	struct lane lanes[DB_LANES];
+	bool in_step; /* the lane of commands, which listens, carries everything */
 	struct ear *ears;
 };
 
 /* db.c */
+struct lane *lane_of(struct db *db, enum db_lane which);
 extern const struct db_stmt db_greet; /* the first thing a connection is asked */
 void queue_init(struct queue *q);
 void queue_push(struct queue *q, struct ask *a);
@@ -91,6 +93,7 @@ void lane_greeted(struct lane *lane, const PGresult *result);
 /* db_flow.c */
 bool lane_put(struct lane *lane, struct ask *a);
 void lane_flush(struct lane *lane);
+void lane_wait(struct lane *lane); /* in step: until the answers are here */
 void lane_poke(void *lane);
 void lane_read(struct lane *lane);
 void lane_impatient(void *lane);

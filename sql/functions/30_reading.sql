@@ -97,14 +97,18 @@ BEGIN
               SELECT FROM reading r WHERE r.meter_id = q.meter_id AND r.reg = 'credit' AND r.at_us >= q.at_us)
           LIMIT p_limit) b
     WHERE f.meter_id = b.meter_id AND f.day = b.day AND b.how IS NOT NULL;
+    -- a day begins with the midnight of the site, which may be hours after ours
     RETURN QUERY SELECT m.id, m.endpoint_id, d.day, d.nth::int
-    FROM unnest(p_day_starts, p_days) WITH ORDINALITY AS d(start, day, nth)
-    JOIN meter m ON m.state = 'active'
+    FROM (SELECT z.zone, n.day, n.nth,
+              (extract(epoch FROM to_date(n.day::text, 'YYYYMMDD')::timestamp AT TIME ZONE z.zone) * 1000000)::bigint AS start
+          FROM unnest(p_days) WITH ORDINALITY AS n(day, nth), (SELECT DISTINCT zone FROM site) z) d
+    JOIN site t ON t.zone = d.zone
+    JOIN meter m ON m.site_id = t.id AND m.state = 'active'
     JOIN endpoint e ON e.id = m.endpoint_id AND e.node = p_node AND e.closed_us IS NULL AND e.state = 'claimed'
     WHERE NOT EXISTS (SELECT FROM freeze_record f WHERE f.meter_id = m.id AND f.day = d.day)
       AND NOT EXISTS (SELECT FROM freeze_absent a WHERE a.meter_id = m.id AND a.day = d.day)
       -- today's is spread: each meter has its own place in the window after midnight
-      AND (d.nth > 1 OR p_since >= (hashint8(m.id)::bigint & 65535) * p_window / 65536)
+      AND p_day_starts[1] + p_since - d.start >= (hashint8(m.id)::bigint & 65535) * p_window / 65536
     ORDER BY d.nth, m.id LIMIT p_limit;
 END $$;
 

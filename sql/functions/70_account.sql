@@ -7,8 +7,10 @@ RETURNS TABLE (account_id bigint, version bigint, fee_mode text, live boolean, s
     final_sent_us bigint, final_state text, unrated boolean, payment_id bigint, untold boolean, paid_open boolean,
     meter_id bigint, wanted text, seen text, wanted_for text, relay_pending boolean, refused boolean, holds text, temporary boolean, spared boolean,
     permit_only boolean, reading_us bigint, closed_us bigint, off_us bigint, credit bigint, days text)
-LANGUAGE sql AS $$
-    SELECT a.id, s.version, a.fee_mode, t.mode = 'live', t.id, t.zone, s.prepaid_minor, 0::bigint, 0::bigint,
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY SELECT a.id, s.version, a.fee_mode, t.mode = 'live', t.id, t.zone, s.prepaid_minor, 0::bigint, 0::bigint,
         s.warned_level, array_to_string(a.warn_minor, ' '), s.days_warned, a.trip_minor - s.extra_minor, s.below_us,
         n.sent_us, n.state, s.unrated_why IS NOT NULL,
         y.id, y.id > s.told_payment,
@@ -33,7 +35,7 @@ LANGUAGE sql AS $$
     LEFT JOIN notice n ON n.id = s.final_notice
     LEFT JOIN LATERAL (SELECT p.id FROM payment p WHERE p.account_id = a.id ORDER BY p.id DESC LIMIT 1) y ON true
     ORDER BY a.id, m.id;
-$$;
+END $$;
 
 -- A batch of decisions.  An account that moved underneath (another version) is skipped and
 -- stays dirty; it does not fail its neighbours.  Those with nothing to do but to note that they

@@ -28,7 +28,7 @@ struct loop {
 	struct entry *heap;
 	size_t n, room;
 	uint64_t order;
-	int64_t now_us, mono_us;
+	int64_t now_us, mono_us, sweep_us;
 	bool is_virtual, stop, slept; /* slept: the clock has moved since it was looked at */
 	uint64_t chance;
 };
@@ -248,6 +248,18 @@ timer_start(struct timer *t, struct loop *l, int64_t delay_us, loop_fn *fn, void
 	l->heap[l->n] = (struct entry){t->at_us, l->order++, t};
 	t->slot = ++l->n;
 	sift_up(l, l->n - 1);
+}
+
+void
+timer_sweep(struct timer *t, struct loop *l, int64_t delay_us, loop_fn *fn, void *arg)
+{
+	timer_start(t, l, delay_us > l->sweep_us ? delay_us : l->sweep_us, fn, arg);
+}
+
+void
+loop_sweep_least(struct loop *l, int64_t least_us)
+{
+	l->sweep_us = least_us;
 }
 
 void

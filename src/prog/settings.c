@@ -469,3 +469,25 @@ settings_policy(const struct settings *s)
 	parse_hours(s->supply.trip_hours, &p.trip_from_minute, &p.trip_until_minute);
 	return p;
 }
+
+struct headend_parts
+settings_parts(const struct settings *s)
+{
+	return (struct headend_parts){
+	    .node = s->daemon.node,
+	    .state_dir = s->daemon.state_dir,
+	    .api_socket = s->api.socket,
+	    .signer_socket = s->signer.socket,
+	    .signer_patience_us = s->signer.patience,
+	    .review_voices = &s->daemon.review_voices,
+	    .tariff_voices = &s->daemon.tariff_voices,
+	    .need_clock_sync = &s->daemon.need_clock_sync,
+	    .meters = &s->meters,
+	    .session = &s->session,
+	    .commands = &s->commands,
+	    .reading = &s->reading,
+	    .hooks = &s->hooks,
+	    .notify = {&s->notify, &s->mail, &s->sms},
+	    .tariffs = &s->tariffs,
+	};
+}

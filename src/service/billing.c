@@ -156,7 +156,7 @@ on_sweep(void *arg)
 {
 	struct billing *b = arg;
 
-	timer_start(&b->sweep, b->loop, SWEEP_US, on_sweep, b);
+	timer_sweep(&b->sweep, b->loop, SWEEP_US, on_sweep, b);
 	if (db_backlog(b->db, DB_RATING) < 8)
 		billing_poke(b);
 }

@@ -136,7 +136,7 @@ on_sweep(void *arg)
 {
 	struct decider *d = arg;
 
-	timer_start(&d->sweep, d->loop, SWEEP_US, on_sweep, d);
+	timer_sweep(&d->sweep, d->loop, SWEEP_US, on_sweep, d);
 	watch_clock(d);
 	if (db_backlog(d->db, DB_BILLING) >= 8)
 		return;

@@ -302,7 +302,7 @@ on_sweep(void *arg)
 	struct dispatch *d = arg;
 	struct db_column working = {0};
 
-	timer_start(&d->sweep, d->loop, d->conf->sweep_us, on_sweep, d);
+	timer_sweep(&d->sweep, d->loop, d->conf->sweep_us, on_sweep, d);
 	if (db_backlog(d->db, DB_COMMANDS) > 0)
 		return; /* it is behind; what it carries comes first */
 	for (const struct turn *t = d->turns; t != NULL; t = t->next)

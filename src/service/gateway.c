@@ -201,7 +201,7 @@ on_sweep(void *arg)
 		store_session_seen(g->db, &ids, &at);
 	db_column_free(&ids);
 	db_column_free(&at);
-	timer_start(&g->sweep, g->loop, g->conf->sweep_us, on_sweep, g);
+	timer_sweep(&g->sweep, g->loop, g->conf->sweep_us, on_sweep, g);
 }
 
 struct gateway *

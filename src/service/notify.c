@@ -213,7 +213,7 @@ on_sweep(void *arg)
 {
 	struct notify *n = arg;
 
-	timer_start(&n->sweep, n->loop, n->conf.notify->sweep_us, on_sweep, n);
+	timer_sweep(&n->sweep, n->loop, n->conf.notify->sweep_us, on_sweep, n);
 	notify_poke(n);
 }
 

@@ -297,7 +297,7 @@ on_sweep(void *arg)
 {
 	struct prices *p = arg;
 
-	timer_start(&p->sweep, p->loop, SWEEP_US, on_sweep, p);
+	timer_sweep(&p->sweep, p->loop, SWEEP_US, on_sweep, p);
 	if (!p->busy)
 		prices_poke(p);
 }

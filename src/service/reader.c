@@ -150,8 +150,7 @@ freeze_missing(struct session *s, struct freezing *f)
 	struct reader *r = f->r;
 	int64_t now = loop_now_us(r->loop);
 
-	if (f->day < calendar_day(r->zone, now) ||
-	    now - calendar_midnight_before(r->zone, now) > LATE_CLOCK_US)
+	if (now - calendar_day_start(f->m->zone, f->day) > LATE_CLOCK_US)
 		store_freeze_absent(r->db, f->m->id, f->day, now);
 	freeze_end(s, f);
 }
@@ -246,7 +245,7 @@ on_look(void *arg)
 	int64_t now = loop_now_us(r->loop);
 	int today = calendar_day(r->zone, now);
 
-	timer_start(&r->look, r->loop, GAPS_US, on_look, r);
+	timer_sweep(&r->look, r->loop, GAPS_US, on_look, r);
 	r->look_soon = false;
 	if (r->asking_gaps || r->ngaps > 0)
 		return;
@@ -300,7 +299,7 @@ on_tick(void *arg)
 	struct reader *r = arg;
 	int64_t mono = loop_mono_us(r->loop);
 
-	timer_start(&r->tick, r->loop, TICK_US, on_tick, r);
+	timer_sweep(&r->tick, r->loop, TICK_US, on_tick, r);
 	if (intake_behind(r->intake))
 		return;
 	serve_gaps(r);

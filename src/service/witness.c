@@ -159,7 +159,7 @@ on_timer(void *arg)
 {
 	struct witness *w = arg;
 
-	timer_start(&w->timer, w->loop, LOOK_US, on_timer, w);
+	timer_sweep(&w->timer, w->loop, LOOK_US, on_timer, w);
 	if (w->asking)
 		return;
 	w->asking = true;

@@ -296,11 +296,32 @@ fleet_drop(struct fleet *f, const struct unit *u)
 			wire_drop(f->wires[i]);
 }
 
+static void
+begin(struct fleet *f, struct unit *u)
+{
+	vmeter_begin(u->v, loop_now_us(f->conf->loop));
+	unit_stir(f->conf->loop, u);
+}
+
 void
 fleet_start(struct fleet *f)
 {
 	for (size_t i = 0; i < f->nwires; i++)
 		wire_start(f->wires[i], (int64_t)i * SECOND_US / DIALS_A_SECOND);
 	for (size_t i = 0; i < f->nunits; i++)
-		unit_stir(f->conf->loop, f->units[i]);
+		begin(f, f->units[i]);
+}
+
+int
+fleet_join(struct fleet *f, const char *line, struct err *e)
+{
+	size_t units = f->nunits, wires = f->nwires;
+
+	if (fleet_add_line(f, line, e) < 0)
+		return -1;
+	for (; wires < f->nwires; wires++) /* or it hangs on a converter that is there */
+		wire_start(f->wires[wires], 0);
+	for (; units < f->nunits; units++)
+		begin(f, f->units[units]);
+	return 0;
 }

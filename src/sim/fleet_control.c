@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS 5
+#define WORDS 16
 
 struct fleet_control {
 	struct loop *loop;
@@ -26,6 +26,7 @@ struct fleet_control {
 struct call {
 	struct fleet_control *c;
 	char *words[WORDS + 1];
+	const char *rest;  /* the line behind the first word */
 	struct unit *unit; /* of commands on a meter */
 	int64_t now_us;
 	struct buf *answer; /* empty: {"ok":true} */
@@ -143,6 +144,12 @@ do_drop(struct call *k, struct err *e)
 }
 
 static int
+do_add(struct call *k, struct err *e)
+{
+	return fleet_join(k->c->fleet, k->rest, e);
+}
+
+static int
 do_clone(struct call *k, struct err *e)
 {
 	return fleet_clone(k->c->fleet, k->words[1], e);
@@ -188,6 +195,7 @@ static const struct command {
     {"reboot", true,  true,  do_reboot},
     {"power",  true,  true,  do_power },
     {"drop",   true,  true,  do_drop  },
+    {"add",    false, false, do_add   },
     {"clone",  true,  false, do_clone },
     {"signer", false, false, do_signer},
     {"quit",   false, false, do_quit  },
@@ -227,9 +235,11 @@ run_command(struct call *k, const struct command *how, struct err *e)
 static int
 obey(struct call *k, char *line, struct err *e)
 {
-	char *word;
+	char copy[1024], *word;
 	int n = 0;
 
+	snprintf(copy, sizeof copy, "%s", line);
+	k->rest = copy + strcspn(copy, " \t");
 	while ((word = strsep(&line, " \t")) != NULL) {
 		if (*word == '\0')
 			continue;
@@ -243,6 +253,16 @@ obey(struct call *k, char *line, struct err *e)
 		if (strcmp(commands[i].name, k->words[0]) == 0)
 			return run_command(k, &commands[i], e);
 	return err_set(e, ERR_INPUT, "no command is called '%.40s'", k->words[0]);
+}
+
+int
+fleet_control_do(struct fleet_control *c, const char *line, struct buf *answer, struct err *e)
+{
+	struct call k = {.c = c, .now_us = loop_now_us(c->loop), .answer = answer};
+	char copy[1024];
+
+	snprintf(copy, sizeof copy, "%s", line);
+	return obey(&k, copy, e);
 }
 
 static int64_t
@@ -277,8 +297,7 @@ fleet_control_new(struct loop *loop, const char *path, struct fleet *fleet,
 	c->loop = loop;
 	c->fleet = fleet;
 	c->signer = signer;
-	c->server = line_server_new(loop, path, on_line, c, e);
-	if (c->server != NULL)
+	if (path == NULL || (c->server = line_server_new(loop, path, on_line, c, e)) != NULL)
 		return c;
 	free(c);
 	return NULL;

@@ -33,6 +33,14 @@ vmeter_tell(struct vmeter *v, int64_t t_us, const char *event, const char *fmt, 
 	v->world->tell(v->world->tell_arg, t_us, v->address, event, fields);
 }
 
+void
+vmeter_tell_load(struct vmeter *v)
+{
+	vmeter_tell(v, v->at_us, "load",
+	    "\"watts\":%lld,\"energy_wus\":%lld,\"relay\":\"%s\",\"power\":%s", (long long)v->watts,
+	    (long long)v->wus[0], vmeter_relay_word(v), v->off ? "false" : "true");
+}
+
 int64_t
 vmeter_clock(const struct vmeter *v, int64_t t_us)
 {
@@ -322,6 +330,13 @@ vmeter_run(struct vmeter *v, int64_t now_us)
 	run_pieces(v, now_us);
 }
 
+void
+vmeter_begin(struct vmeter *v, int64_t now_us)
+{
+	vmeter_run(v, now_us);
+	vmeter_tell_load(v);
+}
+
 int64_t
 vmeter_next_us(const struct vmeter *v)
 {
@@ -391,6 +406,7 @@ vmeter_power(struct vmeter *v, int64_t now_us, bool on)
 	if (v->off == !on)
 		return;
 	v->off = !on;
+	vmeter_tell(v, v->at_us, "power", "\"on\":%s", on ? "true" : "false");
 	if (!on) {
 		LAST_PUSH(v->outages, (struct span_record){vmeter_clock(v, v->at_us), 0});
 		v->boots++;

@@ -248,6 +248,8 @@ vmeter_set(struct vmeter *v, const char *name, const char *value, int64_t now_us
 			continue;
 		if (set_one(v, &settings[i], value, e) < 0)
 			return -1;
+		if (v->begun && (strcmp(name, "watts") == 0 || strcmp(name, "energy_wh") == 0))
+			vmeter_tell_load(v);
 		if (v->begun)
 			vmeter_judge(v);
 		return 0;

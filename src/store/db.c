@@ -9,6 +9,12 @@
 
 const struct db_stmt db_greet = {"schema", DB_MONEY, true, 0, "SELECT door.schema()"};
 
+struct lane *
+lane_of(struct db *db, enum db_lane which)
+{
+	return &db->lanes[db->in_step ? DB_COMMANDS : which];
+}
+
 /* --- what is asked ------------------------------------------------------------------------ */
 
 void
@@ -97,7 +103,7 @@ ask_answer(struct lane *lane, struct ask *a, PGresult *result, const struct err 
 static void
 send_ask(struct db *db, struct ask *a)
 {
-	struct lane *lane = &db->lanes[a->stmt->lane];
+	struct lane *lane = lane_of(db, a->stmt->lane);
 	int64_t patience_us = a->stmt->patience_us;
 
 	if (patience_us != 0) {
@@ -153,6 +159,15 @@ db_new(struct loop *l, const char *conninfo, const char *schema, db_unfit_fn *un
 		loop_defer(&lane->reconnect, l, lane_connect, lane);
 	}
 	return db;
+}
+
+void
+db_in_step(struct db *db)
+{
+	db->in_step = true;
+	for (int i = 0; i < DB_LANES; i++)
+		if (i != DB_COMMANDS)
+			timer_stop(&db->lanes[i].reconnect);
 }
 
 static void
@@ -214,14 +229,20 @@ db_listen(struct db *db, const char *channel, db_heard_fn *fn, void *arg)
 int
 db_backlog(const struct db *db, enum db_lane lane)
 {
-	return db->lanes[lane].waiting.n + db->lanes[lane].flying.n;
+	int n = 0;
+
+	if (!db->in_step)
+		return db->lanes[lane].waiting.n + db->lanes[lane].flying.n;
+	for (const struct ask *a = db->lanes[DB_COMMANDS].waiting.first; a != NULL; a = a->next)
+		n += a->stmt->lane == lane;
+	return n;
 }
 
 bool
 db_up(const struct db *db)
 {
 	for (int i = 0; i < DB_LANES; i++)
-		if (db->lanes[i].state != LANE_UP)
+		if (db->lanes[db->in_step ? DB_COMMANDS : i].state != LANE_UP)
 			return false;
 	return true;
 }

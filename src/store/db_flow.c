@@ -13,6 +13,7 @@
 #include "store/db_parts.h"
 
 #include <event2/event.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +62,20 @@ lane_flush(struct lane *lane)
 		event_add(lane->writable, NULL);
 }
 
+/* In step nothing else happens before the answers are here. */
+void
+lane_wait(struct lane *lane)
+{
+	while (lane->db->in_step && lane->conn != NULL && lane->flying.n > 0) {
+		struct pollfd p = {PQsocket(lane->conn), POLLIN, 0};
+
+		if (PQflush(lane->conn) == 1)
+			p.events |= POLLOUT;
+		poll(&p, 1, -1);
+		lane_read(lane);
+	}
+}
+
 void
 lane_poke(void *arg)
 {
@@ -86,6 +101,7 @@ lane_poke(void *arg)
 		}
 	}
 	lane_flush(lane);
+	lane_wait(lane);
 }
 
 /* Those whose time is over leave the waiting line; what flies is waited for by the server's own

@@ -9,6 +9,7 @@
 #include "store/db_parts.h"
 
 #include <event2/event.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,7 @@ lane_greet(struct lane *lane)
 			queue_push(&lane->waiting, ask_new(&ear->stmt, NULL, NULL, NULL, 0));
 	queue_append(&lane->waiting, &old);
 	lane_flush(lane);
+	lane_wait(lane);
 }
 
 static void
@@ -179,6 +181,24 @@ on_connecting(evutil_socket_t fd, short what, void *arg)
 	event_add(lane->readable, &tv);
 }
 
+static void
+lane_connect_in_step(struct lane *lane)
+{
+	PostgresPollingStatusType next = PGRES_POLLING_WRITING;
+
+	while (next == PGRES_POLLING_WRITING || next == PGRES_POLLING_READING) {
+		struct pollfd p = {
+		    PQsocket(lane->conn), next == PGRES_POLLING_READING ? POLLIN : POLLOUT, 0};
+
+		poll(&p, 1, (int)(CONNECT_US / 1000));
+		next = PQconnectPoll(lane->conn);
+	}
+	if (next == PGRES_POLLING_OK)
+		lane_greet(lane);
+	else
+		lane_lost(lane, PQerrorMessage(lane->conn));
+}
+
 void
 lane_connect(void *arg)
 {
@@ -191,6 +211,10 @@ lane_connect(void *arg)
 		abort();
 	if (PQstatus(lane->conn) == CONNECTION_BAD) {
 		lane_lost(lane, PQerrorMessage(lane->conn));
+		return;
+	}
+	if (lane->db->in_step) {
+		lane_connect_in_step(lane);
 		return;
 	}
 	lane->readable = event_new(
