@@ -45,7 +45,7 @@ def messages(d, name, kind, who="customer"):
 
 
 def steps(d, name, kind):
-    return [(s["channel"], s["step"]) for s in d.ask("notice/show", notice=notices(d, name, kind)[0]["notice"]).json["steps"]]
+    return [(s["channel"], s["step"]) for s in d.ask("notice/show", notice=notices(d, name, kind)[0]["notice"]).json["steps"] or []]
 
 
 def state(d, name, kind):

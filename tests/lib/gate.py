@@ -551,7 +551,7 @@ class Sim:
                  self.truth_path, *options]
         self.process = Process(words, os.path.join(self.dir, "sim.log"))
         daemon.db.pieces.append(self)
-        until(lambda: os.path.exists(self.control) or not self.process.running(), 10, "the simulator's start")
+        until(lambda: self._listens() or not self.process.running(), 10, "the simulator's start")
         if not self.process.running():
             raise RuntimeError(f"powergate-sim: {self.process.log()}")
 
@@ -563,6 +563,11 @@ class Sim:
 
     def close(self):
         self.process.stop()
+
+    def _listens(self):
+        """The socket's file is there a moment before anybody takes calls."""
+        with socket.socket(socket.AF_UNIX) as s:
+            return s.connect_ex(self.control) == 0
 
     def do(self, line):
         """One line of its control socket, answered."""
