@@ -7,6 +7,7 @@
 
 #include "base/conf.h"
 #include "model/supply.h"
+#include "service/billing.h"
 #include "service/dispatch.h"
 #include "service/gateway.h"
 #include "service/hooks.h"
@@ -56,11 +57,12 @@ struct settings {
 	struct hooks_conf hooks;
 	struct api_conf api;
 	struct supply_conf supply;
+	struct billing_conf billing;
 	struct notify_conf notify;
 };
 
 extern struct settings settings;
-#define SETTINGS_SECTIONS 12 /* with the end mark */
+#define SETTINGS_SECTIONS 13 /* with the end mark */
 const struct conf_section *settings_sections(void);
 void settings_bind(struct conf_section *out, struct settings *into);
 /* What no single setting can say: sources have names of their own. */

@@ -125,7 +125,7 @@ prices_changed(void *arg)
 {
 	struct powergated *d = arg;
 
-	billing_look(d->billing);
+	billing_prices_changed(d->billing);
 	notify_look(d->notify);
 }
 
@@ -345,7 +345,7 @@ start_services(struct powergated *d, struct err *e)
 		return -1;
 	reader_set_gateway(d->reader, d->gateway);
 	d->prices = prices_new(d->loop, d->db, prices_changed, d);
-	d->billing = billing_new(d->loop, d->db, d->prices, readings_rated, d);
+	d->billing = billing_new(d->loop, d->db, d->prices, &settings.billing, readings_rated, d);
 	d->decider = decider_new(d->loop, d->db, &d->policy, endpoint_has_work, d);
 	d->fetcher = fetcher_new(d->loop);
 	d->notify = notify_new(d->loop, d->db, d->fetcher, &settings.notify, notice_told, d);

@@ -215,6 +215,18 @@ static const struct conf_field supply_fields[] = {
     {0},
 };
 
+static const struct conf_field billing_fields[] = {
+    CONF_TIME(struct billing_conf, stuck_us, "stuck_after", "14d", HOUR_US, 366 * DAY_US, true,
+	"A register that stands still so long while the relay is closed becomes a work item."),
+    CONF_TIME(struct billing_conf, silent_us, "silent_after", "1d", MINUTE_US, 30 * DAY_US, true,
+	"Without a reading so long, use is estimated from the days before, to warn of."),
+    CONF_TIME(struct billing_conf, clock_ahead_us, "clock_ahead", "5m", 0, DAY_US, true,
+	"A reading whose time is further ahead of ours is held."),
+    CONF_RANGE(struct billing_conf, drift_minor, CONF_INT, "100", 0, 100000000, true,
+	"Minor units by which a local meter may differ from our books before a person looks."),
+    {0},
+};
+
 static const struct conf_field notify_fields[] = {
     CONF_FIELD(struct notify_conf, url, CONF_TEXT, "", false,
 	"Where notices go as signed webhooks; while empty nobody is told and nobody is cut off."),
@@ -245,6 +257,7 @@ static const struct {
     {"api",      offsetof(struct settings, api),      api_fields,      "The operator's door."        },
     {"supply",   offsetof(struct settings, supply),   supply_fields,
      "Warning, cutting off, restoring."							      },
+    {"billing",  offsetof(struct settings, billing),  billing_fields,  "From readings to charges."   },
     {"notify",   offsetof(struct settings, notify),   notify_fields,   "Notices out."                },
 };
 
