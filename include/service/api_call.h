@@ -40,4 +40,8 @@ int64_t call_now_us(const struct call *c);
 
 call_fn call_tariff_add;
 
+/* --- api_bill.c ---------------------------------------------------------------------------- */
+
+call_fn call_bill_explain;
+
 #endif

@@ -40,6 +40,8 @@ struct bill_entry {
 int bill_post(struct bill *b, const struct bill_entry *j, const struct price_item *items, int n,
     int *journal, int64_t *minor, struct err *e);
 
+void bill_deltas(const struct registers *from, const struct registers *to, int64_t wraps_wh,
+    int64_t delta_wh[REGISTERS]);
 /* What was used between two readings, for the engine: by bands where all prices of that time want
  * them and both readings have them. */
 struct price_usage bill_usage(const struct price_book *book, int multiplier, int64_t from_us,

@@ -97,6 +97,12 @@ struct past {
 	size_t n, nreads;
 };
 void past_clear(struct past *p);
+/* A row of charges whose first columns are those of a past charge; what was read within it goes
+ * to p. */
+#define PAST_COLUMNS 22
+void store_past_from(struct past_charge *c, struct past *p, const struct db_rows *rows, int i);
+/* "{1,NULL,3}", as much of it as there is room for; NULL is `none`.  Returns how many. */
+int store_numbers(const char *text, int64_t none, int64_t *out, int room);
 
 typedef void store_past_fn(struct past *p, const struct err *e, void *arg);
 void store_rating_chain(struct db *db, struct db_column *tenancies, struct db_column *from,

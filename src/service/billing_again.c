@@ -62,19 +62,6 @@ add_piece(struct again *g)
 	return &g->pieces[g->npieces++];
 }
 
-static void
-deltas(const struct past_charge *c, const struct registers *from, const struct registers *to,
-    int64_t delta[REGISTERS])
-{
-	for (int k = 0; k < REGISTERS; k++)
-		delta[k] = from->wh[k] == NO_WH || to->wh[k] == NO_WH
-			       ? NO_WH
-			       : validate_delta(from->wh[k], to->wh[k], c->wraps_wh);
-	for (int k = 1; k < REGISTERS; k++)
-		if (delta[k] == NO_WH)
-			delta[1] = NO_WH; /* all bands, or none */
-}
-
 /* 1: rated, or still without a price; 0: it cannot be right; -1. */
 static int
 rate_piece(struct again *g, const struct past_charge *c, const struct registers *from,
@@ -86,7 +73,7 @@ rate_piece(struct again *g, const struct past_charge *c, const struct registers 
 	struct price_usage u;
 	enum price_result result;
 
-	deltas(c, from, to, delta);
+	bill_deltas(from, to, c->wraps_wh, delta);
 	u = bill_usage(g->b->book, c->multiplier, from->at_us, to->at_us, delta);
 	p->at = g->at;
 	result = price_rate(g->b->book, &g->who, &u, &g->at, &charge);

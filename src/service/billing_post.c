@@ -74,6 +74,19 @@ bill_post(struct bill *b, const struct bill_entry *j, const struct price_item *i
 
 /* --- use ------------------------------------------------------------------------------------ */
 
+void
+bill_deltas(const struct registers *from, const struct registers *to, int64_t wraps_wh,
+    int64_t delta_wh[REGISTERS])
+{
+	for (int k = 0; k < REGISTERS; k++)
+		delta_wh[k] = from->wh[k] == NO_WH || to->wh[k] == NO_WH
+				  ? NO_WH
+				  : validate_delta(from->wh[k], to->wh[k], wraps_wh);
+	for (int k = 1; k < REGISTERS; k++)
+		if (delta_wh[k] == NO_WH)
+			delta_wh[1] = NO_WH; /* all bands, or none */
+}
+
 /* Every version of that time goes by bands. */
 static bool
 wants_bands(const struct price_book *book, int64_t from_us, int64_t to_us)

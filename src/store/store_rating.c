@@ -66,8 +66,8 @@ int_or(const struct db_rows *rows, int i, int col, int64_t otherwise)
 }
 
 /* "{1,NULL,3}", as much of it as there is room for; NULL is `none`. */
-static int
-numbers_from(const char *text, int64_t none, int64_t *out, int room)
+int
+store_numbers(const char *text, int64_t none, int64_t *out, int room)
 {
 	int n = 0;
 	char *end;
@@ -96,7 +96,7 @@ registers_from(const struct db_rows *rows, int i, int at_col, int wh_col)
 
 	for (int k = 0; k < REGISTERS; k++)
 		r.wh[k] = NO_WH;
-	numbers_from(db_cell_text(rows, i, wh_col), NO_WH, r.wh, REGISTERS);
+	store_numbers(db_cell_text(rows, i, wh_col), NO_WH, r.wh, REGISTERS);
 	return r;
 }
 
@@ -106,7 +106,7 @@ position_from(const struct db_rows *rows, int i, int period_col)
 	struct price_position at = {.period_us = db_cell_int(rows, i, period_col),
 	    .used_wh = db_cell_int(rows, i, period_col + 1)};
 
-	numbers_from(db_cell_text(rows, i, period_col + 2), 0, at.band_wh, PRICE_BANDS);
+	store_numbers(db_cell_text(rows, i, period_col + 2), 0, at.band_wh, PRICE_BANDS);
 	return at;
 }
 
@@ -286,7 +286,7 @@ static void
 items_from(struct past_charge *c, const char *names, const char *exact)
 {
 	int64_t v[4 * PRICE_ITEMS];
-	int n = numbers_from(exact, 0, v, 4 * PRICE_ITEMS) / 4;
+	int n = store_numbers(exact, 0, v, 4 * PRICE_ITEMS) / 4;
 
 	for (c->nitems = 0; c->nitems < n; c->nitems++) {
 		struct price_item *i = &c->items[c->nitems];
@@ -326,11 +326,9 @@ reads_from(struct past *p, struct past_charge *c, const char *text)
 	}
 }
 
-static void
-add_past(struct past *p, const struct db_rows *rows, int i)
+void
+store_past_from(struct past_charge *c, struct past *p, const struct db_rows *rows, int i)
 {
-	struct past_charge *c = grown((void **)&p->charges, &p->n, sizeof *c);
-
 	c->tenancy_id = db_cell_int(rows, i, 0);
 	c->id = db_cell_int(rows, i, 1);
 	c->installation_id = db_cell_int(rows, i, 2);
@@ -370,7 +368,8 @@ on_past(const struct db_rows *rows, const struct err *e, void *arg)
 	struct past p = {0};
 
 	for (int i = 0; rows != NULL && i < db_rows_count(rows); i++)
-		add_past(&p, rows, i);
+		store_past_from(
+		    grown((void **)&p.charges, &p.n, sizeof *p.charges), &p, rows, i);
 	c->fn(&p, e, c->arg);
 	free(c);
 }
