@@ -238,13 +238,31 @@ struct price_sums {
 struct price_posting {
 	int64_t gross_minor, net_minor;                     /* their difference is tax */
 	int64_t energy_minor, fixed_minor, surcharge_minor; /* gross */
-	int64_t of[PRICE_SUMS];                             /* gross, in the order of the sums */
+	int64_t of[PRICE_SUMS], net_of[PRICE_SUMS]; /* gross and net, in the order of the sums */
 };
+
+/* What a charge adds to one component under one tax.  To take it back is to add its negative. */
+struct price_item {
+	char name[PRICE_NAME];
+	bool tax_inclusive;
+	int64_t tax_ppm;
+	int64_t nano, parts; /* parts: 0 to PRICE_PARTS - 1 */
+};
+#define PRICE_ITEMS 64
 
 /* Only what is rated may be posted.  ERR_INPUT when a sum runs out of range; then all sums stay
  * as they were. */
 int price_post(struct price_sums *sums, const struct price_charge *c, enum price_rounding rounding,
     int exponent, struct price_posting *out, struct err *e);
+/* The items of a charge, what is alike and follows each other together: all of them, or, of those
+ * that are not 0, the days' fixed charges or the rest.  Returns how many; room for PRICE_ITEMS,
+ * and more is ERR_INPUT. */
+enum price_which { PRICE_ALL, PRICE_USED, PRICE_FIXED_ONLY };
+int price_items(
+    const struct price_charge *c, enum price_which which, struct price_item *out, struct err *e);
+struct price_item price_item_negative(const struct price_item *i);
+int price_post_items(struct price_sums *sums, const struct price_item *items, size_t n,
+    enum price_rounding rounding, int exponent, struct price_posting *out, struct err *e);
 /* Exact less posted, gross, rounded down to a nano. */
 int64_t price_carry_nano(const struct price_sum *s, int exponent);
 /* num / den as a whole number; den above 0. */

@@ -7,6 +7,7 @@
 
 #include "base/conf.h"
 #include "model/supply.h"
+#include "service/billing.h"
 #include "service/dispatch.h"
 #include "service/gateway.h"
 #include "service/headend.h"
@@ -59,13 +60,14 @@ struct settings {
 	struct api_conf api;
 	struct supply_conf supply;
 	struct simulate_limits tariffs;
+	struct billing_conf billing;
 	struct notify_conf notify;
 	struct mail_conf mail;
 	struct sms_conf sms;
 };
 
 extern struct settings settings;
-#define SETTINGS_SECTIONS 15 /* with the end mark */
+#define SETTINGS_SECTIONS 16 /* with the end mark */
 const struct conf_section *settings_sections(void);
 void settings_bind(struct conf_section *out, struct settings *into);
 /* What no single setting can say: sources have names of their own. */

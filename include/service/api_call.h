@@ -46,4 +46,8 @@ call_fn call_tariff_submit, call_tariff_approve, call_tariff_simulate;
 
 call_fn call_cash, call_preview;
 
+/* --- api_bill.c ---------------------------------------------------------------------------- */
+
+call_fn call_bill_explain;
+
 #endif

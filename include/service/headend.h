@@ -13,6 +13,7 @@
 #define SERVICE_HEADEND_H
 
 #include "model/supply.h"
+#include "service/billing.h"
 #include "service/dispatch.h"
 #include "service/gateway.h"
 #include "service/hooks.h"
@@ -44,6 +45,7 @@ struct headend_parts {
 	const struct hooks_conf *hooks; /* its sources' secrets are loaded here */
 	struct notify_confs notify;
 	const struct simulate_limits *tariffs;
+	const struct billing_conf *billing;
 	const struct policy *policy;
 	bool in_step; /* a story: db_in_step() */
 	db_unfit_fn *on_unfit;

@@ -11,6 +11,13 @@ BEGIN
     FROM unnest(p_at, p_meter, p_reg, p_value, p_heard) AS t(at, meter, reg, value, heard)
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS n = ROW_COUNT;
+    IF n < array_length(p_at, 1) THEN       -- some are there already: with another value?
+        INSERT INTO reading_conflict (meter_id, at_us, reg, value, stands, heard_us)
+        SELECT t.meter, t.at, t.reg, t.value, r.value, t.heard
+        FROM unnest(p_at, p_meter, p_reg, p_value, p_heard) AS t(at, meter, reg, value, heard)
+        JOIN reading r ON r.at_us = t.at AND r.meter_id = t.meter AND r.reg = t.reg WHERE r.value <> t.value
+        ON CONFLICT DO NOTHING;
+    END IF;
     PERFORM 1 FROM account_state s WHERE s.account_id = ANY (
         SELECT m.account_id FROM meter m WHERE m.id = ANY (p_meter)) ORDER BY s.account_id FOR UPDATE;
     WITH newest AS (
@@ -28,8 +35,6 @@ BEGIN
         UPDATE meter_state s SET
             total_wh = CASE WHEN w.total_at > COALESCE(s.total_us, 0) THEN w.total ELSE s.total_wh END,
             total_us = CASE WHEN w.total_at > COALESCE(s.total_us, 0) THEN w.total_at ELSE s.total_us END,
-            -- the first reading begins the account's energy, it is not charged
-            billed_wh = COALESCE(s.billed_wh, w.total), billed_us = COALESCE(s.billed_us, w.total_at),
             credit_minor = CASE WHEN w.credit_at > COALESCE(s.credit_us, 0) THEN w.credit ELSE s.credit_minor END,
             credit_us = CASE WHEN w.credit_at > COALESCE(s.credit_us, 0) THEN w.credit_at ELSE s.credit_us END,
             purchases = COALESCE(w.purchases, s.purchases), bought_minor = COALESCE(w.bought, s.bought_minor)
@@ -120,7 +125,18 @@ BEGIN
     SELECT p_meter, p_day, p_at, p_wh[1], p_wh[2], p_wh[3], p_wh[4], p_wh[5], b.balance, 'meter', b.how, p_now
     FROM powergate.balance_at(p_meter, p_at, p_wh[1]) b
     ON CONFLICT DO NOTHING;
-    RETURN FOUND;
+    IF NOT FOUND THEN
+        INSERT INTO reading_conflict (meter_id, at_us, reg, value, stands, heard_us)
+        SELECT p_meter, p_at, 'freeze', p_wh[1], f.total_wh, p_now FROM freeze_record f
+        WHERE f.meter_id = p_meter AND f.day = p_day AND f.total_wh <> p_wh[1] ON CONFLICT DO NOTHING;
+        RETURN false;
+    END IF;
+    -- the newest registers there are, or those of a boundary within an estimate
+    PERFORM powergate.mark_rate(ARRAY(SELECT DISTINCT y.account_id FROM installation i JOIN tenancy y ON y.id = i.tenancy_id
+        LEFT JOIN charge c ON c.tenancy_id = y.id AND (c.state = 'unrated' OR (c.state = 'posted' AND c.quality = 'estimate'))
+            AND p_at > c.from_us AND p_at < c.to_us
+        WHERE i.meter_id = p_meter AND (c.id IS NOT NULL OR (NOT i.settled AND i.billed_us < p_at)) ORDER BY y.account_id), p_now);
+    RETURN true;
 END $$;
 
 CREATE OR REPLACE FUNCTION door.freeze_absent(p_meter bigint, p_day int, p_now bigint) RETURNS void LANGUAGE sql AS $$

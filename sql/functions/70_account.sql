@@ -10,7 +10,7 @@ RETURNS TABLE (account_id bigint, version bigint, fee_mode text, live boolean, s
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
-    RETURN QUERY SELECT a.id, s.version, a.fee_mode, t.mode = 'live', t.id, t.zone, s.prepaid_minor, 0::bigint, 0::bigint,
+    RETURN QUERY SELECT a.id, s.version, a.fee_mode, t.mode = 'live', t.id, t.zone, s.prepaid_minor, s.estimate_minor, 0::bigint,
         s.warned_level, array_to_string(a.warn_minor, ' '), s.days_warned, a.trip_minor - s.extra_minor, s.below_us,
         n.sent_us, n.state, s.unrated_why IS NOT NULL,
         y.id, y.id > s.told_payment,

@@ -112,6 +112,8 @@ BEGIN
     IF p ? 'account' AND a.id IS NULL THEN RETURN powergate.api_error(404, 'no such account'); END IF;
     st := COALESCE(a.site_id, (SELECT id FROM site WHERE site.name = p ->> 'site'));
     IF st IS NULL THEN RETURN powergate.api_error(400, 'an account or a site is needed'); END IF;
+    IF COALESCE(p ->> 'multiplier', '1') !~ '^[1-9]\d{0,6}$' THEN RETURN powergate.api_error(400, 'a multiplier is a whole number from 1 on'); END IF;
+    IF COALESCE(p ->> 'extra_wh', '0') !~ '^\d{1,9}$' THEN RETURN powergate.api_error(400, 'extra_wh is a whole number of Wh'); END IF;
     IF EXISTS (SELECT FROM meter WHERE address = p ->> 'meter') THEN RETURN powergate.api_error(409, 'this meter is there already'); END IF;
     name := COALESCE(p ->> 'endpoint', p ->> 'meter');
     INSERT INTO endpoint (identity, kind, link, state) VALUES (name,
@@ -121,6 +123,10 @@ BEGIN
     VALUES (p ->> 'meter', p ->> 'profile', COALESCE(p ->> 'capability', 'none'), st, a.id, e,
         COALESCE(p ->> 'customer', p ->> 'meter'), COALESCE((p ->> 'most_watts')::bigint, 100000), p_now) RETURNING id INTO m;
     INSERT INTO meter_state (meter_id) VALUES (m);
+    IF a.id IS NOT NULL THEN
+        PERFORM powergate.account_first(a.id);
+        PERFORM powergate.place_meter(m, a.id, COALESCE((p ->> 'multiplier')::int, 1), COALESCE((p ->> 'extra_wh')::bigint, 0), p_now);
+    END IF;
     PERFORM powergate.audited(p_who, 'meter.add', p, 'done', p_now);
     RETURN jsonb_build_object('meter', p ->> 'meter', 'refresh', e);
 END $$;

@@ -95,37 +95,38 @@ left_femto(struct exact x, int64_t posted_minor, int exponent)
 }
 
 static void
-change_tax(struct price_sum *s, const struct price_version *v)
+change_tax(struct price_sum *s, const struct price_item *i, int exponent)
 {
-	int64_t gross = left_femto(gross_of(s), s->gross_minor, v->exponent);
-	int64_t net = left_femto(net_of(s), s->net_minor, v->exponent);
+	int64_t gross = left_femto(gross_of(s), s->gross_minor, exponent);
+	int64_t net = left_femto(net_of(s), s->net_minor, exponent);
 
-	s->tax_inclusive = v->tax_inclusive;
-	s->tax_ppm = v->tax_ppm;
+	s->tax_inclusive = i->tax_inclusive;
+	s->tax_ppm = i->tax_ppm;
 	s->base_nano = s->base_parts = s->gross_minor = s->net_minor = 0;
 	s->gross_femto = gross;
 	s->net_femto = net;
 }
 
 static struct price_sum *
-sum_named(struct price_sums *sums, const char *name, const struct price_version *v)
+sum_of(struct price_sums *sums, const struct price_item *i)
 {
 	struct price_sum *s;
 
-	for (size_t i = 0; i < sums->n; i++)
-		if (strcmp(sums->of[i].name, name) == 0)
-			return &sums->of[i];
+	for (size_t k = 0; k < sums->n; k++)
+		if (strcmp(sums->of[k].name, i->name) == 0)
+			return &sums->of[k];
 	if (sums->n == PRICE_SUMS)
 		return NULL;
 	s = &sums->of[sums->n++];
-	*s = (struct price_sum){.tax_inclusive = v->tax_inclusive, .tax_ppm = v->tax_ppm};
-	snprintf(s->name, sizeof s->name, "%s", name);
+	*s = (struct price_sum){.tax_inclusive = i->tax_inclusive, .tax_ppm = i->tax_ppm};
+	snprintf(s->name, sizeof s->name, "%s", i->name);
 	return s;
 }
 
 struct posting {
 	struct price_sums *sums;
 	enum price_rounding rounding;
+	int exponent;
 	struct price_posting *out;
 	struct err *e;
 };
@@ -143,50 +144,134 @@ grow(struct price_sum *s, int64_t nano, int64_t parts)
 											       : 0;
 }
 
-static int
-post(struct posting *p, const char *name, const struct price_version *v, int64_t nano,
-    int64_t parts, int64_t *total)
+static int64_t *
+kind_of(struct price_posting *out, const char *name)
 {
-	struct price_sum *s = sum_named(p->sums, name, v);
-	__int128 unit = unit_femto(v->exponent);
+	return strcmp(name, "energy") == 0  ? &out->energy_minor
+	       : strcmp(name, "fixed") == 0 ? &out->fixed_minor
+					    : &out->surcharge_minor;
+}
+
+static int
+post(struct posting *p, const struct price_item *i)
+{
+	struct price_sum *s = sum_of(p->sums, i);
+	__int128 unit = unit_femto(p->exponent);
 	struct exact gross, net;
 	int64_t minor;
 
 	if (s == NULL)
 		return err_set(p->e, ERR_INPUT, "more than %d components", PRICE_SUMS);
-	if (s->tax_ppm != v->tax_ppm || s->tax_inclusive != v->tax_inclusive)
-		change_tax(s, v);
-	if (grow(s, nano, parts) < 0)
-		return err_set(p->e, ERR_INPUT, "the sum of %s is out of range", name);
+	if (s->tax_ppm != i->tax_ppm || s->tax_inclusive != i->tax_inclusive)
+		change_tax(s, i, p->exponent);
+	if (grow(s, i->nano, i->parts) < 0)
+		return err_set(p->e, ERR_INPUT, "the sum of %s is out of range", i->name);
 	gross = gross_of(s);
 	net = net_of(s);
 	minor = price_round(gross.num, gross.den * unit, p->rounding);
 	p->out->gross_minor += minor - s->gross_minor;
 	p->out->of[s - p->sums->of] += minor - s->gross_minor;
-	*total += minor - s->gross_minor;
+	*kind_of(p->out, i->name) += minor - s->gross_minor;
 	s->gross_minor = minor;
 	minor = price_round(net.num, net.den * unit, p->rounding);
 	p->out->net_minor += minor - s->net_minor;
+	p->out->net_of[s - p->sums->of] += minor - s->net_minor;
 	s->net_minor = minor;
 	return 0;
 }
 
-/* --- all of them ------------------------------------------------------------------------- */
+/* --- items -------------------------------------------------------------------------------- */
+
+struct list {
+	enum price_which which;
+	struct price_item *of;
+	int n;
+	struct err *e;
+};
 
 static int
-post_part(struct posting *p, const struct price_part *part)
+list_add(
+    struct list *l, const struct price_version *v, const char *name, int64_t nano, int64_t parts)
+{
+	struct price_item *last = NULL;
+
+	if (nano == 0 && parts == 0 && l->which != PRICE_ALL)
+		return 0;
+	for (int i = 0; i < l->n; i++) /* the newest of its name */
+		if (strcmp(l->of[i].name, name) == 0)
+			last = &l->of[i];
+	if (last == NULL || last->tax_ppm != v->tax_ppm ||
+	    last->tax_inclusive != v->tax_inclusive) {
+		if (l->n == PRICE_ITEMS)
+			return err_set(l->e, ERR_INPUT, "more than %d items", PRICE_ITEMS);
+		last = &l->of[l->n++];
+		*last =
+		    (struct price_item){.tax_inclusive = v->tax_inclusive, .tax_ppm = v->tax_ppm};
+		snprintf(last->name, sizeof last->name, "%s", name);
+	}
+	last->parts += parts;
+	if (__builtin_add_overflow(last->nano, nano, &last->nano) ||
+	    __builtin_add_overflow(last->nano, last->parts / PRICE_PARTS, &last->nano))
+		return err_set(l->e, ERR_INPUT, "the charge for %s is out of range", name);
+	last->parts %= PRICE_PARTS;
+	return 0;
+}
+
+static int
+list_part(struct list *l, const struct price_part *part)
 {
 	const struct price_version *v = part->version;
 
-	if (post(p, "energy", v, part->energy_nano, 0, &p->out->energy_minor) < 0)
+	if (l->which != PRICE_FIXED_ONLY && list_add(l, v, "energy", part->energy_nano, 0) < 0)
 		return -1;
-	if (v->nfixed > 0 &&
-	    post(p, "fixed", v, part->fixed_nano, part->fixed_parts, &p->out->fixed_minor) < 0)
+	if (l->which != PRICE_USED && v->nfixed > 0 &&
+	    list_add(l, v, "fixed", part->fixed_nano, part->fixed_parts) < 0)
 		return -1;
-	for (size_t i = 0; i < v->nsurcharges; i++)
-		if (post(p, v->surcharge[i].name, v, part->surcharge_nano[i], 0,
-			&p->out->surcharge_minor) < 0)
+	for (size_t i = 0; i < v->nsurcharges && l->which != PRICE_FIXED_ONLY; i++)
+		if (list_add(l, v, v->surcharge[i].name, part->surcharge_nano[i], 0) < 0)
 			return -1;
+	return 0;
+}
+
+int
+price_items(
+    const struct price_charge *c, enum price_which which, struct price_item *out, struct err *e)
+{
+	struct list l = {which, out, 0, e};
+
+	for (size_t i = 0; i < c->nparts && c->result == PRICE_RATED; i++)
+		if (list_part(&l, &c->parts[i]) < 0)
+			return -1;
+	return l.n;
+}
+
+struct price_item
+price_item_negative(const struct price_item *i)
+{
+	struct price_item n = *i;
+
+	n.nano = -n.nano;
+	if (n.parts > 0) {
+		n.nano--;
+		n.parts = PRICE_PARTS - n.parts;
+	}
+	return n;
+}
+
+/* --- all of them ------------------------------------------------------------------------- */
+
+int
+price_post_items(struct price_sums *sums, const struct price_item *items, size_t n,
+    enum price_rounding rounding, int exponent, struct price_posting *out, struct err *e)
+{
+	struct price_sums after = *sums;
+	struct posting p = {&after, rounding, exponent, out, e};
+
+	*out = (struct price_posting){0};
+	for (size_t i = 0; i < n; i++)
+		if (post(&p, &items[i]) < 0)
+			return -1;
+	*sums = after;
 	return 0;
 }
 
@@ -194,20 +279,17 @@ int
 price_post(struct price_sums *sums, const struct price_charge *c, enum price_rounding rounding,
     int exponent, struct price_posting *out, struct err *e)
 {
-	struct price_sums after = *sums;
-	struct posting p = {&after, rounding, out, e};
+	struct price_item items[PRICE_ITEMS];
+	int n;
 
 	*out = (struct price_posting){0};
 	if (c->result != PRICE_RATED)
 		return err_set(e, ERR_BUG, "what is not rated is not posted");
-	for (size_t i = 0; i < c->nparts; i++) {
+	for (size_t i = 0; i < c->nparts; i++)
 		if (c->parts[i].version->exponent != exponent)
 			return err_set(e, ERR_BUG, "two currencies in one account");
-		if (post_part(&p, &c->parts[i]) < 0)
-			return -1;
-	}
-	*sums = after;
-	return 0;
+	n = price_items(c, PRICE_ALL, items, e);
+	return n < 0 ? -1 : price_post_items(sums, items, (size_t)n, rounding, exponent, out, e);
 }
 
 int64_t

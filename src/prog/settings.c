@@ -243,6 +243,18 @@ static const struct conf_field tariffs_fields[] = {
     {0},
 };
 
+static const struct conf_field billing_fields[] = {
+    CONF_TIME(struct billing_conf, stuck_us, "stuck_after", "14d", HOUR_US, 366 * DAY_US, true,
+	"A register that stands still so long while the relay is closed becomes a work item."),
+    CONF_TIME(struct billing_conf, silent_us, "silent_after", "1d", MINUTE_US, 30 * DAY_US, true,
+	"Without a reading so long, use is estimated from the days before, to warn of."),
+    CONF_TIME(struct billing_conf, clock_ahead_us, "clock_ahead", "5m", 0, DAY_US, true,
+	"A reading whose time is further ahead of ours is held."),
+    CONF_RANGE(struct billing_conf, drift_minor, CONF_INT, "100", 0, 100000000, true,
+	"Minor units by which a local meter may differ from our books before a person looks."),
+    {0},
+};
+
 static const struct conf_field notify_fields[] = {
     CONF_FIELD(struct notify_conf, url, CONF_TEXT, "", false,
 	"Where notices go as signed webhooks; without it, mail and sms nobody is told and nobody "
@@ -385,6 +397,7 @@ static const struct {
      "Warning, cutting off, restoring."							      },
     {"tariffs",  offsetof(struct settings, tariffs),  tariffs_fields,
      "What a new price may do without force."							},
+    {"billing",  offsetof(struct settings, billing),  billing_fields,  "From readings to charges."   },
     {"notify",   offsetof(struct settings, notify),   notify_fields,   "Notices out."                },
     {"mail",     offsetof(struct settings, mail),     mail_fields,     "Notices by mail."            },
     {"sms",      offsetof(struct settings, sms),      sms_fields,      "Notices by short message."   },
@@ -489,5 +502,6 @@ settings_parts(const struct settings *s)
 	    .hooks = &s->hooks,
 	    .notify = {&s->notify, &s->mail, &s->sms},
 	    .tariffs = &s->tariffs,
+	    .billing = &s->billing,
 	};
 }

@@ -49,6 +49,11 @@ struct api_route {
 		method_, "/v1/" path_, role_, "", {0}, fn_ \
 	}
 
+#define SPECIAL_READ(path_, query_, fn_)                           \
+	{                                                          \
+		"GET", "/v1/" path_, ROLE_VIEWER, query_, {0}, fn_ \
+	}
+
 static void list_sessions(struct call *c);
 static void resolve_work(struct call *c);
 static void set_password(struct call *c);
@@ -106,6 +111,7 @@ static const struct api_route routes[] = {
     READ("ledger/list", "ledger", "account limit"),
     READ("ledger/check", "ledger_check", ""),
     WRITE("ledger/reverse", "ledger_reverse", ROLE_ADMIN),
+    SPECIAL_READ("bill/explain", "account day from to", call_bill_explain),
     READ("freeze/list", "freeze_list", "meter day limit"),
     READ("event/list", "event_list", "meter account limit"),
     READ("work/list", "work_list", "all limit"),

@@ -107,7 +107,7 @@ prices_changed(void *arg)
 {
 	struct headend *h = arg;
 
-	billing_look(h->billing);
+	billing_prices_changed(h->billing);
 	notify_look(h->notify);
 }
 
@@ -265,7 +265,7 @@ start_office(struct headend *h, struct err *e)
 
 	h->prices = prices_new(h->loop, h->db, prices_changed, h);
 	h->simulator = simulator_new(h->loop, h->db, h->prices);
-	h->billing = billing_new(h->loop, h->db, h->prices, readings_rated, h);
+	h->billing = billing_new(h->loop, h->db, h->prices, p->billing, readings_rated, h);
 	h->decider = decider_new(h->loop, h->db, p->policy, endpoint_has_work, h);
 	h->debts = debts_new(h->loop, h->db, payment_split, h);
 	h->fetcher = fetcher_new(h->loop);

@@ -145,8 +145,8 @@ def two_steps(db, d, sim, begin_wh):
     gate.ok(charged(db, "X1") == expected,
             f"{end_wh - begin_wh} Wh over two prices, the daemon killed in between: {expected / 100:.2f} to the cent ({n} charges)",
             (charged(db, "X1"), float(exact)))
-    carry = db.value("SELECT carry_nano FROM powergate.account_state s JOIN powergate.account a ON a.id = s.account_id "
-                     "WHERE number = 'X1'")
+    carry = db.value("SELECT base_nano - 10000000 * gross_minor FROM powergate.account_sum s JOIN powergate.account a "
+                     "ON a.id = s.account_id WHERE number = 'X1' AND s.name = 'energy'")
     gate.ok(fractions.Fraction(carry, 10**7) == exact - expected, "and what is below a cent is carried exactly",
             (carry, float(exact)))
 
@@ -172,15 +172,15 @@ def register_back(db, d, sim, sink):
     meter = METERS["U1"]
     gate.until(lambda: d.ask("meter/show", meter=meter).json["total_wh"] is not None, 10, "a reading")
     sim.do(f"set {meter} energy_wh 40000")
-    gate.until(lambda: field.work(d, "UNRATED", meter), 10, "a work item")
-    items = field.work(d, "UNRATED", meter)
+    gate.until(lambda: field.work(d, "HELD", meter), 10, "a work item")
+    items = field.work(d, "HELD", meter)
     gate.ok(len(items) == 1 and "went back" in items[0]["text"], "a register that goes back is a work item", items)
     db.run("UPDATE powergate.account SET trip_minor = 50000 WHERE number = 'U1'")  # now the balance is below it
     gate.until(lambda: d.ask("account/show", account="U1").json["unrated"], 5, "its mark")
     time.sleep(NOTICE_S + 4)
     gate.ok(not sent_trips(sim, "U1"), "nobody is cut off on energy that cannot be priced",
             field.commands(d, meter))
-    gate.ok(len(field.work(d, "UNRATED", meter)) == 1 and charged(db, "U1") == 0,
+    gate.ok(len(field.work(d, "HELD", meter)) == 1 and charged(db, "U1") == 0,
             "it is charged nothing, and said once")
     sim.do(f"set {meter} energy_wh 50100")
     gate.ok(gate.comes(lambda: is_off(sim, "U1"), 15) and charged(db, "U1") == 100,
