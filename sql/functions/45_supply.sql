@@ -24,7 +24,8 @@ BEGIN
 END $$;
 CREATE OR REPLACE FUNCTION powergate.used_up(o supply_override) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN COALESCE((SELECT s.total_wh - o.from_wh >= o.until_wh FROM meter_state s WHERE s.meter_id = o.meter_id), false);
+    RETURN COALESCE((SELECT s.total_wh - o.from_wh >= o.until_wh FROM meter_state s WHERE s.meter_id = o.meter_id), false)
+        OR (o.until_minor IS NOT NULL AND powergate.temporary_spent(o) >= o.until_minor);
 END $$;
 CREATE OR REPLACE FUNCTION powergate.trips_halted() RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -120,6 +121,7 @@ BEGIN
         PERFORM powergate.override_end(o.id, CASE WHEN o.until_us <= p_now THEN 'its time is over' ELSE 'it is used up' END, 'powergated', p_now);
         n := n + 1;
     END LOOP;
+    n := n + powergate.temporary_settled(p_now);
     IF powergate.payments_stopped(p_now) THEN
         n := n + powergate.trips_halt('provider', 'no payment has come in for long: people may be unable to pay', p_now)::int;
     END IF;

@@ -96,7 +96,7 @@ END $$;
 CREATE OR REPLACE FUNCTION door.api_override_list(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
     SELECT powergate.rows_json(jsonb_agg(jsonb_build_object('override', o.id, 'kind', o.kind, 'meter', (SELECT address FROM meter WHERE id = o.meter_id),
         'site', (SELECT name FROM site WHERE id = o.site_id), 'reason', o.reason, 'by', o.placed_by, 'from_us', o.from_us, 'until_us', o.until_us,
-        'until_wh', o.until_wh, 'charged', (SELECT number FROM account WHERE id = o.charged_account_id), 'ended_us', o.ended_us,
+        'until_wh', o.until_wh, 'charged', (SELECT number FROM account WHERE id = o.charged_account_id), 'charged_minor', o.charged_minor, 'ended_us', o.ended_us,
         'ended_why', o.ended_why) ORDER BY o.id DESC))
     FROM (SELECT * FROM supply_override x WHERE p ? 'all' OR x.ended_us IS NULL ORDER BY x.id DESC LIMIT powergate.limited(p)) o;
 $$;

@@ -30,6 +30,7 @@ CREATE TABLE supply_override (
     from_wh     bigint,
     until_minor bigint CHECK (until_minor > 0),
     charged_account_id bigint REFERENCES account, -- who pays for it; NULL: the account itself
+    charged_minor bigint NOT NULL DEFAULT 0,       -- what was moved there so far
     placed_by   text NOT NULL,
     placed_us   bigint NOT NULL,
     ended_us    bigint,

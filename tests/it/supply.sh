@@ -18,7 +18,7 @@ SECOND = "202600006099"  # the other meter of D1
 
 
 def add(d, account, money, site="here"):
-    d.order("account/add", account=account, mode="remote", site=site, tariff="flat", warn="1000,500")
+    d.order("account/add", account=account, mode="remote", site=site, tariff="dear" if account == "T1" else "flat", warn="1000,500")
     d.order("meter/add", meter=METERS[account], profile="remote", account=account, most_watts="2000000")
     if money:
         field.cash(d, account, money)
@@ -97,6 +97,10 @@ def temporary(db, d, sim):
     sim.do(f"set {meter} watts 400000")  # 111 Wh a second
     gate.ok(gate.comes(lambda: is_off(sim, meter), 20), "when it is used up the hold counts again", why(d, meter))
     sim.do(f"set {meter} watts 0")
+    spent = gate.comes(lambda: d.ask("override/list", all="true").json["rows"][0]["charged_minor"] >= 500, 15)
+    gate.ok(spent and d.ask("account/show", account="T1").json["prepaid_minor"] == 1000,
+            "what it cost is paid by him who was named, and not by the tenant",
+            (d.ask("account/show", account="T1").json, d.ask("ledger/list", account="T1").json))
     ended = gate.comes(lambda: "used up" in (d.ask("override/list", all="true").json["rows"][0]["ended_why"] or ""), 10)
     gate.ok(ended, "and it says so", d.ask("override/list", all="true").json["rows"][0])
 
@@ -213,6 +217,7 @@ with gate.Cluster(BUILD) as db:
     d.order("site/add", name="calm", zone=ZONE)
     d.order("site/add", name="there", zone=ZONE)  # a site has a budget of ten trips an hour
     d.order("tariff/add", name="flat", steps="0:10000")
+    d.order("tariff/add", name="dear", steps="0:10000000")
     for account in ("H1", "S1", "T1", "P1", "Q1"):
         add(d, account, 1000)
     for account in ("D1", "O1", "F1"):
