@@ -15,8 +15,12 @@ struct dirty {
 	struct meter_view meter[SUPPLY_METERS];
 	int nmeters;
 	struct site_day days[STORE_DAYS];
-	int64_t payment_id;  /* newest, 0 for none */
-	bool untold;         /* its receipt has not been told yet */
+	int64_t payment_id; /* newest, 0 for none */
+	bool untold;        /* its receipt has not been told yet */
+	int64_t
+	    spent_minor; /* charged in all; and when the day began that lies up to a week back */
+	int spent_since_day; /* 0: none */
+	int64_t spent_since_minor;
 	int64_t local_minor; /* balance in local meters */
 	bool has_local;
 };
@@ -29,7 +33,7 @@ void store_accounts_dirty(struct db *db, int limit, int64_t now_us, store_dirty_
 
 /* Decisions gathered into one statement.  Zeroed is empty. */
 struct decided {
-	struct db_column account, version, look_again, below;
+	struct db_column account, version, look_again, below, day;
 	struct buf deeds; /* of those that come to more than a mark */
 	int n, ndeeds;
 };

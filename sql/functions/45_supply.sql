@@ -40,6 +40,12 @@ BEGIN
         ORDER BY d.day LIMIT 40) n);
 END $$;
 
+-- What has been charged to an account in all, under its present tax.
+CREATE OR REPLACE FUNCTION powergate.spent(p_account bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT COALESCE(sum(q.gross_minor), 0) FROM account_sum q WHERE q.account_id = p_account);
+END $$;
+
 -- --- holds and overrides ------------------------------------------------------------------------
 
 -- Returns the hold, NULL when one of its kind is there already.

@@ -3,14 +3,15 @@
 -- One row a meter, one without meter for an account that has none; accounts rising.
 CREATE OR REPLACE FUNCTION door.accounts_dirty(p_limit int, p_now bigint)
 RETURNS TABLE (account_id bigint, version bigint, fee_mode text, live boolean, site_id bigint, zone text, prepaid bigint,
-    estimate bigint, daily bigint, warned bigint, warn_minor text, days_warned boolean, trip_minor bigint, below_us bigint,
+    estimate bigint, spent bigint, spent_days text, warned bigint, warn_minor text, days_warned boolean, trip_minor bigint, below_us bigint,
     final_sent_us bigint, final_state text, unrated boolean, payment_id bigint, untold boolean, paid_open boolean,
     meter_id bigint, wanted text, seen text, wanted_for text, relay_pending boolean, refused boolean, holds text, temporary boolean, spared boolean,
     permit_only boolean, reading_us bigint, closed_us bigint, off_us bigint, credit bigint, days text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
-    RETURN QUERY SELECT a.id, s.version, a.fee_mode, t.mode = 'live', t.id, t.zone, s.prepaid_minor, s.estimate_minor, 0::bigint,
+    RETURN QUERY SELECT a.id, s.version, a.fee_mode, t.mode = 'live', t.id, t.zone, s.prepaid_minor, s.estimate_minor, powergate.spent(a.id),
+        array_to_string(s.spent_days, ' '),
         s.warned_level, array_to_string(a.warn_minor, ' '), s.days_warned, a.trip_minor - s.extra_minor, s.below_us,
         n.sent_us, n.state, s.unrated_why IS NOT NULL,
         y.id, y.id > s.told_payment,
@@ -40,7 +41,7 @@ END $$;
 -- A batch of decisions.  An account that moved underneath (another version) is skipped and
 -- stays dirty; it does not fail its neighbours.  Those with nothing to do but to note that they
 -- were decided go together.  Returns the endpoints that now have work.
-CREATE OR REPLACE FUNCTION door.accounts_decided(p_account bigint[], p_version bigint[], p_look_again bigint[], p_below boolean[],
+CREATE OR REPLACE FUNCTION door.accounts_decided(p_account bigint[], p_version bigint[], p_look_again bigint[], p_below boolean[], p_day bigint[],
     p_deeds jsonb, p_now bigint)
 RETURNS TABLE (account_id bigint, endpoint_id bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -55,8 +56,10 @@ BEGIN
         RETURN QUERY SELECT r.account, e FROM powergate.decided_meters(r.account, r.payment, r.balance, r.meters, p_now) e;
     END LOOP;
     UPDATE account_state q SET dirty_us = NULL, look_again_us = t.look_again,
-        below_us = CASE WHEN t.below THEN COALESCE(q.below_us, p_now) END
-    FROM unnest(p_account, p_version, p_look_again, p_below) AS t(account, version, look_again, below)
+        below_us = CASE WHEN t.below THEN COALESCE(q.below_us, p_now) END,
+        spent_days = CASE WHEN q.spent_days[1] = t.day THEN q.spent_days
+            ELSE (ARRAY[t.day, powergate.spent(t.account)] || q.spent_days)[1:16] END
+    FROM unnest(p_account, p_version, p_look_again, p_below, p_day) AS t(account, version, look_again, below, day)
     WHERE q.account_id = t.account AND q.version = t.version;
 END $$;
 

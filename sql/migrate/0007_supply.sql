@@ -101,5 +101,9 @@ CREATE TRIGGER meters_go AFTER DELETE ON meter REFERENCING OLD TABLE AS gone
 CREATE TRIGGER meters_change AFTER UPDATE ON meter REFERENCING OLD TABLE AS gone NEW TABLE AS fresh
     FOR EACH STATEMENT EXECUTE FUNCTION meters_counted();
 
+-- What had been charged in all when a day began, the newest of eight first: day, minor, day, minor.
+-- The use of a day, and how long the credit lasts, come from it.
+ALTER TABLE account_state ADD COLUMN spent_days bigint[] NOT NULL DEFAULT '{}';
+
 -- Whether people still have to look at what a meter refused.
 CREATE INDEX work_meter ON work (meter_id) WHERE state <> 'resolved' AND meter_id IS NOT NULL;

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "model/calendar.h"
 #include "store/store_account.h"
 
 #include <stdio.h>
@@ -27,6 +28,20 @@ struct decider {
 	struct logctx log;
 };
 
+/* What a day costs, by the last week; 0 while not even a day is known. */
+static int64_t
+daily_minor(const struct dirty *a, int64_t now_us)
+{
+	int64_t us;
+
+	if (a->spent_since_day == 0)
+		return 0;
+	us = now_us - calendar_day_start(a->view.zone, a->spent_since_day);
+	return us < DAY_US
+		   ? 0
+		   : (int64_t)((__int128)(a->spent_minor - a->spent_since_minor) * DAY_US / us);
+}
+
 static void
 on_dirty(struct dirty *a, void *arg)
 {
@@ -39,6 +54,7 @@ on_dirty(struct dirty *a, void *arg)
 		a->view.balance_minor += a->local_minor;
 	if (a->view.local && !a->has_local)
 		a->view.nlevels = 0; /* never read: nothing to warn of */
+	a->view.daily_minor = daily_minor(a, now);
 	supply_decide(d->policy, &a->view, a->meter, a->nmeters, now, &what);
 	decided_add(&d->batch, a, &what, d->policy->trip_life_us, now);
 }

@@ -1,5 +1,6 @@
 #include "store/store_account.h"
 
+#include "model/calendar.h"
 #include "store/store_names.h"
 
 #include <stdio.h>
@@ -7,17 +8,15 @@
 #include <string.h>
 
 static const struct db_stmt dirty = {"accounts_dirty", DB_BILLING, true, 0,
-    "SELECT account_id, version, fee_mode, live, zone, prepaid, estimate, daily, warned, "
-    "warn_minor,"
-    " days_warned, trip_minor, below_us, final_sent_us, final_state, unrated, payment_id, untold,"
-    " paid_open,"
-    " meter_id, wanted, seen, wanted_for, relay_pending, refused, holds, temporary, spared, "
-    "permit_only,"
-    " reading_us, closed_us, off_us, credit, days"
+    "SELECT account_id, version, fee_mode, live, zone, prepaid, estimate, spent, spent_days, "
+    "warned,"
+    " warn_minor, days_warned, trip_minor, below_us, final_sent_us, final_state, unrated,"
+    " payment_id, untold, paid_open, meter_id, wanted, seen, wanted_for, relay_pending, refused,"
+    " holds, temporary, spared, permit_only, reading_us, closed_us, off_us, credit, days"
     " FROM door.accounts_dirty($1::int, $2::bigint)"};
 static const struct db_stmt decided = {"accounts_decided", DB_BILLING, true, 0,
     "SELECT account_id, endpoint_id FROM door.accounts_decided($1::bigint[], $2::bigint[],"
-    " $3::bigint[], $4::boolean[], $5::jsonb, $6::bigint)"};
+    " $3::bigint[], $4::boolean[], $5::bigint[], $6::jsonb, $7::bigint)"};
 static const struct db_stmt swept = {"supply_sweep", DB_BILLING, true, 0,
     "SELECT door.supply_sweep($1::int, $2::bigint, $3::bigint)"};
 static const struct db_stmt halt = {
@@ -32,7 +31,8 @@ enum {
 	ZONE,
 	PREPAID,
 	ESTIMATE,
-	DAILY,
+	SPENT,
+	SPENT_DAYS,
 	WARNED,
 	WARN_MINOR,
 	DAYS_WARNED,
@@ -111,6 +111,21 @@ holds_from(struct meter_view *m, const char *text)
 	}
 }
 
+/* "20261120 3400 20261119 3100 ...", the newest day first: the oldest one is what counts. */
+static void
+spent_from(struct dirty *a, const struct db_rows *rows, int i)
+{
+	const char *text = db_cell_text(rows, i, SPENT_DAYS);
+	char *end;
+
+	a->spent_minor = db_cell_int(rows, i, SPENT);
+	for (int64_t day; (day = strtoll(text, &end, 10)), end != text;) {
+		a->spent_since_day = (int)day;
+		a->spent_since_minor = strtoll(end, &end, 10);
+		text = end;
+	}
+}
+
 static void
 account_from(struct dirty *a, const struct db_rows *rows, int i)
 {
@@ -126,7 +141,7 @@ account_from(struct dirty *a, const struct db_rows *rows, int i)
 	v->days = a->days;
 	v->balance_minor = db_cell_int(rows, i, PREPAID);
 	v->estimate_minor = db_cell_int(rows, i, ESTIMATE);
-	v->daily_minor = db_cell_int(rows, i, DAILY);
+	spent_from(a, rows, i);
 	v->trip_minor = db_cell_int(rows, i, TRIP_MINOR);
 	levels_from(v, db_cell_text(rows, i, WARN_MINOR));
 	v->warned = !db_cell_null(rows, i, WARNED);
@@ -293,6 +308,7 @@ decided_add(struct decided *d, const struct dirty *a, const struct decision *wha
 	else
 		db_column_null(&d->look_again);
 	db_column_text(&d->below, what->below ? "t" : "f");
+	db_column_int(&d->day, calendar_day(a->view.zone, now_us));
 	if (has_deeds(a, what))
 		put_deeds(d, a, what, now_us + trip_life_us);
 }
@@ -304,6 +320,7 @@ decided_free(struct decided *d)
 	db_column_free(&d->version);
 	db_column_free(&d->look_again);
 	db_column_free(&d->below);
+	db_column_free(&d->day);
 	buf_clear(&d->deeds);
 	d->n = d->ndeeds = 0;
 }
@@ -335,8 +352,8 @@ store_accounts_decided(struct db *db, struct decided *d, int64_t now_us, store_d
 	*c = (struct decided_call){each, fn, arg};
 	buf_put_text(&d->deeds, d->ndeeds == 0 ? "[]" : "]");
 	db_ask(db, &decided, on_decided, c, db_array(&d->account), db_array(&d->version),
-	    db_array(&d->look_again), db_array(&d->below), db_text(buf_text(&d->deeds)),
-	    db_int(now_us));
+	    db_array(&d->look_again), db_array(&d->below), db_array(&d->day),
+	    db_text(buf_text(&d->deeds)), db_int(now_us));
 	decided_free(d);
 }
 

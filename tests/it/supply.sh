@@ -28,6 +28,10 @@ def is_off(sim, meter):
     return sim.state(meter)["relay"] == "open"
 
 
+def balance(d, account):
+    return d.ask("account/show", account=account).json["prepaid_minor"]
+
+
 def why(d, meter):
     return d.ask("meter/why", meter=meter).json["why"]
 
@@ -205,6 +209,16 @@ def calendar(db, d, sim):
     gate.ok(gate.comes(lambda: is_off(sim, meter), 15), "when it is a plain day again he is", why(d, meter))
 
 
+def lasts(db, d, sink):
+    """A week's use says how long the credit lasts: 25.00 a day."""
+    week = (datetime.datetime.now(zoneinfo.ZoneInfo(ZONE)) - datetime.timedelta(days=7)).strftime("%Y%m%d")
+    db.run("SET search_path = powergate; UPDATE account_state SET spent_days = ARRAY[%s, spent(account_id) - 17500], "
+           "version = version + 1, dirty_us = 1 WHERE account_id = (SELECT id FROM account WHERE number = 'H1')" % week)
+    told = gate.comes(lambda: sink.told("days_left", "H1"), 10)
+    gate.ok(told and told[0]["data"]["level_minor"] == balance(d, "H1") // 2500,
+            "who uses 25.00 a day is told that his credit lasts two days", (told, balance(d, "H1")))
+
+
 sink = field.Sink()
 with gate.Cluster(BUILD) as db:
     d = gate.Daemon(BUILD, db, {"meters": {"listen": f"127.0.0.1:{gate.free_port()}"},
@@ -234,6 +248,7 @@ with gate.Cluster(BUILD) as db:
                        lambda: two_meters(db, d, sim), lambda: first_word(db, d, sim, sink), lambda: flapping(db, d, sim),
                        lambda: calendar(db, d, sim), lambda: queued_trip(db, d, sim))
         protected(db, d, sim, sink)
+        lasts(db, d, sink)
     gate.ok(db.ledger_problems() == [], "the books balance", db.ledger_problems())
 sink.close()
 sys.exit(gate.done())
