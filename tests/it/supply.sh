@@ -216,7 +216,7 @@ def lasts(db, d, sink):
            "version = version + 1, dirty_us = 1 WHERE account_id = (SELECT id FROM account WHERE number = 'H1')" % week)
     gate.until(lambda: sink.told("days_left", "H1"), 10, "the warning")
     told = sink.told("days_left", "H1")
-    gate.ok(len(told) == 1 and told[0]["data"]["level_minor"] == 2,
+    gate.ok(len(told) == 1 and told[0]["data"]["days"] == 2,
             f"who uses about 25.00 a day is told once that {balance(d, 'H1') / 100:.2f} last two days", told)
 
 
