@@ -14,8 +14,9 @@ LAYERS  := base model codec store service sim
 
 # every file of a layer's folder belongs to it
 $(foreach l,$(LAYERS),$(eval $(l) := $(patsubst src/$(l)/%.c,%,$(filter-out %/powergate-sim.c,$(wildcard src/$(l)/*.c)))))
-daemon  := powergated settings settings_try
-ctl     := $(patsubst src/prog/%.c,%,$(wildcard src/prog/ctl_*.c)) powergatectl settings
+settings := settings settings_notify
+daemon  := powergated settings_try $(settings)
+ctl     := $(patsubst src/prog/%.c,%,$(wildcard src/prog/ctl_*.c)) powergatectl $(settings)
 
 CSTD    := -std=c17 -D_GNU_SOURCE -Iinclude -I$(B)/gen
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
@@ -94,7 +95,7 @@ $(B)/tests/bench/%: $(B)/tests/bench/%.o $(all_layers)
 	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(all_libs)
 
 year := $(patsubst tests/year/%.c,%,$(wildcard tests/year/*.c))
-$(B)/tests/year/year: $(patsubst %,$(B)/tests/year/%.o,$(year)) $(B)/src/prog/settings.o $(all_layers)
+$(B)/tests/year/year: $(patsubst %,$(B)/tests/year/%.o,$(year)) $(patsubst %,$(B)/src/prog/%.o,$(settings)) $(all_layers)
 	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(all_libs) -ldl
 
 .PHONY: check check-built check-san valgrind coverage soak bench

@@ -1,7 +1,7 @@
 /*
  * ctl -- what the files of powergatectl share: one command line, taken apart, and its answer.
  *
- * The table in powergatectl.c is the grammar.  A row's `args` is read by ctl_args.c to take the
+ * The table in ctl_commands.c is the grammar.  A row's `args` is read by ctl_args.c to take the
  * command line apart and by the help to show it, so the two cannot disagree:
  *
  *	meter=ADDRESS		a word that must stand there, for the API's parameter "meter"
@@ -70,6 +70,9 @@ struct ctl {
 	size_t nrest;
 };
 
+/* The commands one after the other, in the order of the help; NULL behind the last. */
+const struct ctl_command *ctl_command_at(size_t i);
+
 /* To standard error, with the program's name in front. */
 void ctl_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
@@ -126,7 +129,7 @@ ctl_fn ctl_call; /* ask, print */
 ctl_fn ctl_push_tariff;
 ctl_fn ctl_order, ctl_why, ctl_cash, ctl_preview, ctl_payment_show, ctl_ledger_check;
 ctl_fn ctl_frame_decode, ctl_arrows, ctl_conf_check, ctl_conf_sample, ctl_conf_manual, ctl_profiles;
-ctl_fn ctl_migrate, ctl_init;
+ctl_fn ctl_help, ctl_migrate, ctl_init;
 ctl_fn ctl_hook_verify, ctl_statement_check;
 
 #endif

@@ -1,14 +1,12 @@
 /*
  * powergatectl -- the operator's program.
  *
- * The table below is the grammar, the help and the map to the API; include/prog/ctl.h tells how a
- * row is read.  To add a command, add a row; to add one that is more than a question and its
- * answer, give it a function of its own (ctl_call.c with the daemon, ctl_local.c without).
+ * The table in ctl_commands.c is the grammar, the help and the map to the API; include/prog/ctl.h
+ * tells how a row is read.
  */
 #include "base/buf.h"
 #include "base/err.h"
 #include "prog/ctl.h"
-#include "prog/ctl_tariff.h"
 
 #include <curl/curl.h>
 #include <stdarg.h>
@@ -20,301 +18,6 @@
 #endif
 
 #define SOCKET "/run/powergate/powergate.sock"
-
-static ctl_fn show_help;
-
-/* Macros throughout, for clang-format would make columns of the bare rows. */
-#define SPECIAL(words_, args_, path_, post_, fixed_, columns_, fn_, help_) \
-	{                                                                  \
-		words_, args_, path_, post_, fixed_, columns_, fn_, help_  \
-	}
-#define READ(words_, args_, path_, columns_, help_) \
-	SPECIAL(words_, args_, path_, false, NULL, columns_, ctl_call, help_)
-#define WRITE(words_, args_, path_, help_) \
-	SPECIAL(words_, args_, path_, true, NULL, NULL, ctl_call, help_)
-#define SHOW(words_, args_, path_, columns_, help_) \
-	SPECIAL(words_, args_, path_, true, NULL, columns_, ctl_call, help_)
-#define ORDER(words_, args_, path_, fixed_, help_) \
-	SPECIAL(words_, args_, path_, true, fixed_, NULL, ctl_order, help_)
-#define LOCAL(words_, args_, fn_, help_) SPECIAL(words_, args_, NULL, false, NULL, NULL, fn_, help_)
-
-#define METER                                                                              \
-	"meter account profile endpoint online relay wanted wanted_why total_wh total_us " \
-	"credit_minor"
-#define ACCOUNT                                                                                  \
-	"account customer site mode state prepaid_minor loaded_minor meter_credit_minor meters " \
-	"relay"
-#define NOTICE  "notice kind account for state sent_us messages why"
-#define DEBT                                                                          \
-	"debt account kind reference owed_minor agreed_minor percent week_cap_minor " \
-	"instalment_minor every first_day"
-#define EMERGENCY \
-	"account state limit_minor below_minor automatic balance_minor used_minor left_minor"
-#define PUSH                                                                       \
-	"meter set version state switch_us why wanted_us sent_us acknowledged_us " \
-	"active_us checked_us command by"
-#define COMMAND "command meter kind what state attempts created_us ended_us by cause outcome"
-
-static const struct ctl_command commands[] = {
-    READ("meter list", "[--after=ADDRESS] [--limit=N]", "meter/list",
-	"meter account profile online relay wanted total_wh credit_minor purchases seen_us "
-	"endpoint",
-	"All meters, as last seen."),
-    READ("meter show", "meter=ADDRESS", "meter/show", METER, "Everything known about a meter."),
-    SPECIAL("meter why", "meter=ADDRESS", "meter/why", false, NULL, NULL, ctl_why,
-	"One sentence: why is it on or off?"),
-    WRITE("meter add",
-	"meter=ADDRESS --profile=PROFILE [--account=ACCOUNT] [--site=SITE] [--endpoint=NAME]"
-	" [--link=4g|nbiot|rs485] [--capability=none|order_no|counted] [--customer=DIGITS]"
-	" [--most-watts=N]",
-	"meter/add",
-	"A meter of an account or, without one, of a site; --endpoint is its converter."),
-    SPECIAL("meter read", "meter=ADDRESS [--regs=REGS] [--key=TEXT] [--wait?=SECONDS]",
-	"meter/read", true, NULL, METER, ctl_order,
-	"Read registers now; with --wait, show what the meter says."),
-    ORDER("meter open", "meter=ADDRESS --reason=TEXT [--cause=ADMIN|SAFETY] [--wait?=SECONDS]",
-	"meter/relay", "relay=open", "Cut the power."),
-    ORDER("meter close", "meter=ADDRESS --reason=TEXT [--wait?=SECONDS]", "meter/relay",
-	"relay=closed", "Switch the power on."),
-    ORDER("meter permit", "meter=ADDRESS --reason=TEXT [--wait?=SECONDS]", "meter/relay",
-	"relay=permitted", "Allow the customer to switch it on at the meter."),
-    ORDER("meter commission", "meter=ADDRESS [--wait?=SECONDS]", "meter/commission", NULL,
-	"Adopt the meter's own count of purchases: where ours begins."),
-    SPECIAL("meter password", "meter=ADDRESS --file=PATH [--level=N]", "meter/password", true, NULL,
-	NULL, ctl_password, "Give the meter's password, six digits in a file; it is kept sealed."),
-    SPECIAL(
-	"why", "meter=ADDRESS", "meter/why", false, NULL, NULL, ctl_why, "The same as meter why."),
-
-    READ("account list", "[--after=ACCOUNT] [--limit=N]", "account/list", ACCOUNT,
-	"All accounts with their balances."),
-    READ("account show", "account=ACCOUNT", "account/show", ACCOUNT,
-	"Everything known about an account."),
-    READ("account deliveries", "account=ACCOUNT", "account/deliveries",
-	"delivery payment kind amount_minor state meter purchase sends evidence why",
-	"Credit on its way into the account's meters."),
-    WRITE("account add",
-	"account=ACCOUNT --site=SITE --mode=remote|local [--tariff=TARIFF] [--customer=TEXT]"
-	" [--contact=TEXT] [--warn=LEVELS] [--trip=LIMIT]",
-	"account/add", "A new account; remote: the balance is kept here, local: in the meter."),
-
-    READ("payment list", "[--account=ACCOUNT] [--state=settled|suspense|assigned] [--limit=N]",
-	"payment/list",
-	"payment received_us amount_minor currency account state source method payment_no repeats",
-	"The newest payments."),
-    SPECIAL("payment show", "[payment=N] [--payment-no=TEXT]", "payment/show", false, NULL,
-	"payment amount_minor account mode state source payment_no", ctl_payment_show,
-	"A payment and its six times, from received to told."),
-    SPECIAL("payment cash",
-	"[--account=ACCOUNT] [--meter=ADDRESS] --amount=AMOUNT [--currency=CODE]"
-	" [--payment-no=TEXT] [--terminal=TEXT] [--note=TEXT]",
-	"payment/cash", true, NULL, NULL, ctl_cash,
-	"Take cash for an account or a meter; the same number is taken once."),
-    SPECIAL("payment preview", "[--account=ACCOUNT] [--meter=ADDRESS] --amount=AMOUNT",
-	"payment/preview", true, NULL, "account amount_minor currency good credit_before_minor",
-	ctl_preview, "Is it within the limits, and what would become of it? Nothing is paid."),
-    WRITE("payment limits",
-	"[--site=SITE] [--account=ACCOUNT] [--least=AMOUNT] [--most=AMOUNT]"
-	" [--most-credit=AMOUNT] --reason=TEXT",
-	"payment/limits",
-	"Of a payment, and of the credit it leads to; what is not given is no limit."),
-    WRITE("payment assign", "payment=N account=ACCOUNT --reason=TEXT", "payment/assign",
-	"Say whose a payment in suspense is."),
-
-    READ("debt list", "[--account=ACCOUNT] [--all] [--limit=N]", "debt/list", DEBT,
-	"What is owed, and how payments pay it."),
-    READ("debt show", "debt=N", "debt/show", DEBT, "A debt with everything posted to it."),
-    SHOW("debt add",
-	"account=ACCOUNT --kind=payment|instalment|accumulated --amount=AMOUNT --reference=TEXT"
-	" [--percent=PERCENT] [--week-cap=AMOUNT] [--instalment=AMOUNT] [--every=day|week|month]"
-	" [--first=DAY] [--from=fees|balance] --reason=TEXT",
-	"debt/add", DEBT,
-	"An account owes: a share of each payment, instalments, or all as soon as there is money."),
-    SHOW("debt write-off", "debt=N [--amount=AMOUNT] --reason=TEXT", "debt/write-off", DEBT,
-	"What will not be asked for any more."),
-    WRITE("debt order", "[--site=SITE] [--account=ACCOUNT] [--order=KINDS] --reason=TEXT",
-	"debt/order", "In which order payments pay; an account without its own has the site's."),
-    READ("emergency show", "account=ACCOUNT", "emergency/show", EMERGENCY,
-	"Emergency credit: offered, active, used."),
-    SHOW("emergency offer",
-	"account=ACCOUNT --limit=AMOUNT [--below=LIMIT] [--automatic] --reason=TEXT",
-	"emergency/offer", EMERGENCY,
-	"Offer it at a balance and below, once until it is cleared; --automatic: activate it too."),
-    WRITE("emergency withdraw", "account=ACCOUNT --reason=TEXT", "emergency/withdraw",
-	"Offer it no more."),
-    SHOW("emergency activate", "account=ACCOUNT --reason=TEXT", "emergency/activate", EMERGENCY,
-	"The customer takes it: supply goes on below the threshold."),
-
-    READ("command list",
-	"[--meter=ADDRESS] [--state=waiting|sent|unsure|done|refused|expired|cancelled] "
-	"[--limit=N]",
-	"command/list", COMMAND, "The newest orders to meters."),
-    READ("command show", "command=N", "command/show", COMMAND,
-	"An order with its history, frame by frame."),
-    WRITE("command cancel", "command=N", "command/cancel", "Take back an order that waits."),
-
-    READ("push list",
-	"[meter=ADDRESS] [--state=wanted|sent|acknowledged|active|refused] [--limit=N]",
-	"push/list", PUSH, "What is wanted of the meters' own settings, and how far it has got."),
-    READ("push show", "meter=ADDRESS [--set=tariff|alarm]", "push/show", PUSH,
-	"The same of one meter, with what is wanted."),
-    WRITE("push retry", "[meter=ADDRESS] [--set=tariff|alarm]", "push/retry",
-	"Write again what was refused, of one meter or all; look again at what is active."),
-    SPECIAL("push tariff", "meter=ADDRESS file=FILE [--at=TIME]", "push/want", true, "set=tariff",
-	NULL, ctl_push_tariff,
-	"Have the meter charge by a tariff file, from its beginning on or from --at."),
-
-    READ("session list", "", "session/list", "endpoint peer meters heard_s",
-	"Connections that are up now."),
-    READ("endpoint list", "[--state=claimed|quarantined] [--online] [--limit=N]", "endpoint/list",
-	"endpoint kind link state online meters peer seen_us node epoch why",
-	"What has ever connected."),
-    WRITE("endpoint claim", "endpoint=NAME", "endpoint/claim", "It is ours: talk to it."),
-    WRITE("endpoint quarantine", "endpoint=NAME [--reason=TEXT]", "endpoint/quarantine",
-	"Stop talking to it."),
-
-    READ("freeze list", "[--meter=ADDRESS] [--day=DAY] [--limit=N]", "freeze/list",
-	"day meter at_us total_wh quality balance_minor balance_quality",
-	"Registers and balances at midnight."),
-    READ("ledger list", "[--account=ACCOUNT] [--limit=N]", "ledger/list",
-	"journal at_us kind ledger owner account amount_minor key memo",
-	"The newest postings; debit is positive."),
-    SPECIAL("ledger check", "", "ledger/check", false, NULL, NULL, ctl_ledger_check,
-	"Do the books balance? Exit status 1 when not."),
-    WRITE("ledger reverse", "journal=N --reason=TEXT", "ledger/reverse",
-	"Post a journal the other way round; not money that is in a meter or on its way."),
-    READ("event list", "[--meter=ADDRESS] [--account=ACCOUNT] [--limit=N]", "event/list",
-	"at_us kind meter account text", "What happened, in one sentence each."),
-
-    READ("work list", "[--all] [--limit=N]", "work/list",
-	"work age_s state owner cause account meter payment delivery text todo",
-	"What waits for a person."),
-    READ("work show", "work=N", "work/show",
-	"work cause state owner age_s account meter payment delivery text todo",
-	"A work item with all evidence."),
-    WRITE("work take", "work=N", "work/take", "I am on it."),
-    WRITE("work resolve",
-	"work=N [decision=applied|requeue|refund] --reason=TEXT [--evidence=TEXT]", "work/resolve",
-	"Decide it; a delivery under review needs a decision, evidence and a second person."),
-
-    WRITE("hold add",
-	"hold=ADMIN|MOVE_OUT|FRAUD|MAINTENANCE|SAFETY [--meter=ADDRESS] [--account=ACCOUNT] "
-	"--reason=TEXT [--at-once]",
-	"hold/add", "Keep a meter, or all of an account, switched off whatever is paid."),
-    WRITE("hold release",
-	"hold=ADMIN|MOVE_OUT|FRAUD|MAINTENANCE|SAFETY [--meter=ADDRESS] [--account=ACCOUNT] "
-	"--reason=TEXT",
-	"hold/release", "The hold is over; what the balance says stands."),
-    READ("hold list", "[--meter=ADDRESS] [--all] [--limit=N]", "hold/list",
-	"meter account hold reason by placed_us released_us release_reason", "Holds in force."),
-    SPECIAL("temp-supply", "meter=ADDRESS --hours=N [--wh=WH] [--charge-to=ACCOUNT] --reason=TEXT",
-	"override/add", true, "kind=TEMP_SUPPLY", NULL, ctl_call,
-	"Power for some hours, whatever the balance; also against ADMIN and MOVE_OUT."),
-    SPECIAL("protect", "meter=ADDRESS [--hours=N] --reason=TEXT", "override/add", true,
-	"kind=PROTECTED", NULL, ctl_call, "Never cut this meter off for want of money."),
-    SPECIAL("spare", "site=SITE --hours=N --reason=TEXT", "override/add", true,
-	"kind=NO_DISCONNECT", NULL, ctl_call, "Nobody of this site is cut off for want of money."),
-    READ("override list", "[--all] [--limit=N]", "override/list",
-	"override kind meter site reason by from_us until_us until_wh charged ended_us ended_why",
-	"What keeps power on."),
-    WRITE("override end", "override=N --reason=TEXT", "override/end", "It is over."),
-    READ("calendar list", "[--site=SITE]", "calendar/list", "site day kind by",
-	"Days that are not like their weekday."),
-    WRITE("calendar set", "site=SITE day=DAY kind=holiday|makeup|extreme|plain", "calendar/set",
-	"A holiday, a working day by decree, a day of extreme weather; or a plain one again."),
-    READ("halt list", "[--all] [--limit=N]", "halt/list",
-	"cause why since_us released_us released_by release_reason",
-	"Why automatic trips are halted."),
-    WRITE("halt release", "cause=CAUSE --reason=TEXT", "halt/release",
-	"All is well: automatic trips may leave again."),
-    READ("exposure list", "[--all] [--limit=N]", "exposure/list",
-	"meter account cause since_us wh minor ended_us",
-	"What is used without credit, and what kept us from cutting it off."),
-
-    READ("notice list",
-	"[--account=ACCOUNT] [--kind=KIND]"
-	" [--state=waiting|sent|delivered|failed|expired|capped] [--limit=N]",
-	"notice/list", NOTICE, "What customers and administrators are told, the newest first."),
-    READ("notice show", "notice=N", "notice/show", NOTICE,
-	"A notice with its recipients and every attempt."),
-    WRITE("notice retry", "notice=N", "notice/retry",
-	"Once more to those who were not told, as they can be reached now."),
-    READ("contact list", "[--account=ACCOUNT] [--site=SITE] [--all] [--limit=N]", "contact/list",
-	"contact account site who person rank channel address language zone quiet kinds state",
-	"Where people are reached."),
-    WRITE("contact add",
-	"[--account=ACCOUNT] [--site=SITE] [--who=customer|admin] [--person=TEXT]"
-	" --channel=sms|mail|webhook --address=TEXT --language=zh|en|es [--zone=ZONE]"
-	" [--rank=N] [--quiet=HOURS] [--kinds=KINDS]",
-	"contact/add", "An address of a customer, or of an administrator of a site."),
-    WRITE("contact set",
-	"contact=N [--language=zh|en|es] [--zone=ZONE] [--rank=N] [--quiet=HOURS] [--kinds=KINDS]",
-	"contact/set", "Change how a contact is written to."),
-    WRITE("contact stop", "contact=N --reason=TEXT", "contact/stop", "Do not use it any more."),
-
-    READ("headend status", "", "headend/status", "trips_stopped held why by",
-	"The switches, and how many of everything."),
-    WRITE("headend trips", "trips=stop|allow --reason=TEXT", "headend/trips",
-	"Nobody is cut off any more; or again."),
-    WRITE("headend hold", "hold=on|off --reason=TEXT", "headend/hold",
-	"Neither credit nor trips leave, as after a restored backup; or again."),
-
-    READ("site list", "", "site/list", "site zone currency mode meters", "All sites."),
-    WRITE("site add", "name=SITE --zone=ZONE [--currency=CODE] [--mode=observe|live]", "site/add",
-	"A place with its time zone, such as Asia/Shanghai."),
-    WRITE("site mode", "site=SITE mode=observe|live --reason=TEXT", "site/mode",
-	"Only watch, or switch and charge as well."),
-    READ("tariff list", "[--tariff=TARIFF]", "tariff/list",
-	"version state begins currency accounts author approver single forced",
-	"All versions of all tariffs."),
-    WRITE("tariff add", "name=TARIFF --steps=STEPS [--currency=CODE] [--site=SITE] [--zone=ZONE]",
-	"tariff/add", "A tariff by the month's use: --steps \"0:1.00 100kWh:1.50\"."),
-    SPECIAL("tariff show", "version=VERSION [--yaml]", "tariff/show", false, NULL, NULL,
-	ctl_tariff_show,
-	"What flat/2 costs, or what is in force of flat; --yaml: the file as it was loaded."),
-    SPECIAL("tariff load", "file=FILE [--tariff=TARIFF]", "tariff/load", true, NULL, NULL,
-	ctl_tariff_load, "A tariff file as a draft of the tariff's next version."),
-    SPECIAL("tariff submit", "version=VERSION", "tariff/submit", true, NULL, NULL, ctl_tariff_step,
-	"Try a draft on past use, and ask for its approval."),
-    SPECIAL("tariff approve", "version=VERSION --reason=TEXT [--force=TEXT]", "tariff/approve",
-	true, NULL, NULL, ctl_tariff_step,
-	"Let it come into force; another person than who loaded it."),
-    WRITE("tariff withdraw", "version=VERSION --reason=TEXT", "tariff/withdraw",
-	"Take back what is not in force yet."),
-    SPECIAL("tariff diff", "a=A b=B", "tariff/show", false, NULL, NULL, ctl_tariff_diff,
-	"What changes from A to B, versions or files ending in .yaml; exit status 1 when "
-	"something does."),
-    SPECIAL("tariff simulate", "file=FILE --from=DAY --to=DAY [--tariff=TARIFF] [--site=SITE]",
-	"tariff/simulate", true, NULL, NULL, ctl_tariff_simulate,
-	"What a tariff file would have cost on past use: revenue, winners, losers, cuts."),
-    LOCAL("tariff check", "file=FILE [later...]", ctl_tariff_check,
-	"Are these tariff files good, and do they follow each other?"),
-    LOCAL("tariff rate", "file=FILE [later...]", ctl_tariff_rate,
-	"What the use in standard input costs; CSV: from,to,wh or from,to,wh_t1,wh_t2,..."),
-
-    LOCAL("frame decode", "[HEX...]", ctl_frame_decode,
-	"What DL/T 645 frames say; from standard input, a line each, when none is given."),
-    LOCAL("arrows", "what=command|delivery", ctl_arrows,
-	"What may follow what in the life of a command or a delivery."),
-    LOCAL("profile list", "", ctl_profiles, "The families of meters this build speaks to."),
-    LOCAL("conf check", "file=FILE", ctl_conf_check, "Is this settings file good?"),
-    LOCAL("conf sample", "", ctl_conf_sample, "Every setting with its preset."),
-    LOCAL("conf manual", "", ctl_conf_manual, "Every setting, as the body of a manual page."),
-    LOCAL("hook verify",
-	"--provider=NAME --keys=FILE [--now=TIME] [--header+=LINE] [--path=PATH] [--peer=IP]",
-	ctl_hook_verify, "Is the notification in standard input authentic, and what does it say?"),
-    SPECIAL("statement check", "file=FILE --provider=NAME [--sha1=HEX]", NULL, false, NULL,
-	"line kind at_us payment_no order_no refund_no amount_minor settled_minor currency "
-	"fee_millionths state",
-	ctl_statement_check,
-	"Read a provider's statement and add it up; refuse one that does not."),
-    LOCAL("migrate", "--db=CONNINFO [--sql=DIR]", ctl_migrate,
-	"Bring the database to what this build wants."),
-    LOCAL("init", "[--db=CONNINFO] [--database=NAME] [--principal=USER] [--no-system] [--sql=DIR]",
-	ctl_init,
-	"Make roles, database, first principal, system user, directories; once or again."),
-    LOCAL("help", "[WORDS...]", show_help, "This, or what is known of some words."),
-};
-#define NCOMMANDS (sizeof commands / sizeof *commands)
 
 void
 ctl_complain(const char *fmt, ...)
@@ -352,12 +55,13 @@ words_match(const struct ctl_command *row, int n, char *const *given, bool *whol
 static const struct ctl_command *
 find_command(int n, char *const *given, int *used)
 {
+	size_t i = 0;
 	bool whole;
 
-	for (size_t i = 0; i < NCOMMANDS; i++) {
-		*used = words_match(&commands[i], n, given, &whole);
+	for (const struct ctl_command *row; (row = ctl_command_at(i)) != NULL; i++) {
+		*used = words_match(row, n, given, &whole);
 		if (whole)
-			return &commands[i];
+			return row;
 	}
 	return NULL;
 }
@@ -375,17 +79,18 @@ show_row(FILE *out, const struct ctl_command *row)
 static int
 show_fitting(FILE *out, int n, char *const *given)
 {
+	size_t i = 0;
 	int fit = 0;
 	bool whole;
 
-	for (size_t i = 0; i < NCOMMANDS; i++) {
-		if (words_match(&commands[i], n, given, &whole) != n)
+	for (const struct ctl_command *row; (row = ctl_command_at(i)) != NULL; i++) {
+		if (words_match(row, n, given, &whole) != n)
 			continue;
 		fit++;
 		if (n > 0)
-			show_row(out, &commands[i]);
+			show_row(out, row);
 		else
-			fprintf(out, "  %-20s %s\n", commands[i].words, commands[i].help);
+			fprintf(out, "  %-20s %s\n", row->words, row->help);
 	}
 	return fit;
 }
@@ -412,11 +117,12 @@ show_all(FILE *out)
 static enum ctl_exit
 unknown_words(int n, char *const *given)
 {
+	size_t i = 0;
 	bool whole;
 	int best = 0, fit;
 
-	for (size_t i = 0; i < NCOMMANDS; i++) {
-		fit = words_match(&commands[i], n, given, &whole);
+	for (const struct ctl_command *row; (row = ctl_command_at(i)) != NULL; i++) {
+		fit = words_match(row, n, given, &whole);
 		if (fit > best)
 			best = fit;
 	}
@@ -431,8 +137,8 @@ unknown_words(int n, char *const *given)
 	return CTL_USAGE;
 }
 
-static enum ctl_exit
-show_help(struct ctl *c)
+enum ctl_exit
+ctl_help(struct ctl *c)
 {
 	if (c->nrest == 0)
 		show_all(stdout);

@@ -1,0 +1,20 @@
+/*
+ * settings_fields -- what the files of the table of settings share.
+ */
+#ifndef PROG_SETTINGS_FIELDS_H
+#define PROG_SETTINGS_FIELDS_H
+
+#include "prog/settings.h"
+
+/* A member in microseconds has a setting without the unit in its name: people write "8s". */
+#define CONF_TIME(type_, field_, name_, preset_, least_, most_, reload_, help_)               \
+	{                                                                                     \
+		.name = (name_), .type = CONF_DURATION, .offset = offsetof(type_, field_),    \
+		.preset = (preset_), .least = (least_), .most = (most_), .reload = (reload_), \
+		.help = (help_)                                                               \
+	}
+
+/* settings_notify.c */
+extern const struct conf_field notify_fields[], mail_fields[], sms_fields[];
+
+#endif
