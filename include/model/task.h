@@ -25,6 +25,9 @@ enum task_kind {
 #define TASK_REGS       12
 #define PARAMETER_BYTES 64
 
+/* While a meter keeps power on, it refuses to trip and does not trip by itself. */
+enum keep { KEEP_AS_IT_IS, KEEP_POWER, KEEP_NO_MORE };
+
 /* One item of a meter's own settings, in its protocol's words. */
 struct parameter {
 	uint32_t id;
@@ -40,6 +43,8 @@ struct task {
 	enum reg regs[TASK_REGS];
 	int nregs;
 	enum relay relay;       /* RELAY: open, permitted or closed */
+	enum keep keep;         /* RELAY: not the relay, but the meter's power-keep */
+	bool ends_keep;         /* RELAY: a power-keep that stands in the way is ended first */
 	int64_t valid_us;       /* RELAY: how long the order stays good once it is sent */
 	bool open_account;      /* CREDIT_SEND: first credit, opens the account in the meter */
 	int64_t amount_minor;   /* CREDIT_SEND */

@@ -27,6 +27,11 @@ BEGIN
     RETURN COALESCE((SELECT s.total_wh - o.from_wh >= o.until_wh FROM meter_state s WHERE s.meter_id = o.meter_id), false)
         OR (o.until_minor IS NOT NULL AND powergate.temporary_spent(o) >= o.until_minor);
 END $$;
+CREATE OR REPLACE FUNCTION powergate.kept_on(p_meter bigint, p_now bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM supply_override o WHERE o.meter_id = p_meter AND o.ended_us IS NULL
+        AND o.kind = 'KEEP_ON' AND powergate.in_force(o, p_now));
+END $$;
 CREATE OR REPLACE FUNCTION powergate.trips_halted() RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (SELECT string_agg(why, '; ' ORDER BY since_us) FROM trip_halt WHERE released_us IS NULL);
@@ -70,6 +75,10 @@ BEGIN
     IF NOT FOUND THEN RETURN false; END IF;
     SELECT account_id INTO a FROM meter WHERE id = p_meter;
     PERFORM powergate.event_add('hold', p_meter, a, format('hold %s released by %s: %s', p_kind, p_by, p_reason), p_now);
+    -- the trip for SAFETY has ended the meter's power-keep
+    IF p_kind = 'SAFETY' AND powergate.kept_on(p_meter, p_now) THEN
+        PERFORM powergate.keep_want(p_meter, true, 'KEEP_ON stands, and SAFETY is released', p_by, p_now);
+    END IF;
     IF a IS NOT NULL THEN PERFORM powergate.mark_dirty(ARRAY[a], p_now); END IF;
     RETURN true;
 END $$;
@@ -80,6 +89,9 @@ BEGIN
     IF NOT FOUND THEN RETURN; END IF;
     PERFORM powergate.event_add('override', o.meter_id, (SELECT account_id FROM meter WHERE id = o.meter_id),
         format('%s ended by %s: %s', o.kind, p_by, p_why), p_now);
+    IF o.kind = 'KEEP_ON' AND NOT powergate.kept_on(o.meter_id, p_now) THEN
+        PERFORM powergate.keep_want(o.meter_id, false, p_why, p_by, p_now);
+    END IF;
     PERFORM powergate.mark_dirty(ARRAY(SELECT m.account_id FROM meter m WHERE (m.id = o.meter_id OR m.site_id = o.site_id)
         AND m.account_id IS NOT NULL), p_now);
 END $$;

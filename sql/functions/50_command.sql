@@ -15,7 +15,7 @@ BEGIN
         wanted_for = CASE WHEN p_relay = 'open' THEN p_reason ELSE '' END
     WHERE meter_id = p_meter RETURNING generation INTO g;
     FOR c IN UPDATE command SET state = 'cancelled', ended_us = p_now, outcome = 'superseded: ' || p_why
-        WHERE meter_id = p_meter AND kind = 'relay' AND state IN ('waiting', 'unsure') RETURNING id LOOP
+        WHERE meter_id = p_meter AND kind = 'relay' AND NOT task ? 'keep' AND state IN ('waiting', 'unsure') RETURNING id LOOP
         PERFORM powergate.history(c, 'cancelled', 'superseded: ' || p_why, p_now);
     END LOOP;
     SELECT paid_us INTO ordered FROM payment WHERE id = p_payment;
@@ -23,11 +23,28 @@ BEGIN
         payment_id, due_us, expires_us, created_us)
     VALUES ('relay:' || p_meter || ':' || g, p_meter, 'relay',
         CASE WHEN p_relay = 'open' AND p_reason = 'SAFETY' THEN 0 WHEN p_relay = 'open' THEN 2 ELSE 1 END,
-        COALESCE(ordered, p_now), 1, jsonb_build_object('relay', p_relay), p_why, p_by, g, p_reason,
+        COALESCE(ordered, p_now), 1, jsonb_build_object('relay', p_relay) ||
+        CASE WHEN p_relay = 'open' AND p_reason = 'SAFETY' THEN '{"ends_keep":true}'::jsonb ELSE '{}' END, p_why, p_by, g, p_reason,
         p_payment, p_now, CASE WHEN p_relay = 'open' THEN p_expires END, p_now)
     RETURNING id INTO c;
     PERFORM powergate.event_add('wish', p_meter, (SELECT account_id FROM meter WHERE id = p_meter),
         format('relay wanted %s: %s', p_relay, p_why), p_now);
+    RETURN c;
+END $$;
+
+-- The meter's own power-keep, on or off: while it keeps, it refuses to trip and does not trip by itself.
+CREATE OR REPLACE FUNCTION powergate.keep_want(p_meter bigint, p_on boolean, p_why text, p_by text, p_now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE c bigint; word text := CASE WHEN p_on THEN 'on' ELSE 'off' END;
+BEGIN
+    FOR c IN UPDATE command SET state = 'cancelled', ended_us = p_now, outcome = 'superseded: ' || p_why
+        WHERE meter_id = p_meter AND kind = 'relay' AND task ? 'keep' AND state IN ('waiting', 'unsure') RETURNING id LOOP
+        PERFORM powergate.history(c, 'cancelled', 'superseded: ' || p_why, p_now);
+    END LOOP;
+    INSERT INTO command (key, meter_id, kind, priority, order_us, rank, task, cause, created_by, reason, due_us, created_us)
+    VALUES ('keep:' || gen_random_uuid(), p_meter, 'relay', 1, p_now, 1, jsonb_build_object('keep', word), p_why, p_by, 'KEEP_ON', p_now, p_now)
+    RETURNING id INTO c;
+    PERFORM powergate.event_add('wish', p_meter, (SELECT account_id FROM meter WHERE id = p_meter),
+        format('power-keep wanted %s: %s', word, p_why), p_now);
     RETURN c;
 END $$;
 
@@ -48,7 +65,7 @@ END $$;
 -- order that came to nothing is for a person to know.
 CREATE OR REPLACE FUNCTION powergate.wish_lapsed(c command, p_why text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF c.kind <> 'relay' OR c.task ->> 'relay' <> 'open' THEN RETURN; END IF;
+    IF c.kind <> 'relay' OR c.task ->> 'relay' IS DISTINCT FROM 'open' THEN RETURN; END IF;
     UPDATE meter_state s SET relay_wanted = 'closed', wanted_why = p_why, wanted_for = ''
     WHERE s.meter_id = c.meter_id AND s.generation = c.generation AND s.relay_wanted = 'open';
     IF FOUND AND c.reason <> 'ARREARS' AND p_why LIKE 'expire:%' AND
@@ -58,6 +75,20 @@ BEGIN
             (SELECT m.address FROM meter m WHERE m.id = c.meter_id), c.cause), 'order it again if it is still wanted',
             (SELECT m.account_id FROM meter m WHERE m.id = c.meter_id), c.meter_id, NULL, NULL, p_now);
     END IF;
+END $$;
+
+-- A power-keep: the newest word counts, and SAFETY does not want one.
+CREATE OR REPLACE FUNCTION powergate.keep_hindrance(c command, p_live boolean) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF EXISTS (SELECT FROM command n WHERE n.meter_id = c.meter_id AND n.kind = 'relay' AND n.task ? 'keep' AND n.id > c.id) THEN
+        RETURN 'cancel: superseded by a newer wish';
+    ELSIF NOT p_live THEN
+        RETURN 'wait: the site is in observe mode';
+    ELSIF c.task ->> 'keep' = 'on' AND c.state <> 'unsure' AND EXISTS (
+        SELECT FROM hold h WHERE h.meter_id = c.meter_id AND h.kind = 'SAFETY' AND h.released_us IS NULL) THEN
+        RETURN 'wait: the meter is held off for SAFETY';
+    END IF;
+    RETURN NULL;
 END $$;
 
 -- May this one leave now?  'cancel: why', 'expire: why', 'wait: why', or NULL: it may.
@@ -75,6 +106,9 @@ BEGIN
         RETURN CASE WHEN h.held THEN 'wait: the head-end is held: ' || h.why
                     WHEN NOT p_live THEN 'wait: the site is in observe mode'
                     WHEN p_held_until > p_now THEN 'wait: the connection is flapping' END;
+    END IF;
+    IF c.task ? 'keep' THEN
+        RETURN powergate.keep_hindrance(c, p_live);
     END IF;
     SELECT * INTO s FROM meter_state WHERE meter_id = c.meter_id;
     IF c.generation <> s.generation THEN
@@ -174,7 +208,7 @@ BEGIN
         IF why LIKE 'wait:%' THEN
             -- all of its kind wait together, or a younger payment would overtake an older one
             UPDATE command q SET due_us = p_now + 5000000, outcome = CASE WHEN q.id = c.id THEN why ELSE q.outcome END
-            WHERE q.meter_id = c.meter_id AND q.state = 'waiting' AND q.kind = c.kind AND (q.id = c.id OR q.due_us <= p_now + 5000000);
+            WHERE q.meter_id = c.meter_id AND q.state = 'waiting' AND q.kind = c.kind AND q.task ? 'keep' = c.task ? 'keep' AND (q.id = c.id OR q.due_us <= p_now + 5000000);
             IF c.outcome IS DISTINCT FROM why THEN PERFORM powergate.history(c.id, 'waits', substr(why, 7), p_now); END IF;
             IF why LIKE '%budget%' THEN
                 PERFORM powergate.work_add('budget', 'TRIP_BUDGET', substr(why, 7), 'look at powergatectl command list; trips go on by themselves',
@@ -238,9 +272,9 @@ BEGIN
         ended_us = CASE WHEN t IN ('done', 'refused', 'expired', 'cancelled') THEN p_now END WHERE id = p_id;
     PERFORM powergate.history(p_id, t, COALESCE(p_outcome, ''), p_now);
     IF t = 'refused' THEN
-        PERFORM powergate.work_add('refused:' || p_id, 'REFUSED', format('the meter refuses %s: %s', c.kind, p_outcome),
+        PERFORM powergate.work_add('refused:' || p_id, 'REFUSED', format('the meter refuses %s: %s', CASE WHEN c.task ? 'keep' THEN 'power-keep' ELSE c.kind END, p_outcome),
             'see powergatectl command show ' || p_id || '; mend the cause, then ask again', account, c.meter_id, NULL, c.delivery_id, p_now);
-    ELSIF t = 'done' AND c.kind = 'relay' AND account IS NOT NULL THEN
+    ELSIF t = 'done' AND c.kind = 'relay' AND NOT c.task ? 'keep' AND account IS NOT NULL THEN
         PERFORM powergate.customer_notice('relay:' || p_id,
             CASE WHEN c.task ->> 'relay' = 'open' THEN 'tripped' WHEN p_relay = 'permitted' THEN 'permitted' ELSE 'restored' END,
             account, c.payment_id, jsonb_build_object('why', c.cause, 'reason', c.reason), p_now, 86400000000);

@@ -17,7 +17,7 @@ BEGIN
         y.id, y.id > s.told_payment,
         EXISTS (SELECT FROM credit_delivery d WHERE d.account_id = a.id AND d.kind = 'recharge' AND d.state NOT IN ('APPLIED', 'CANCELLED')),
         m.id, x.relay_wanted, x.relay_seen, x.wanted_for,
-        EXISTS (SELECT FROM command c WHERE c.meter_id = m.id AND c.kind = 'relay' AND c.state IN ('waiting', 'sent', 'unsure')),
+        EXISTS (SELECT FROM command c WHERE c.meter_id = m.id AND c.kind = 'relay' AND NOT c.task ? 'keep' AND c.state IN ('waiting', 'sent', 'unsure')),
         EXISTS (SELECT FROM work w WHERE w.meter_id = m.id AND w.cause = 'REFUSED' AND w.state <> 'resolved'),
         powergate.holds_of(m.id), powergate.temporary(m.id, p_now), powergate.spared(m.id, t.id, p_now),
         t.permit_only, CASE WHEN a.fee_mode = 'local' THEN x.credit_us ELSE x.total_us END, x.closed_us, x.off_us, x.credit_minor,

@@ -179,7 +179,7 @@ BEGIN
 END $$;
 CREATE OR REPLACE FUNCTION powergate.command_json(c command) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('command', c.id, 'meter', (SELECT address FROM meter WHERE id = c.meter_id), 'kind', c.kind,
-        'what', COALESCE(c.task ->> 'relay', c.task ->> 'set', ''), 'state', c.state, 'attempts', c.attempts, 'cause', c.cause, 'by', c.created_by,
+        'what', COALESCE(c.task ->> 'relay', 'keep ' || (c.task ->> 'keep'), c.task ->> 'set', ''), 'state', c.state, 'attempts', c.attempts, 'cause', c.cause, 'by', c.created_by,
         'outcome', c.outcome, 'created_us', c.created_us, 'ended_us', c.ended_us);
 $$;
 CREATE OR REPLACE FUNCTION door.api_command_list(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$

@@ -53,7 +53,7 @@ $$;
 
 -- Overrides.  Temporary supply ends by itself: by time, by energy.
 CREATE OR REPLACE FUNCTION door.api_override_add(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE m meter; s site; paying bigint; until bigint := (p ->> 'until_us')::bigint; o bigint;
+DECLARE m meter; s site; paying bigint; until bigint := (p ->> 'until_us')::bigint; o bigint; c bigint;
 BEGIN
     IF COALESCE(p ->> 'kind', '') NOT IN ('PROTECTED', 'TEMP_SUPPLY', 'KEEP_ON', 'NO_DISCONNECT') THEN
         RETURN powergate.api_error(400, 'an override is PROTECTED, TEMP_SUPPLY, KEEP_ON or NO_DISCONNECT');
@@ -79,9 +79,13 @@ BEGIN
     VALUES (p ->> 'kind', m.id, s.id, p ->> 'reason', p_now, until, (p ->> 'wh')::bigint, (SELECT total_wh FROM meter_state WHERE meter_id = m.id),
         (p ->> 'amount_minor')::bigint, paying, p_who, p_now) RETURNING id INTO o;
     PERFORM powergate.event_add('override', m.id, m.account_id, format('%s by %s: %s', p ->> 'kind', p_who, p ->> 'reason'), p_now);
+    IF p ->> 'kind' = 'KEEP_ON' THEN
+        c := powergate.keep_want(m.id, true, p ->> 'reason', p_who, p_now);
+    END IF;
     PERFORM powergate.mark_dirty(ARRAY(SELECT x.account_id FROM meter x WHERE (x.id = m.id OR x.site_id = s.id) AND x.account_id IS NOT NULL), p_now);
     PERFORM powergate.audited(p_who, 'override.add', p, 'override ' || o, p_now);
-    RETURN jsonb_build_object('override', o, 'kind', p ->> 'kind', 'until_us', until);
+    RETURN jsonb_build_object('override', o, 'kind', p ->> 'kind', 'until_us', until) ||
+        CASE WHEN c IS NULL THEN '{}' ELSE jsonb_build_object('command', c, 'look', m.endpoint_id) END;
 END $$;
 CREATE OR REPLACE FUNCTION door.api_override_end(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
@@ -211,7 +215,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION door.api_why(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE m meter; s meter_state; e endpoint; a account; t account_state; c command; w text; st site; halted text;
+DECLARE m meter; s meter_state; e endpoint; a account; t account_state; c command; w text; st site; halted text; o supply_override;
 BEGIN
     SELECT * INTO m FROM meter WHERE address = p ->> 'meter';
     IF m.id IS NULL THEN RETURN powergate.api_error(404, 'no such meter'); END IF;
@@ -220,7 +224,7 @@ BEGIN
     SELECT * INTO a FROM account WHERE id = m.account_id;
     SELECT * INTO t FROM account_state WHERE account_id = a.id;
     SELECT * INTO st FROM site WHERE id = m.site_id;
-    SELECT * INTO c FROM command q WHERE q.meter_id = m.id AND q.kind = 'relay' AND q.state IN ('waiting', 'sent', 'unsure') ORDER BY q.id DESC LIMIT 1;
+    SELECT * INTO c FROM command q WHERE q.meter_id = m.id AND q.kind = 'relay' AND NOT q.task ? 'keep' AND q.state IN ('waiting', 'sent', 'unsure') ORDER BY q.id DESC LIMIT 1;
     w := format('Meter %s %s', m.address, CASE s.relay_seen WHEN 'closed' THEN 'is on' WHEN 'open' THEN 'is off'
         WHEN 'permitted' THEN 'is off and waits for the customer''s button' ELSE 'has not been read yet' END)
         || powergate.why_supply(m, s, a, t, p_now);
@@ -231,6 +235,11 @@ BEGIN
     END IF;
     halted := powergate.trips_halted();
     IF halted IS NOT NULL AND t.below_us IS NOT NULL AND s.relay_seen = 'closed' THEN w := w || '; automatic trips are halted: ' || halted; END IF;
+    SELECT * INTO o FROM supply_override q WHERE q.meter_id = m.id AND q.kind = 'KEEP_ON' AND powergate.in_force(q, p_now) ORDER BY q.id DESC LIMIT 1;
+    IF o.id IS NOT NULL THEN
+        w := w || format('; KEEP_ON (%s): the meter itself %s', o.reason,
+            CASE WHEN COALESCE(s.status, 0) & 4096 <> 0 THEN 'keeps power on' ELSE 'does not keep it on yet' END);
+    END IF;
     IF st.mode = 'observe' THEN w := w || '; its site is in observe mode, nothing is switched'; END IF;
     IF t.unrated_why IS NOT NULL THEN w := w || '; its energy cannot be priced: ' || t.unrated_why; END IF;
     IF e.closed_us IS NOT NULL OR e.epoch = 0 THEN w := w || '; it is not connected now'; END IF;

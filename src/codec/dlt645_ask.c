@@ -108,6 +108,10 @@ deadline(const struct talk *t, int64_t now_us, uint8_t out[6])
 static uint8_t
 relay_code(const struct talk *t)
 {
+	if (t->step == STEP_KEEP_END || t->task->keep == KEEP_NO_MORE)
+		return 0x3b;
+	if (t->task->keep == KEEP_POWER)
+		return 0x3a;
 	if (t->task->relay == RELAY_OPEN)
 		return 0x1a;
 	return t->task->relay == RELAY_PERMITTED ? 0x1b : talk_profile(t)->close_code;
@@ -196,7 +200,6 @@ authenticate(struct talk *t, const struct sign_reply *r)
 static enum talk_next
 act(struct talk *t, int64_t now_us)
 {
-	t->step = STEP_ACT;
 	if (t->task->kind == TASK_CREDIT_SEND)
 		return sign(t, t->task->open_account ? SIGN_OPEN : SIGN_RECHARGE, now_us);
 	if (talk_profile(t)->auth == AUTH_ESAM)
@@ -298,8 +301,10 @@ ask_step(struct talk *t, enum step step, int64_t now_us)
 	case STEP_OWED:
 		return read_item(t, DI_OWED);
 	case STEP_STATUS_BEFORE:
+	case STEP_KEEP_LOOK:
 	case STEP_STATUS_AFTER:
 		return read_item(t, DI_STATUS);
+	case STEP_KEEP_END:
 	case STEP_ACT:
 		return act(t, now_us);
 	case STEP_WALLET: {

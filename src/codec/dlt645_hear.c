@@ -58,6 +58,13 @@ write_refused(struct talk *t, int64_t now_us)
 	return talk_go(t, STEP_PARAMETER_AFTER, now_us); /* it may be written all the same */
 }
 
+/* Whether an order to the relay, or to its power-keep, is being answered. */
+static bool
+is_order(const struct talk *t)
+{
+	return t->task->kind == TASK_RELAY && (t->step == STEP_ACT || t->step == STEP_KEEP_END);
+}
+
 static enum talk_next
 heard_refusal(struct talk *t, const struct dlt645 *f, int64_t now_us)
 {
@@ -71,7 +78,7 @@ heard_refusal(struct talk *t, const struct dlt645 *f, int64_t now_us)
 	t->answer.refusal = refusal_of(&x);
 	if (t->answer.refusal == REFUSAL_AUTH)
 		t->meter->auth_until_us = 0;
-	if (t->step == STEP_ACT && t->task->kind == TASK_RELAY)
+	if (is_order(t))
 		t->meter->skew_known = false; /* its clock may have been set meanwhile */
 	if (t->step == STEP_CLOCK && t->answer.refusal == REFUSAL_NO_DATA)
 		return talk_go(t, STEP_DATE, now_us);
@@ -79,16 +86,27 @@ heard_refusal(struct talk *t, const struct dlt645 *f, int64_t now_us)
 		return wallet_read(t, now_us); /* no such record: found stays false */
 	if (t->step == STEP_PARAMETER_WRITE)
 		return write_refused(t, now_us);
-	if (t->step == STEP_ACT && t->task->kind == TASK_RELAY)
-		return talk_go(t, STEP_STATUS_AFTER, now_us); /* it may have obeyed all the same */
+	if (is_order(t)) /* it may have obeyed all the same */
+		return talk_go(t, t->step == STEP_ACT ? STEP_STATUS_AFTER : STEP_KEEP_LOOK, now_us);
 	return talk_done(t, ERR_REFUSED, words);
+}
+
+/* Proved, and nothing has moved: what follows begins as if it were the first. */
+static enum talk_next
+keep_ended(struct talk *t, int64_t now_us)
+{
+	t->acted = false;
+	t->polls = 0;
+	t->answer.said = SAID_NOTHING;
+	t->answer.refusal = REFUSAL_NONE;
+	return talk_go(t, STEP_ACT, now_us);
 }
 
 static enum talk_next
 heard_status(struct talk *t, struct span data, int64_t now_us)
 {
 	static const int64_t pauses[] = {300000, 700000, 1000000, 2000000};
-	bool good;
+	bool kept, good;
 
 	if (data.len != 2)
 		return talk_done(
@@ -101,15 +119,21 @@ heard_status(struct talk *t, struct span data, int64_t now_us)
 	good = task_relay_done(t->task, t->answer.status);
 	if (good)
 		return talk_done(t, ERR_NONE, NULL);
+	kept = t->task->ends_keep && (t->answer.status & STATUS_POWER_KEEP) != 0;
 	if (t->step == STEP_STATUS_BEFORE)
-		return talk_go(t, STEP_ACT, now_us);
+		return talk_go(t, kept ? STEP_KEEP_END : STEP_ACT, now_us);
+	if (t->step == STEP_KEEP_LOOK && !kept)
+		return keep_ended(t, now_us);
 	if (t->answer.said == SAID_NO)
 		return talk_done(t, ERR_REFUSED, refusal_name(t->answer.refusal));
 	if (t->polls < (int)(sizeof pauses / sizeof *pauses)) {
 		t->pause_us = pauses[t->polls++];
 		return TALK_PAUSE;
 	}
-	return talk_done(t, ERR_UNCERTAIN, "accepted, and the relay has not moved yet");
+	return talk_done(t, ERR_UNCERTAIN,
+	    t->step == STEP_KEEP_LOOK || t->task->keep != KEEP_AS_IT_IS
+		? "accepted, and the power-keep has not changed yet"
+		: "accepted, and the relay has not moved yet");
 }
 
 static enum talk_next
@@ -330,8 +354,12 @@ heard_whole(struct talk *t, struct span data, int64_t now_us)
 	case STEP_OWED:
 		return heard_owed(t, data, now_us);
 	case STEP_STATUS_BEFORE:
+	case STEP_KEEP_LOOK:
 	case STEP_STATUS_AFTER:
 		return heard_status(t, data, now_us);
+	case STEP_KEEP_END:
+		t->answer.said = SAID_YES;
+		return talk_go(t, STEP_KEEP_LOOK, now_us);
 	case STEP_ACT:
 		t->answer.said = SAID_YES;
 		if (t->task->kind == TASK_RELAY)

@@ -2,7 +2,8 @@
  * A task is a row of steps; each step is one exchange, and knows what comes next.
  *
  *	READ         item, item, ...
- *	RELAY        [clock] [auth] status -> 1C -> status, and again after a pause
+ *	RELAY        [clock] [auth] status [-> 1C 3B -> status] -> 1C -> status, and again after
+ *	             a pause
  *	RELAY_LOOK   status
  *	CREDIT_LOOK  [clock] [auth] wallet -> record, record, ... [-> status]
  *	CREDIT_SEND  [auth] -> 03
@@ -131,7 +132,7 @@ dlt645_signed(struct talk *t, const struct sign_reply *r, int64_t now_us)
 static enum talk_next
 dlt645_paused(struct talk *t, int64_t now_us)
 {
-	return talk_go(t, STEP_STATUS_AFTER, now_us);
+	return talk_go(t, t->step == STEP_KEEP_LOOK ? STEP_KEEP_LOOK : STEP_STATUS_AFTER, now_us);
 }
 
 static int

@@ -23,6 +23,8 @@ task_relay_done(const struct task *t, uint32_t status)
 {
 	enum relay seen = meter_status_relay(status);
 
+	if (t->keep != KEEP_AS_IT_IS)
+		return ((status & STATUS_POWER_KEEP) != 0) == (t->keep == KEEP_POWER);
 	switch (t->relay) {
 	case RELAY_OPEN:
 		return seen == RELAY_OPEN;

@@ -71,6 +71,11 @@ task_from(struct claimed *c, const char *json)
 		v = cJSON_GetObjectItemCaseSensitive(o, "relay");
 		c->task.kind = c->was == COMMAND_UNSURE ? TASK_RELAY_LOOK : TASK_RELAY;
 		c->task.relay = cJSON_IsString(v) ? relay_parse(v->valuestring) : RELAY_UNKNOWN;
+		c->task.ends_keep = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "ends_keep"));
+		v = cJSON_GetObjectItemCaseSensitive(o, "keep");
+		if (cJSON_IsString(v))
+			c->task.keep =
+			    strcmp(v->valuestring, "on") == 0 ? KEEP_POWER : KEEP_NO_MORE;
 		c->task.operator_code = (uint32_t)c->id;
 	} else if (c->kind == COMMAND_READ) {
 		c->task.kind = TASK_READ;
