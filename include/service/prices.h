@@ -33,6 +33,9 @@ int64_t prices_mark(const struct prices *p);
 /* NULL when the tariff has no approved version, or one that cannot be read. */
 const struct price_book *prices_book(const struct prices *p, int64_t tariff_id);
 
+/* By its id; NULL when it is not loaded, or cannot be read. */
+const struct price_version *prices_version(const struct prices *p, int64_t id);
+
 /* Of a version out of such a book: its id, and "flat/2". */
 int64_t prices_version_id(const struct price_version *v);
 const char *prices_version_name(const struct price_version *v);

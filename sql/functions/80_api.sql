@@ -61,6 +61,7 @@ BEGIN
     SELECT id INTO s FROM site WHERE name = p ->> 'site';
     IF s IS NULL THEN RETURN powergate.api_error(404, 'no such site'); END IF;
     SELECT id INTO t FROM tariff WHERE name = p ->> 'tariff';
+    IF p ? 'tariff' AND t IS NULL THEN RETURN powergate.api_error(404, 'no such tariff'); END IF;
     IF p ->> 'mode' = 'remote' AND t IS NULL THEN RETURN powergate.api_error(400, 'a remote account needs a tariff that exists'); END IF;
     IF powergate.tariff_misfit(t, s) IS NOT NULL THEN RETURN powergate.api_error(409, powergate.tariff_misfit(t, s)); END IF;
     INSERT INTO account (number, customer, contact, site_id, fee_mode, tariff_id, warn_minor, trip_minor, created_us)

@@ -19,23 +19,32 @@ CREATE OR REPLACE FUNCTION door.api_push_show(p jsonb, p_who text, p_now bigint)
 $$;
 -- Once more, or only a look when it is done.
 CREATE OR REPLACE FUNCTION door.api_push_retry(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE n bigint; m bigint := powergate.meter_id(p);
+DECLARE n bigint; refitted bigint; m bigint := powergate.meter_id(p);
 BEGIN
     IF p ? 'meter' AND m IS NULL THEN RETURN powergate.api_error(404, 'no such meter'); END IF;
+    -- what did not fit is worked out again
+    UPDATE meter_parameter r SET version = '' WHERE r.wanted ? 'unfit' AND (m IS NULL OR r.meter_id = m) AND (NOT p ? 'set' OR r.set_name = p ->> 'set');
+    GET DIAGNOSTICS refitted = ROW_COUNT;
     WITH again AS (
         UPDATE meter_parameter r SET look_us = p_now, failures = 0, rewrites = 0,
             state = CASE WHEN r.state = 'refused' THEN 'wanted' ELSE r.state END
-        WHERE (m IS NULL OR r.meter_id = m) AND (NOT p ? 'set' OR r.set_name = p ->> 'set') AND (m IS NOT NULL OR r.state = 'refused')
+        WHERE NOT r.wanted ? 'unfit' AND (m IS NULL OR r.meter_id = m) AND (NOT p ? 'set' OR r.set_name = p ->> 'set') AND (m IS NOT NULL OR r.state = 'refused')
           AND NOT EXISTS (SELECT FROM command c WHERE c.meter_id = r.meter_id AND c.kind = 'push' AND c.state = 'sent' AND c.task ->> 'set' = r.set_name)
-        RETURNING 1) SELECT count(*) INTO n FROM again;
+        RETURNING 1) SELECT count(*) + refitted INTO n FROM again;
     PERFORM powergate.audited(p_who, 'push.retry', p, n || ' again', p_now);
     RETURN jsonb_build_object('again', n);
 END $$;
 CREATE OR REPLACE FUNCTION door.api_push_want(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE n bigint; m bigint := powergate.meter_id(p);
+DECLARE n bigint; m bigint := powergate.meter_id(p); by_tariff text;
 BEGIN
     IF m IS NULL THEN RETURN powergate.api_error(404, 'no such meter'); END IF;
     IF COALESCE(p ->> 'set', '') NOT IN ('tariff', 'alarm') THEN RETURN powergate.api_error(400, 'set is tariff or alarm'); END IF;
+    -- else the next look at the account would want the other one back
+    SELECT t.name INTO by_tariff FROM meter x JOIN account a ON a.id = x.account_id JOIN tariff t ON t.id = a.tariff_id
+    WHERE x.id = m AND a.fee_mode = 'local' AND EXISTS (SELECT FROM price_version v WHERE v.tariff_id = t.id AND v.state IN ('scheduled', 'active'));
+    IF p ->> 'set' = 'tariff' AND by_tariff IS NOT NULL THEN
+        RETURN powergate.api_error(409, format('its account is on tariff %s, whose versions it gets: powergatectl tariff load', by_tariff));
+    END IF;
     n := door.push_want(m, p ->> 'set', (p ->> 'wanted')::jsonb, COALESCE(p ->> 'version', ''), p_who, p_now);
     PERFORM powergate.audited(p_who, 'push.want', p, 'generation ' || n, p_now);
     RETURN jsonb_build_object('meter', p ->> 'meter', 'set', p ->> 'set', 'generation', n);

@@ -9,6 +9,7 @@
 #include "service/fetch.h"
 #include "service/hints.h"
 #include "service/intake.h"
+#include "service/price_wish.h"
 #include "service/prices.h"
 #include "service/seal.h"
 #include "service/signer.h"
@@ -32,6 +33,7 @@ struct headend {
 	struct gateway *gateway;
 	struct reader *reader;
 	struct prices *prices;
+	struct price_wish *price_wish;
 	struct simulator *simulator;
 	struct billing *billing;
 	struct decider *decider;
@@ -109,6 +111,7 @@ prices_changed(void *arg)
 
 	billing_prices_changed(h->billing);
 	notify_look(h->notify);
+	price_wish_look(h->price_wish);
 }
 
 static void
@@ -264,6 +267,7 @@ start_office(struct headend *h, struct err *e)
 	    .tariff_limits = p->tariffs};
 
 	h->prices = prices_new(h->loop, h->db, prices_changed, h);
+	h->price_wish = price_wish_new(h->loop, h->db, h->prices);
 	h->simulator = simulator_new(h->loop, h->db, h->prices);
 	h->billing = billing_new(h->loop, h->db, h->prices, p->billing, readings_rated, h);
 	h->decider = decider_new(h->loop, h->db, p->policy, endpoint_has_work, h);
@@ -334,6 +338,7 @@ headend_free(struct headend *h)
 	hints_free(h->hints);
 	billing_free(h->billing);
 	simulator_free(h->simulator);
+	price_wish_free(h->price_wish);
 	debts_free(h->debts);
 	prices_free(h->prices);
 	notify_free(h->notify);

@@ -368,6 +368,14 @@ prices_book(const struct prices *p, int64_t tariff_id)
 	return b != NULL && b->good ? &b->book : NULL;
 }
 
+const struct price_version *
+prices_version(const struct prices *p, int64_t id)
+{
+	const struct version *v = map_get(p->versions, id);
+
+	return v != NULL && v->good ? &v->v : NULL;
+}
+
 int64_t
 prices_version_id(const struct price_version *v)
 {
