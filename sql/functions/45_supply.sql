@@ -53,6 +53,10 @@ END $$;
 
 -- --- holds and overrides ------------------------------------------------------------------------
 
+-- What the customer is told of it.
+CREATE OR REPLACE FUNCTION powergate.hold_words(p_meter bigint, p_kind text, p_reason text) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('meter', m.address, 'hold', p_kind, 'reason', p_kind, 'why', p_reason) FROM meter m WHERE m.id = p_meter;
+$$;
 -- Returns the hold, NULL when one of its kind is there already.
 CREATE OR REPLACE FUNCTION powergate.hold_place(p_meter bigint, p_kind text, p_reason text, p_at_once boolean, p_by text, p_now bigint)
 RETURNS bigint LANGUAGE plpgsql AS $$
@@ -63,15 +67,18 @@ BEGIN
     IF h IS NULL THEN RETURN NULL; END IF;
     SELECT account_id INTO a FROM meter WHERE id = p_meter;
     PERFORM powergate.event_add('hold', p_meter, a, format('hold %s by %s: %s', p_kind, p_by, p_reason), p_now);
-    IF a IS NOT NULL THEN PERFORM powergate.mark_dirty(ARRAY[a], p_now); END IF;
+    IF a IS NOT NULL THEN
+        PERFORM powergate.customer_notice('hold:' || h, 'hold', a, NULL, powergate.hold_words(p_meter, p_kind, p_reason), p_now, 86400000000);
+        PERFORM powergate.mark_dirty(ARRAY[a], p_now);
+    END IF;
     RETURN h;
 END $$;
 CREATE OR REPLACE FUNCTION powergate.hold_release(p_meter bigint, p_kind text, p_reason text, p_by text, p_now bigint)
 RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE a bigint;
+DECLARE a bigint; h bigint;
 BEGIN
     UPDATE hold SET released_us = p_now, released_by = p_by, release_reason = p_reason
-    WHERE meter_id = p_meter AND kind = p_kind AND released_us IS NULL;
+    WHERE meter_id = p_meter AND kind = p_kind AND released_us IS NULL RETURNING id INTO h;
     IF NOT FOUND THEN RETURN false; END IF;
     SELECT account_id INTO a FROM meter WHERE id = p_meter;
     PERFORM powergate.event_add('hold', p_meter, a, format('hold %s released by %s: %s', p_kind, p_by, p_reason), p_now);
@@ -79,7 +86,10 @@ BEGIN
     IF p_kind = 'SAFETY' AND powergate.kept_on(p_meter, p_now) THEN
         PERFORM powergate.keep_want(p_meter, true, 'KEEP_ON stands, and SAFETY is released', p_by, p_now);
     END IF;
-    IF a IS NOT NULL THEN PERFORM powergate.mark_dirty(ARRAY[a], p_now); END IF;
+    IF a IS NOT NULL THEN
+        PERFORM powergate.customer_notice('release:' || h, 'release', a, NULL, powergate.hold_words(p_meter, p_kind, p_reason), p_now, 86400000000);
+        PERFORM powergate.mark_dirty(ARRAY[a], p_now);
+    END IF;
     RETURN true;
 END $$;
 CREATE OR REPLACE FUNCTION powergate.override_end(p_id bigint, p_why text, p_by text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
@@ -99,10 +109,12 @@ END $$;
 -- --- the storm guard ----------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION powergate.trips_halt(p_cause text, p_why text, p_now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE h bigint;
 BEGIN
     INSERT INTO trip_halt (cause, why, since_us) VALUES (p_cause, p_why, p_now)
-    ON CONFLICT (cause) WHERE released_us IS NULL DO NOTHING;
-    IF NOT FOUND THEN RETURN false; END IF;
+    ON CONFLICT (cause) WHERE released_us IS NULL DO NOTHING RETURNING id INTO h;
+    IF h IS NULL THEN RETURN false; END IF;
+    PERFORM powergate.staff_notice('storm:' || h, 'storm', NULL, jsonb_build_object('cause', p_cause, 'why', p_why), p_now, 86400000000);
     PERFORM powergate.event_add('halt', NULL, NULL, 'automatic trips are halted: ' || p_why, p_now);
     PERFORM powergate.work_add('halt:' || p_cause, 'HALTED', 'automatic trips are halted: ' || p_why,
         format('see that all is well, then: powergatectl halt release %s --reason "..."', p_cause), NULL, NULL, NULL, NULL, p_now);
@@ -111,6 +123,19 @@ END $$;
 CREATE OR REPLACE FUNCTION door.trips_halt(p_cause text, p_why text, p_now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     RETURN powergate.trips_halt(p_cause, p_why, p_now);
+END $$;
+
+-- So many are due that the budget is spent: once, while its work item is open.
+CREATE OR REPLACE FUNCTION powergate.budget_spent(p_meter bigint, p_site bigint, p_why text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE w bigint; span bigint := CASE WHEN p_why LIKE '%minute%' THEN 60000000 ELSE 3600000000 END; spent bigint; oldest bigint; due bigint;
+BEGIN
+    w := powergate.work_add('budget', 'TRIP_BUDGET', p_why, 'look at powergatectl command list; trips go on by themselves',
+        NULL, p_meter, NULL, NULL, p_now);
+    IF w IS NULL THEN RETURN; END IF;
+    SELECT count(*), min(l.at_us) INTO spent, oldest FROM trip_log l WHERE l.at_us > p_now - span AND (p_why NOT LIKE '%site%' OR l.site_id = p_site);
+    SELECT count(*) INTO due FROM command c WHERE c.kind = 'relay' AND c.state = 'waiting' AND c.task ->> 'relay' = 'open';
+    PERFORM powergate.staff_notice('storm:budget:' || w, 'storm', NULL, jsonb_build_object('cause', 'budget', 'why', p_why,
+        'limit', spent::text, 'count', spent + due, 'until_us', oldest + span), p_now, 86400000000);
 END $$;
 
 -- Nobody can pay: nothing has come in for far longer than the last thousand payments would have it.
@@ -149,7 +174,7 @@ BEGIN
             n := n + powergate.trips_halt('silence', format('%s meters, %s %%, fell silent within half an hour', s.gone, s.percent), p_now)::int;
         END IF;
     END IF;
-    FOR r IN SELECT x.id, x.meter_id, x.account_id, x.cause, x.alarms, (p_now - x.since_us) / 3600000000 AS hours, m.address
+    FOR r IN SELECT x.id, x.meter_id, x.account_id, x.cause, x.alarms, x.wh, x.minor, (p_now - x.since_us) / 3600000000 AS hours, m.address
         FROM exposure x JOIN meter m ON m.id = x.meter_id
         WHERE x.ended_us IS NULL AND x.alarms < 3 AND x.since_us <= p_now - (ARRAY[1, 24, 72])[x.alarms + 1] * 3600000000
         ORDER BY x.id LIMIT 200 LOOP
@@ -157,6 +182,9 @@ BEGIN
         PERFORM powergate.work_add('exposure:' || r.meter_id, 'EXPOSURE',
             format('meter %s uses power without credit for %s h already: %s', r.address, r.hours, r.cause),
             'powergatectl exposure list; reach the meter or the customer', r.account_id, r.meter_id, NULL, NULL, p_now);
+        PERFORM powergate.staff_notice(format('exposure:%s:%s', r.id, r.alarms + 1), 'exposure', r.account_id, jsonb_build_object('meter', r.address,
+            'energy_wh', r.wh, 'amount_minor', r.minor, 'hours', r.hours, 'count', r.alarms + 1, 'why', r.cause,
+            'balance_minor', (SELECT prepaid_minor FROM account_state WHERE account_id = r.account_id)), p_now, 86400000000);
         n := n + 1;
     END LOOP;
     FOR r IN SELECT c.id, c.meter_id, c.payment_id, m.account_id, m.address, a.customer, a.number

@@ -211,8 +211,7 @@ BEGIN
             WHERE q.meter_id = c.meter_id AND q.state = 'waiting' AND q.kind = c.kind AND q.task ? 'keep' = c.task ? 'keep' AND (q.id = c.id OR q.due_us <= p_now + 5000000);
             IF c.outcome IS DISTINCT FROM why THEN PERFORM powergate.history(c.id, 'waits', substr(why, 7), p_now); END IF;
             IF why LIKE '%budget%' THEN
-                PERFORM powergate.work_add('budget', 'TRIP_BUDGET', substr(why, 7), 'look at powergatectl command list; trips go on by themselves',
-                    NULL, c.meter_id, NULL, NULL, p_now);
+                PERFORM powergate.budget_spent(c.meter_id, (SELECT m.site_id FROM meter m WHERE m.id = c.meter_id), substr(why, 7), p_now);
             END IF;
             CONTINUE;
         ELSIF why IS NOT NULL THEN

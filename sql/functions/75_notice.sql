@@ -13,6 +13,18 @@ BEGIN
     RETURN new_id;
 END $$;
 
+CREATE OR REPLACE FUNCTION powergate.staff_notice(k text, what text, p_account bigint, words jsonb, now_us bigint, life_us bigint)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE new_id bigint;
+BEGIN
+    INSERT INTO notice (key, kind, account_id, recipient, body, due_us, expires_us)
+    VALUES (k, what, p_account, 'staff',
+        words || COALESCE((SELECT jsonb_build_object('account', a.number, 'customer', a.customer) FROM account a WHERE a.id = p_account), '{}'),
+        now_us, now_us + life_us)
+    ON CONFLICT (key) DO NOTHING RETURNING id INTO new_id;
+    RETURN new_id;
+END $$;
+
 -- No longer true: who has paid meanwhile is not told that he will be cut off.
 CREATE OR REPLACE FUNCTION powergate.notice_stale(n notice) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN

@@ -54,6 +54,9 @@ with gate.Cluster(BUILD) as db:
         items = field.work(d, "HALTED")
         gate.ok(len(items) == 1 and "halt release" in items[0]["todo"], "a person is told what to do", items)
         gate.ok(gate.comes(lambda: sink.told("work"), 5), "and it is sent to the staff")
+        told = gate.comes(lambda: sink.told("storm"), 5) and sink.told("storm")
+        gate.ok(told and told[0]["data"]["cause"] == "silence" and "fell silent" in told[0]["data"]["why"],
+                "they are paged: trips are halted, and why", sink.told("storm"))
         victims = [f"A{n}" for n in range(25, 60)]
         spend_all(db, victims)
         gate.until(lambda: len({n["data"]["account"] for n in sink.told("final")}) == len(victims), 30, "the final notices")
@@ -83,6 +86,9 @@ with gate.Cluster(BUILD) as db:
         gate.ok(len(left) == 20, f"of {len(victims) - 1} that are due so many leave that they are twenty with the one for SAFETY",
                 len(left))
         gate.ok(len(field.work(d, "TRIP_BUDGET")) == 1, "and a person is told", field.work(d, "TRIP_BUDGET"))
+        told = [n["data"] for n in sink.told("storm") if n["data"]["cause"] == "budget"]
+        gate.ok(len(told) == 1 and int(told[0]["limit"]) <= 20 and told[0]["count"] > int(told[0]["limit"]) and told[0]["until_us"] > time.time() * 1e6,
+                "the staff are paged once: how many were due, how many are let through, until when", told)
         paid = [m for m in left if m != METERS[25]]
         for m in paid:
             d.pay(f"A{METERS.index(m)}", 2000, f"S-{m}")

@@ -60,12 +60,17 @@ def admin(d, sim, sink):
     gate.ok(code == 0 and gate.comes(lambda: is_off(sim, meter), 10), "a hold cuts off who has credit", out + err)
     gate.ok("rent dispute" in why(d, meter) and "ADMIN" in why(d, meter) and "paying does not" in why(d, meter),
             "why names the hold, its reason, and that paying does not lift it", why(d, meter))
+    held = gate.comes(lambda: sink.told("hold", "H1"), 10) and sink.told("hold", "H1")
+    gate.ok(held and held[0]["data"]["hold"] == "ADMIN" and held[0]["data"]["why"] == "rent dispute" and held[0]["data"]["meter"] == meter,
+            "the customer is told that he is held, and why", sink.told("hold", "H1"))
     field.cash(d, "H1", 5000)
     told = gate.comes(lambda: [n for n in sink.told("paid", "H1") if "rent dispute" in n["data"].get("still_off", "")], 10)
     time.sleep(2)
     gate.ok(is_off(sim, meter) and told, "GV16: a payment leaves it off, and the receipt says why", sink.told("paid", "H1"))
     d.order("hold/release", hold="ADMIN", meter=meter, reason="settled")
     gate.ok(gate.comes(lambda: not is_off(sim, meter), 10), "a person's word brings it back", why(d, meter))
+    over = gate.comes(lambda: sink.told("release", "H1"), 10) and sink.told("release", "H1")
+    gate.ok(over and over[0]["data"]["why"] == "settled" and len(sink.told("hold", "H1")) == 1, "and once that it is over", sink.told("release", "H1"))
     rows = d.ask("hold/list", meter=meter, all="true").json["rows"]
     gate.ok(len(rows) == 1 and rows[0]["release_reason"] == "settled", "who placed and released it stands there", rows)
     answer = gate.request(d.socket, "POST", "/v1/hold/release",
@@ -120,6 +125,12 @@ def protected(db, d, sim, sink):
             "it is not cut off, and not told that it will be", why(d, meter))
     x = [x for x in d.ask("exposure/list").json["rows"] if x["meter"] == meter][0]
     gate.ok(x["cause"] == "spared", "what it uses is exposure, with its cause", x)
+    db.run("UPDATE powergate.exposure SET since_us = since_us - 3600000000 WHERE ended_us IS NULL AND meter_id = "
+           f"(SELECT id FROM powergate.meter WHERE address = '{meter}')")
+    told = gate.comes(lambda: sink.told("exposure", "P1"), 15) and sink.told("exposure", "P1")
+    gate.ok(told and told[0]["data"]["hours"] == 1 and told[0]["data"]["count"] == 1 and told[0]["data"]["why"] == "spared" and
+            told[0]["data"]["meter"] == meter and "energy_wh" in told[0]["data"] and "amount_minor" in told[0]["data"],
+            "after an hour the staff hear of it, with what it has come to", sink.told("exposure"))
     gate.ok("oxygen at home" in why(d, meter), "why says what keeps it on", why(d, meter))
     number = d.ask("override/list").json["rows"][0]["override"]
     d.order("override/end", override=number, reason="moved to the clinic")
