@@ -241,6 +241,10 @@ def believed(sim):
     for c in LIES:
         good = c.applied() and c.credits(sim) == [c.amount] and len(set(c.sent(sim))) == 1 and c.told() == 1
         gate.ok(good, f"one credit, one count, one notice: {c.sentence}", c.seen(sim))
+    gate.ok(LIES[0].sent(sim) == [(1, LIES[0].amount)], "GV12: no answer, and the count that is read is the next one: applied, and not sent again",
+            LIES[0].seen(sim))
+    gate.ok(LIES[2].sent(sim) == 2 * [(1, LIES[2].amount)], "GV13: the count that is read is the last one: the same count and amount once more",
+            LIES[2].seen(sim))
     sends = [len(c.sent(sim)) for c in LIES if c.capability == "none"]
     gate.ok(sends == [1, 1], "and to a type of no class it was sent once", sends)
 

@@ -233,7 +233,7 @@ def crowd(db, d):
     for number, a in told:
         kinds[number].append((a.status, a.json.get("status"), a.json.get("receipt_id")))
     good = all(sorted(k[1] for k in v) == ["accepted", "duplicate"] and len({k[2] for k in v}) == 1 for v in kinds.values())
-    gate.ok(good, "200 senders over 64 connections, each twice: one accepted, one duplicate, the same receipt",
+    gate.ok(good, "GV14: 200 senders over 64 connections, each twice: one accepted, one duplicate, the same receipt",
             [v for v in kinds.values() if sorted(k[1] for k in v) != ["accepted", "duplicate"]][:5])
     seen = db.rows("SELECT count(*), count(DISTINCT payment_no), sum(amount_minor) FROM powergate.payment WHERE account_no = 'R4'")
     held = db.value("SELECT s.prepaid_minor FROM powergate.account_state s JOIN powergate.account a ON a.id = s.account_id WHERE number = 'R4'")

@@ -143,7 +143,7 @@ def nuisances(d):
 def cloned(d, sim, meter):
     sim.do(f"clone {meter}")
     gone = gate.comes(lambda: endpoint(d, meter)["state"] == "quarantined", 12)
-    gate.ok(gone, "old and new both answer: both are quarantined", endpoint(d, meter))
+    gate.ok(gone, "GV20: old and new both answer: both are quarantined", endpoint(d, meter))
     items = [w for w in field.work(d, "QUARANTINE") if meter in w["text"]]
     gate.ok(len(items) == 1 and "claim" in items[0]["todo"], "a person is told what to do", items)
     time.sleep(1)
@@ -201,7 +201,7 @@ def flapping(d, meters):
         d.pay("F1", 3000, "FLAP-1")
         n = field.relay(d, meter, "open")
         code, out, err = d.ctl("meter", "read", meter, "--wait=15")
-        gate.ok(code == 0, "the sixth takeover in ten minutes: reads go on", out + err)
+        gate.ok(code == 0, "GV20: the sixth takeover in ten minutes: reads go on", out + err)
         while time.monotonic() - began < 7:
             time.sleep(0.1)
         gate.ok(sim.truth("credit", meter) == [] and field.orders(sim, meter) == [],

@@ -80,7 +80,7 @@ END_TEST
 
 /* --- registers --- */
 
-START_TEST(a_register_wraps_only_near_its_end_and_plausibly)
+START_TEST(gv7_a_register_wraps_only_near_its_end_and_plausibly)
 {
 	int64_t d;
 	struct err e;
@@ -162,7 +162,7 @@ meter_shows(
         };
 }
 
-START_TEST(our_count_and_amount_in_the_record_is_proof)
+START_TEST(gv12_our_count_and_amount_in_the_record_is_proof)
 {
 	const struct delivery d = {
 	    .id = 1, .amount_minor = 10000, .purchase = 7, .base_bought = 500};
@@ -191,7 +191,7 @@ START_TEST(a_record_of_another_time_is_not_ours)
 }
 END_TEST
 
-START_TEST(one_less_means_send_the_same_count_again)
+START_TEST(gv13_one_less_means_send_the_same_count_again)
 {
 	const struct delivery d = {.id = 1, .amount_minor = 10000, .purchase = 7};
 	struct answer a = meter_shows(6, false, 0, 0, 0, 0);
@@ -325,15 +325,15 @@ main(void)
 	tcase_add_test(c, a_day_of_the_clock_change_has_23_or_25_hours);
 	tcase_add_test(c, an_hour_that_does_not_exist_is_read_an_hour_later);
 	tcase_add_test(c, days_add_over_months_and_leap_years);
-	tcase_add_test(c, a_register_wraps_only_near_its_end_and_plausibly);
+	tcase_add_test(c, gv7_a_register_wraps_only_near_its_end_and_plausibly);
 	tcase_add_test(c, status_word_three_is_read_by_the_truth_table);
 	tcase_add_test(c, silence_is_not_failure);
 	tcase_add_test(c, what_is_done_has_no_way_out);
 	tcase_add_test(c, nothing_that_was_sent_is_withdrawn_or_expires);
 	tcase_add_test(c, waiting_grows_to_ten_minutes_and_no_more);
-	tcase_add_test(c, our_count_and_amount_in_the_record_is_proof);
+	tcase_add_test(c, gv12_our_count_and_amount_in_the_record_is_proof);
 	tcase_add_test(c, a_record_of_another_time_is_not_ours);
-	tcase_add_test(c, one_less_means_send_the_same_count_again);
+	tcase_add_test(c, gv13_one_less_means_send_the_same_count_again);
 	tcase_add_test(c, a_count_burnt_by_somebody_else_goes_to_people);
 	tcase_add_test(c, only_what_lies_above_a_step_costs_more);
 	tcase_add_test(c, splitting_an_interval_never_changes_the_total);
