@@ -92,6 +92,8 @@ void ctl_value_set(struct ctl *c, const char *name, const char *text, bool ours)
 
 /* "50.00", nothing else: always two digits behind the point.  Above 0, or, with `any`, any. */
 int ctl_amount(const char *text, bool any, int64_t *minor, struct err *e);
+/* "1234.56" or "1234.56,1.00,2.00,3.00,4.00" kWh -> Wh: the total, and T1 to T4 */
+int ctl_registers(const char *text, struct buf *out, struct err *e);
 int ctl_levels(const char *text, struct buf *out, struct err *e); /* "50.00,20.00" -> "5000,2000" */
 /* "0:1.00 100kWh:1.50" -> "0:1000000 100000:1500000" */
 int ctl_steps(const char *text, struct buf *out, struct err *e);
@@ -128,6 +130,7 @@ ctl_fn ctl_password;
 ctl_fn ctl_call; /* ask, print */
 ctl_fn ctl_push_tariff;
 ctl_fn ctl_order, ctl_why, ctl_cash, ctl_preview, ctl_payment_show, ctl_ledger_check;
+ctl_fn ctl_bill_explain;
 ctl_fn ctl_frame_decode, ctl_arrows, ctl_conf_check, ctl_conf_sample, ctl_conf_manual, ctl_profiles;
 ctl_fn ctl_help, ctl_migrate, ctl_init;
 ctl_fn ctl_hook_verify, ctl_statement_check;

@@ -14,8 +14,9 @@
 
 struct calendar;
 
-#define NOT_YET   INT64_MIN /* an instant that is not known */
-#define NO_END_US INT64_MAX
+#define NOT_YET    INT64_MIN /* an instant that is not known */
+#define NO_END_US  INT64_MAX
+#define MOST_RESTS 16
 
 struct due_read {
 	struct registers r;
@@ -42,8 +43,9 @@ struct due_tenancy {
 	int64_t id;
 	struct price_tenancy who;
 	struct price_position at;
-	int64_t fixed_us; /* accrued up to this midnight; NOT_YET */
-	bool fixed_stopped;
+	int64_t fixed_us;              /* accrued up to this midnight; NOT_YET */
+	int64_t rests[2 * MOST_RESTS]; /* from, to: a hold says that none accrue */
+	int nrests;
 	int64_t repair_us; /* charges from here on are to be rated again; NO_END_US */
 	size_t first_installation, ninstallations;
 };

@@ -13,9 +13,9 @@ BEGIN
     GET DIAGNOSTICS n = ROW_COUNT;
     IF n < array_length(p_at, 1) THEN       -- some are there already: with another value?
         INSERT INTO reading_conflict (meter_id, at_us, reg, value, stands, heard_us)
-        SELECT t.meter, t.at, t.reg, t.value, r.value, t.heard
+        SELECT t.meter, t.at, t.reg, t.value, w.value, t.heard
         FROM unnest(p_at, p_meter, p_reg, p_value, p_heard) AS t(at, meter, reg, value, heard)
-        JOIN reading r ON r.at_us = t.at AND r.meter_id = t.meter AND r.reg = t.reg WHERE r.value <> t.value
+        JOIN reading w ON w.at_us = t.at AND w.meter_id = t.meter AND w.reg = t.reg WHERE w.value <> t.value
         ON CONFLICT DO NOTHING;
     END IF;
     PERFORM 1 FROM account_state s WHERE s.account_id = ANY (

@@ -71,7 +71,7 @@ BEGIN
         verdict := 'contradictory';
         words := p_why || ', and this type is not qualified to be sent the same twice';
     END IF;
-    IF verdict = 'applied' AND d.kind = 'recharge' AND NOT COALESCE(
+    IF verdict = 'applied' AND d.kind <> 'open' AND NOT COALESCE(
         (p_record ->> 'count')::bigint = d.purchase % 10000 AND (p_record ->> 'amount')::bigint = d.amount_minor
         AND p_count >= d.purchase, false) THEN
         RAISE EXCEPTION 'delivery %: the record is not ours', d.id USING ERRCODE = '23514';

@@ -40,7 +40,7 @@ END $$;
 -- A row a reading that is to be billed, at least one a tenancy; in the order in which it is.
 CREATE OR REPLACE FUNCTION door.rating_due(p_limit int, p_mark bigint, p_silent bigint, p_now bigint)
 RETURNS TABLE (account_id bigint, version bigint, local boolean, unrated text, standing text, zone text, currency text, tariff_id bigint, sums text, rebill_id bigint,
-    tenancy_id bigint, tenant_from bigint, tenant_to bigint, extra_wh bigint, fixed_us bigint, fixed_stopped boolean,
+    tenancy_id bigint, tenant_from bigint, tenant_to bigint, extra_wh bigint, fixed_us bigint, rests text,
     period_us bigint, used_wh bigint, band_wh bigint[], repair_from bigint,
     installation_id bigint, meter_id bigint, address text, multiplier int, to_us bigint, billed_us bigint, billed_wh bigint[],
     moved_us bigint, wraps_wh bigint, most_watts bigint, relay text, day_wh bigint,
@@ -55,13 +55,16 @@ BEGIN
         (SELECT string_agg(concat_ws(' ', q.tax_inclusive::int, q.tax_ppm, q.base_nano, q.base_parts, q.gross_femto, q.net_femto,
             q.gross_minor, q.net_minor, q.name), E'\n' ORDER BY q.n) FROM account_sum q WHERE q.account_id = a.id),
         (SELECT b.id FROM rebill b WHERE b.account_id = a.id AND b.done_us IS NULL),
-        y.id, y.from_us, y.to_us, p.extra_wh, y.fixed_us, y.fixed_stopped, y.period_us, y.used_wh, y.band_wh, powergate.repair_from(y, p_mark),
+        y.id, y.from_us, y.to_us, p.extra_wh, y.fixed_us,
+        (SELECT string_agg(h.placed_us || ' ' || COALESCE(h.released_us, 9223372036854775807), ' ') FROM installation q JOIN hold h ON h.meter_id = q.meter_id
+         WHERE q.tenancy_id = y.id AND NOT h.charges AND (h.released_us IS NULL OR h.released_us > y.fixed_us)),
+        y.period_us, y.used_wh, y.band_wh, powergate.repair_from(y, p_mark),
         i.id, i.meter_id, m.address, i.multiplier, i.to_us, i.billed_us, i.billed_wh, i.moved_us, m.wraps_wh, m.most_watts, x.relay_seen,
         CASE WHEN i.to_us IS NULL AND i.billed_us < p_now - p_silent THEN (
             SELECT (max(f.total_wh) - min(f.total_wh)) * 86400 / NULLIF((max(f.at_us) - min(f.at_us)) / 1000000, 0) FROM (
                 SELECT q.total_wh, q.at_us FROM freeze_record q WHERE q.meter_id = i.meter_id AND q.quality = 'meter'
                 ORDER BY q.day DESC LIMIT 8) f) END,
-        r.at_us, r.wh, (SELECT h.decision FROM reading_held h WHERE h.installation_id = i.id AND h.at_us = r.at_us)
+        r.at_us, r.wh, (SELECT h.decision FROM reading_held h WHERE h.installation_id = i.id AND h.at_us = r.at_us AND h.at_us IS DISTINCT FROM i.to_us)
     FROM (SELECT u.account_id FROM (
               (SELECT q.account_id FROM account_state q WHERE q.rate_us IS NOT NULL ORDER BY q.rate_us LIMIT p_limit) UNION
               (SELECT q.account_id FROM account_state q WHERE q.rate_again_us <= p_now ORDER BY q.rate_again_us LIMIT p_limit)) u LIMIT p_limit) d
@@ -82,6 +85,10 @@ BEGIN
           AND f.day >= to_char(to_timestamp(i.billed_us / 1000000 - 172800), 'YYYYMMDD')::int
         UNION ALL
         SELECT x.total_us, powergate.registers_at(i.meter_id, x.total_us) WHERE i.to_us IS NULL AND x.total_us > i.billed_us
+        UNION ALL
+        -- a clock that was ahead must not hide what came before its time
+        SELECT q.at_us, powergate.registers_at(i.meter_id, q.at_us) FROM (SELECT z.at_us FROM reading z WHERE x.total_us > p_now AND i.to_us IS NULL
+            AND z.meter_id = i.meter_id AND z.reg = 'total_wh' AND z.at_us > i.billed_us AND z.at_us <= p_now ORDER BY z.at_us DESC LIMIT 1) q
         UNION ALL
         SELECT i.to_us, i.close_wh WHERE i.to_us > i.billed_us
     ) r ON r.wh IS NOT NULL

@@ -56,7 +56,7 @@ BEGIN
     good := ARRAY(SELECT s.account_id FROM unnest(p_accounts) x JOIN account_state s ON s.account_id = x.account AND s.rate_version = x.version
         ORDER BY s.account_id FOR UPDATE OF s);
     WITH g AS (SELECT unnest(good) AS account),
-    j AS MATERIALIZED (SELECT x.*, nextval('journal_id_seq') AS id FROM unnest(p_journals) x JOIN g ON g.account = x.account),
+    j AS MATERIALIZED (SELECT x.*, nextval('journal_id_seq') AS id FROM unnest(p_journals) x JOIN g ON g.account = x.account ORDER BY x.n),
     written AS (
         INSERT INTO journal (id, key, kind, at_us, value_us, memo) OVERRIDING SYSTEM VALUE
         SELECT j.id, j.key, j.kind, p_now, j.value_us, j.memo FROM j),
@@ -68,7 +68,8 @@ BEGIN
         used_wh, band_wh, quality, state, why, tried, names, exact, sums, minor, journal_id, replaces, rated_us)
     SELECT c.tenancy, c.installation, c.kind, c.from_us, c.to_us, c.from_wh, c.to_wh, c.multiplier, c.wh, c.tenant_to, c.extra_wh, c.period_us,
         c.used_wh, c.band_wh, c.quality, c.state, c.why, c.tried, c.names, c.exact, c.sums, c.minor, j.id, c.replaces, p_now
-    FROM unnest(p_charges) c JOIN g ON g.account = c.account LEFT JOIN j ON j.n = c.journal;
+    FROM unnest(p_charges) WITH ORDINALITY c JOIN g ON g.account = c.account LEFT JOIN j ON j.n = c.journal
+    ORDER BY c.ordinality;  -- the order in which they were posted is that of their numbers
 
     UPDATE installation i SET from_us = CASE WHEN x.begins THEN x.billed_us ELSE i.from_us END,
         open_wh = CASE WHEN x.begins THEN x.billed_wh ELSE i.open_wh END,
@@ -108,6 +109,17 @@ BEGIN
         LEFT JOIN (SELECT z.account, sum(z.minor) FILTER (WHERE z.ledger = 'prepaid')::bigint AS prepaid,
             sum(z.minor) FILTER (WHERE z.ledger = 'loaded')::bigint AS loaded FROM unnest(p_lines) z GROUP BY z.account) l ON l.account = x.account) q
     WHERE s.account_id = q.account;
+    -- what a rebill took is not tripped on before a person has seen to it
+    FOR r IN SELECT z.account, sum(z.minor)::bigint AS more FROM unnest(p_accounts) x JOIN unnest(good) g(account) ON g.account = x.account
+        JOIN unnest(p_lines) z ON z.account = x.account AND z.ledger IN ('prepaid', 'loaded') WHERE x.rebill IS NOT NULL
+        GROUP BY z.account HAVING sum(z.minor) > 0 LOOP
+        PERFORM powergate.work_add('rebill:' || r.account, 'REBILL', format('a rebill took %s more', powergate.money_text(r.more)),
+            'tell the customer; nothing is tripped on the account until this is resolved', r.account, NULL, NULL, NULL, p_now);
+        UPDATE account_state s SET unrated_why = COALESCE(s.unrated_why, 'it was rebilled') WHERE s.account_id = r.account;
+    END LOOP;
+    FOR r IN SELECT x.id FROM unnest(p_tenancies) x JOIN unnest(good) g(account) ON g.account = x.account WHERE x.settled LOOP
+        PERFORM powergate.tenancy_settled(r.id, p_now);
+    END LOOP;
     SELECT array_agg(a.id) INTO local FROM unnest(good) g(account) JOIN account a ON a.id = g.account AND a.fee_mode = 'local' AND a.tariff_id IS NOT NULL;
     IF local IS NOT NULL THEN
         PERFORM powergate.drift_look(local, p_drift, p_now);

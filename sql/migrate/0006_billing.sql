@@ -29,7 +29,6 @@ CREATE TABLE tenancy (
     to_us       bigint,
     settled     boolean NOT NULL DEFAULT false, -- ended, and nothing of it is left to be charged
     fixed_us    bigint,                 -- fixed charges are accrued up to this local midnight; NULL: not begun
-    fixed_stopped boolean NOT NULL DEFAULT false, -- they rest, as a hold may say
     period_us   bigint NOT NULL DEFAULT 0,
     used_wh     bigint NOT NULL DEFAULT 0,
     band_wh     bigint[] NOT NULL DEFAULT '{}',

@@ -63,6 +63,26 @@ ctl_amount(const char *text, bool any, int64_t *minor, struct err *e)
 }
 
 int
+ctl_registers(const char *text, struct buf *out, struct err *e)
+{
+	int64_t wh;
+	size_t len;
+	int n = 0;
+
+	for (const char *p = text;; p += len + 1) {
+		len = strcspn(p, ",");
+		if (fixed(p, len, 0, 3, &wh) < 0)
+			break;
+		buf_printf(out, "%s%" PRId64, n++ > 0 ? "," : "", wh);
+		if (p[len] == '\0')
+			return n == 1 || n == 5 ? 0
+						: err_set(e, ERR_INPUT,
+						      "the total alone, or the total and T1 to T4");
+	}
+	return err_set(e, ERR_INPUT, "\"%.40s\" are no registers in kWh: 1234.56", text);
+}
+
+int
 ctl_levels(const char *text, struct buf *out, struct err *e)
 {
 	char level[40];

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "codec/dlt645_profile.h"
+#include "codec/webhook.h"
 #include "model/meter.h"
 
 #include <inttypes.h>
@@ -173,6 +174,17 @@ take_money(const char *text, bool any, struct buf *out, struct err *e)
 	return 0;
 }
 
+static int
+take_time(const char *text, struct buf *out, struct err *e)
+{
+	int64_t us;
+
+	if (time_rfc3339_in(text, &us, e) < 0)
+		return err_wrap(e, "\"%.40s\"", text);
+	buf_printf(out, "%" PRId64, us);
+	return 0;
+}
+
 /* `out` gets what the API wants, when that is not the text itself. */
 static int
 take_kind(const char *kind, const char *text, struct buf *out, struct err *e)
@@ -191,6 +203,10 @@ take_kind(const char *kind, const char *text, struct buf *out, struct err *e)
 		return take_money(text, false, out, e);
 	if (strcmp(kind, "LEVELS") == 0)
 		return ctl_levels(text, out, e);
+	if (strcmp(kind, "REGISTERS") == 0)
+		return ctl_registers(text, out, e);
+	if (strcmp(kind, "TIME") == 0)
+		return take_time(text, out, e);
 	if (strcmp(kind, "STEPS") == 0)
 		return ctl_steps(text, out, e);
 	if (strcmp(kind, "DAY") == 0)

@@ -50,7 +50,7 @@ static const struct ctl_command meters[] = {
     WRITE("meter add",
 	"meter=ADDRESS --profile=PROFILE [--account=ACCOUNT] [--site=SITE] [--endpoint=NAME]"
 	" [--link=4g|nbiot|rs485] [--capability=none|order_no|counted] [--customer=DIGITS]"
-	" [--most-watts=N]",
+	" [--most-watts=N] [--multiplier=N] [--extra-wh=N]",
 	"meter/add",
 	"A meter of an account or, without one, of a site; --endpoint is its converter."),
     SPECIAL("meter read", "meter=ADDRESS [--regs=REGS] [--key=TEXT] [--wait?=SECONDS]",
@@ -64,6 +64,15 @@ static const struct ctl_command meters[] = {
 	"relay=permitted", "Allow the customer to switch it on at the meter."),
     ORDER("meter commission", "meter=ADDRESS [--wait?=SECONDS]", "meter/commission", NULL,
 	"Adopt the meter's own count of purchases: where ours begins."),
+    WRITE("meter swap",
+	"meter=ADDRESS new=ADDRESS [--close=REGISTERS] [--open=REGISTERS] [--at=TIME] [--estimate]"
+	" [--multiplier=N] [--credit=LIMIT] --reason=TEXT",
+	"meter/swap",
+	"Another meter in the same place: the last registers of the one, the first of the other."),
+    WRITE("meter multiplier",
+	"meter=ADDRESS multiplier=N [--read=REGISTERS] [--at=TIME] --reason=TEXT",
+	"meter/multiplier",
+	"Other transformers in front of it: what it counts is worth so much from now on."),
     SPECIAL("meter password", "meter=ADDRESS --file=PATH [--level=N]", "meter/password", true, NULL,
 	NULL, ctl_password, "Give the meter's password, six digits in a file; it is kept sealed."),
     SPECIAL(
@@ -82,6 +91,17 @@ static const struct ctl_command money[] = {
 	"account=ACCOUNT --site=SITE --mode=remote|local [--tariff=TARIFF] [--customer=TEXT]"
 	" [--contact=TEXT] [--warn=LEVELS] [--trip=LIMIT]",
 	"account/add", "A new account; remote: the balance is kept here, local: in the meter."),
+
+    WRITE("account move-in",
+	"account=ACCOUNT meter=ADDRESS [--open=REGISTERS] [--at=TIME] [--multiplier=N]",
+	"account/move-in", "A new tenant where nobody lives: his use begins with these registers."),
+    WRITE("account move-out",
+	"account=ACCOUNT [--meter=ADDRESS] [--close=REGISTERS] [--at=TIME] [--estimate] [--keep-on]"
+	" --reason=TEXT",
+	"account/move-out",
+	"He leaves: the last registers, all charged, what is left to be paid back."),
+    WRITE("account refund", "account=ACCOUNT --amount=AMOUNT --reason=TEXT", "account/refund",
+	"Post what was paid back to him."),
 
     READ("payment list", "[--account=ACCOUNT] [--state=settled|suspense|assigned] [--limit=N]",
 	"payment/list",
@@ -162,6 +182,22 @@ static const struct ctl_command orders[] = {
 };
 
 static const struct ctl_command books[] = {
+    SPECIAL("bill explain", "account=ACCOUNT [--day=DAY] [--from=TIME] [--to=TIME]", "bill/explain",
+	false, NULL, NULL, ctl_bill_explain,
+	"Every posted cent of a day down to two readings. Exit status 1 when it does not add up."),
+    WRITE("bill rebill", "account=ACCOUNT --from=TIME --reason=TEXT", "bill/rebill",
+	"Charge again what was used since then, by the prices as they are now."),
+    READ("reading list", "meter=ADDRESS [--held] [--limit=N]", "reading/list",
+	"at_us total_wh t1_wh t2_wh t3_wh t4_wh source held decision by reason",
+	"The newest readings of a meter, and which of them are held."),
+    WRITE("reading accept",
+	"meter=ADDRESS [--at=TIME] --as=used|rollover|reset [--wh=N] --reason=TEXT",
+	"reading/accept",
+	"A held reading is right; after a reset billing begins anew with it, --wh is what was "
+	"used."),
+    WRITE("reading refuse", "meter=ADDRESS [--at=TIME] --reason=TEXT", "reading/refuse",
+	"A held reading is wrong: it is left out for good."),
+
     READ("freeze list", "[--meter=ADDRESS] [--day=DAY] [--limit=N]", "freeze/list",
 	"day meter at_us total_wh quality balance_minor balance_quality",
 	"Registers and balances at midnight."),

@@ -74,6 +74,15 @@ charge_day(struct bill *b, struct due_tenancy *t, int64_t from_us, int64_t to_us
 	return 0;
 }
 
+static bool
+rests(const struct due_tenancy *t, int64_t at_us)
+{
+	for (int i = 0; i < t->nrests; i++)
+		if (t->rests[2 * i] <= at_us && at_us < t->rests[2 * i + 1])
+			return true;
+	return false;
+}
+
 int
 bill_fixed(struct bill *b, struct due_tenancy *t, struct err *e)
 {
@@ -95,7 +104,7 @@ bill_fixed(struct bill *b, struct due_tenancy *t, struct err *e)
 			b->keep = true;
 			break;
 		}
-		if (!t->fixed_stopped && charge_day(b, t, t->fixed_us, next, e) < 0)
+		if (!rests(t, t->fixed_us) && charge_day(b, t, t->fixed_us, next, e) < 0)
 			return -1;
 		t->fixed_us = next;
 	}

@@ -9,7 +9,7 @@
 static const struct db_stmt due_stmt = {"rating_due", DB_RATING, true, 0,
     "SELECT account_id, version, local, unrated, standing, zone, currency, tariff_id, sums, "
     "rebill_id,"
-    " tenancy_id, tenant_from, tenant_to, extra_wh, fixed_us, fixed_stopped, period_us, used_wh,"
+    " tenancy_id, tenant_from, tenant_to, extra_wh, fixed_us, rests, period_us, used_wh,"
     " band_wh, repair_from, installation_id, meter_id, address, multiplier, to_us, billed_us,"
     " billed_wh, moved_us, wraps_wh, most_watts, relay, day_wh, read_us, read_wh, decision"
     " FROM door.rating_due($1::int, $2::bigint, $3::bigint, $4::bigint)"};
@@ -35,7 +35,7 @@ enum {
 	TENANT_TO,
 	EXTRA,
 	FIXED,
-	FIXED_STOPPED,
+	RESTS,
 	PERIOD,
 	USED,
 	BANDS,
@@ -173,6 +173,18 @@ add_account(struct due *d, const struct db_rows *rows, int i)
 }
 
 static void
+rests_from(const char *text, struct due_tenancy *t)
+{
+	char *end;
+
+	for (; *text != '\0' && t->nrests < MOST_RESTS; t->nrests++) {
+		t->rests[2 * t->nrests] = strtoll(text, &end, 10);
+		t->rests[2 * t->nrests + 1] = strtoll(end, &end, 10);
+		text = end;
+	}
+}
+
+static void
 add_tenancy(struct due *d, const struct db_rows *rows, int i)
 {
 	struct due_tenancy *t = grown((void **)&d->tenancies, &d->ntenancies, sizeof *t);
@@ -182,7 +194,7 @@ add_tenancy(struct due *d, const struct db_rows *rows, int i)
 	    int_or(rows, i, TENANT_TO, NO_END_US), db_cell_int(rows, i, EXTRA)};
 	t->at = position_from(rows, i, PERIOD);
 	t->fixed_us = int_or(rows, i, FIXED, NOT_YET);
-	t->fixed_stopped = db_cell_bool(rows, i, FIXED_STOPPED);
+	rests_from(db_cell_text(rows, i, RESTS), t);
 	t->repair_us = int_or(rows, i, REPAIR, NO_END_US);
 	t->first_installation = d->ninstallations;
 	d->accounts[d->naccounts - 1].ntenancies++;
@@ -368,8 +380,7 @@ on_past(const struct db_rows *rows, const struct err *e, void *arg)
 	struct past p = {0};
 
 	for (int i = 0; rows != NULL && i < db_rows_count(rows); i++)
-		store_past_from(
-		    grown((void **)&p.charges, &p.n, sizeof *p.charges), &p, rows, i);
+		store_past_from(grown((void **)&p.charges, &p.n, sizeof *p.charges), &p, rows, i);
 	c->fn(&p, e, c->arg);
 	free(c);
 }
