@@ -17,8 +17,8 @@ struct prices;
 /* A batch was rated: accounts are dirty now. */
 typedef void billing_rated_fn(void *arg);
 
-struct billing *billing_new(struct loop *l, struct db *db, const struct prices *prices,
-    billing_rated_fn *fn, void *arg);
+struct billing *billing_new(
+    struct loop *l, struct db *db, const struct prices *prices, billing_rated_fn *fn, void *arg);
 void billing_free(struct billing *b);
 void billing_look(struct billing *b); /* something may be there to be rated */
 

@@ -44,7 +44,7 @@ static ctl_fn show_help;
 #define ACCOUNT                                                                                  \
 	"account customer site mode state prepaid_minor loaded_minor meter_credit_minor meters " \
 	"relay"
-#define NOTICE  "notice kind account for state sent_us messages why"
+#define NOTICE "notice kind account for state sent_us messages why"
 #define DEBT                                                                          \
 	"debt account kind reference owed_minor agreed_minor percent week_cap_minor " \
 	"instalment_minor every first_day"
