@@ -195,7 +195,7 @@ price_post(struct price_sums *sums, const struct price_charge *c, enum price_rou
     int exponent, struct price_posting *out, struct err *e)
 {
 	struct price_sums after = *sums;
-	struct posting p = {&after, rounding, out, e};
+	struct posting p = {.sums = &after, .rounding = rounding, .out = out, .e = e};
 
 	*out = (struct price_posting){0};
 	if (c->result != PRICE_RATED)
