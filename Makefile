@@ -52,7 +52,7 @@ $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 SQL := $(sort $(wildcard sql/migrate/*.sql sql/functions/*.sql))
 $(B)/gen/schema.h: $(SQL)
 	@mkdir -p $(@D)
-	v=$$(ls sql/migrate | tail -1 | cut -d_ -f1 | sed 's/^0*//'); h=$$(cat $(SQL) | sha256sum | cut -c1-16); \
+	$(call Q,GEN)v=$$(ls sql/migrate | tail -1 | cut -d_ -f1 | sed 's/^0*//'); h=$$(cat $(SQL) | sha256sum | cut -c1-16); \
 	printf '#define POWERGATE_SCHEMA "%s:%s"\n' "$$v" "$$h" > $@
 
 # what only a test program needs is kept too
