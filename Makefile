@@ -131,19 +131,26 @@ FUZZ_RUNS ?= 1000000
 FUZZ_CC   := clang -std=c17 -D_GNU_SOURCE -Iinclude -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 fuzz_src  := $(wildcard src/base/*.c src/model/*.c src/codec/*.c)
 FUZZERS   := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_PROGRAMS := $(patsubst %,$(B)/fuzz/%,$(FUZZERS) planted)
 
-$(B)/fuzz/%: tests/fuzz/%.c $(fuzz_src)
-	@mkdir -p $(@D)
-	$(FUZZ_CC) $(LIB_CFLAGS) -o $@ $< $(fuzz_src) $(EVENT_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(ARCHIVE_LIBS) $(CRYPTO_LIBS)
+fuzz_obj  := $(patsubst %.c,$(B)/fuzz/%.o,$(fuzz_src))
+fuzz_libs  = $(EVENT_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(ARCHIVE_LIBS) $(CRYPTO_LIBS)
 
-$(B)/fuzz/planted: tests/fuzz/fuzz_dlt645.c $(fuzz_src)
+$(B)/fuzz/src/%.o: src/%.c config.mk
 	@mkdir -p $(@D)
-	$(FUZZ_CC) -DPLANTED_OVERFLOW $(LIB_CFLAGS) -o $@ $< $(fuzz_src) $(EVENT_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(ARCHIVE_LIBS) $(CRYPTO_LIBS)
+	$(call Q,CC)$(FUZZ_CC) $(LIB_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/fuzz/%: tests/fuzz/%.c $(fuzz_obj)
+	$(call Q,LD)$(FUZZ_CC) $(LIB_CFLAGS) -o $@ $^ $(fuzz_libs)
+
+planted := src/codec/dlt645_items
+$(B)/fuzz/planted: tests/fuzz/fuzz_dlt645.c $(planted).c $(filter-out $(B)/fuzz/$(planted).o,$(fuzz_obj))
+	$(call Q,LD)$(FUZZ_CC) -DPLANTED_OVERFLOW $(LIB_CFLAGS) -o $@ $^ $(fuzz_libs)
 
 .PHONY: fuzz
 fuzz: config.mk
 	tools/deps fuzz
-	+$(MAKE) --no-print-directory $(patsubst %,$(B)/fuzz/%,$(FUZZERS)) $(B)/fuzz/planted
+	+$(MAKE) --no-print-directory $(FUZZ_PROGRAMS)
 	tests/fuzz/run $(B) $(FUZZ_RUNS) $(FUZZERS)
 
 # --- reading the sources -----------------------------------------------------------------
