@@ -110,20 +110,28 @@ check-built: all $(UNIT) $(B)/story $(B)/tests/year/year
 check-san:
 	+$(MAKE) --no-print-directory SAN=address,undefined check
 
-valgrind: all $(UNIT)
-	tools/deps valgrind
+valgrind:
+	tools/deps check proxy valgrind
+	+$(MAKE) --no-print-directory -j2 all $(UNIT) $(B)/story $(B)/tests/year/year
 	VALGRIND=1 tests/run $(B) $(UNIT)
 
 coverage:
-	tools/deps coverage
-	+$(MAKE) COV=1 check-built
+	tools/deps check proxy coverage
+	+$(MAKE) --no-print-directory -j2 COV=1 check-built
 	gcovr --branches --print-summary --object-directory build-cov -r . -e tests -e demo
 
-# Long stories: the whole kill sweep, ten million fuzz runs, the demo ten times.
-soak: all $(UNIT) $(B)/story $(B)/tests/year/year
+# Long stories: every test with the whole kill sweep and the whole year, the demo ten times, ten
+# million frames and half a million of whatever else is parsed.
+soak:
+	tools/deps check proxy fuzz
+	+$(MAKE) --no-print-directory -j2 all $(UNIT) $(B)/story $(B)/tests/year/year $(FUZZ_PROGRAMS)
 	SOAK=1 TEST_TIMEOUT=3600 tests/run $(B) $(UNIT)
+	for n in 1 2 3 4 5 6 7 8 9 10; do demo/run $(B) once || exit 1; done
+	tests/fuzz/run $(B) 10000000 fuzz_dlt645
+	tests/fuzz/run $(B) 500000 $(filter-out fuzz_dlt645,$(FUZZERS))
 
 bench: all $(B)/story $(TOOLS)
+	tools/deps bench
 	tests/bench/run $(B)
 
 # --- fuzzing -----------------------------------------------------------------------------
@@ -158,7 +166,7 @@ SOURCES := $(wildcard src/*/*.c include/*/*.h tests/*/*.c tests/*/*.h demo/*.c d
 SCRIPTS := tools/deps tests/run tests/layers.sh tests/lib/pg.sh demo/run .ci/run $(wildcard tests/it/*.sh tests/*.sh tests/bench/run tests/fuzz/run tests/model.sh)
 
 .PHONY: lint format tidy
-lint: config.mk
+lint: $(B)/powergatectl
 	tools/deps lint
 	clang-format --dry-run --Werror $(SOURCES)
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability \
