@@ -53,7 +53,7 @@ $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 SQL := $(sort $(wildcard sql/migrate/*.sql sql/functions/*.sql))
 $(B)/gen/schema.h: $(SQL)
 	@mkdir -p $(@D)
-	v=$$(ls sql/migrate | tail -1 | cut -d_ -f1 | sed 's/^0*//'); h=$$(cat $(SQL) | sha256sum | cut -c1-16); \
+	$(call Q,GEN)v=$$(ls sql/migrate | tail -1 | cut -d_ -f1 | sed 's/^0*//'); h=$$(cat $(SQL) | sha256sum | cut -c1-16); \
 	printf '#define POWERGATE_SCHEMA "%s:%s"\n' "$$v" "$$h" > $@
 
 # what only a test program needs is kept too
@@ -111,20 +111,28 @@ check-built: all $(UNIT) $(B)/story $(B)/tests/year/year
 check-san:
 	+$(MAKE) --no-print-directory SAN=address,undefined check
 
-valgrind: all $(UNIT)
-	tools/deps valgrind
+valgrind:
+	tools/deps check proxy valgrind
+	+$(MAKE) --no-print-directory -j2 all $(UNIT) $(B)/story $(B)/tests/year/year
 	VALGRIND=1 tests/run $(B) $(UNIT)
 
 coverage:
-	tools/deps coverage
-	+$(MAKE) COV=1 check-built
+	tools/deps check proxy coverage
+	+$(MAKE) --no-print-directory -j2 COV=1 check-built
 	gcovr --branches --print-summary --object-directory build-cov -r . -e tests -e demo
 
-# Long stories: the whole kill sweep, ten million fuzz runs, the demo ten times.
-soak: all $(UNIT) $(B)/story $(B)/tests/year/year
+# Long stories: every test with the whole kill sweep and the whole year, the demo ten times, ten
+# million frames and half a million of whatever else is parsed.
+soak:
+	tools/deps check proxy fuzz
+	+$(MAKE) --no-print-directory -j2 all $(UNIT) $(B)/story $(B)/tests/year/year $(FUZZ_PROGRAMS)
 	SOAK=1 TEST_TIMEOUT=3600 tests/run $(B) $(UNIT)
+	for n in 1 2 3 4 5 6 7 8 9 10; do demo/run $(B) once || exit 1; done
+	tests/fuzz/run $(B) 10000000 fuzz_dlt645
+	tests/fuzz/run $(B) 500000 $(filter-out fuzz_dlt645,$(FUZZERS))
 
 bench: all $(B)/story $(TOOLS)
+	tools/deps bench
 	tests/bench/run $(B)
 
 # --- fuzzing -----------------------------------------------------------------------------
@@ -132,19 +140,26 @@ FUZZ_RUNS ?= 1000000
 FUZZ_CC   := clang -std=c17 -D_GNU_SOURCE -Iinclude -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 fuzz_src  := $(wildcard src/base/*.c src/model/*.c src/codec/*.c)
 FUZZERS   := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_PROGRAMS := $(patsubst %,$(B)/fuzz/%,$(FUZZERS) planted)
 
-$(B)/fuzz/%: tests/fuzz/%.c $(fuzz_src)
-	@mkdir -p $(@D)
-	$(FUZZ_CC) $(LIB_CFLAGS) -o $@ $< $(fuzz_src) $(EVENT_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(ARCHIVE_LIBS) $(CRYPTO_LIBS)
+fuzz_obj  := $(patsubst %.c,$(B)/fuzz/%.o,$(fuzz_src))
+fuzz_libs  = $(EVENT_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(ARCHIVE_LIBS) $(CRYPTO_LIBS)
 
-$(B)/fuzz/planted: tests/fuzz/fuzz_dlt645.c $(fuzz_src)
+$(B)/fuzz/src/%.o: src/%.c config.mk
 	@mkdir -p $(@D)
-	$(FUZZ_CC) -DPLANTED_OVERFLOW $(LIB_CFLAGS) -o $@ $< $(fuzz_src) $(EVENT_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(ARCHIVE_LIBS) $(CRYPTO_LIBS)
+	$(call Q,CC)$(FUZZ_CC) $(LIB_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/fuzz/%: tests/fuzz/%.c $(fuzz_obj)
+	$(call Q,LD)$(FUZZ_CC) $(LIB_CFLAGS) -o $@ $^ $(fuzz_libs)
+
+planted := src/codec/dlt645_items
+$(B)/fuzz/planted: tests/fuzz/fuzz_dlt645.c $(planted).c $(filter-out $(B)/fuzz/$(planted).o,$(fuzz_obj))
+	$(call Q,LD)$(FUZZ_CC) -DPLANTED_OVERFLOW $(LIB_CFLAGS) -o $@ $^ $(fuzz_libs)
 
 .PHONY: fuzz
 fuzz: config.mk
 	tools/deps fuzz
-	+$(MAKE) --no-print-directory $(patsubst %,$(B)/fuzz/%,$(FUZZERS)) $(B)/fuzz/planted
+	+$(MAKE) --no-print-directory $(FUZZ_PROGRAMS)
 	tests/fuzz/run $(B) $(FUZZ_RUNS) $(FUZZERS)
 
 # --- reading the sources -----------------------------------------------------------------
@@ -152,7 +167,7 @@ SOURCES := $(wildcard src/*/*.c include/*/*.h tests/*/*.c tests/*/*.h demo/*.c d
 SCRIPTS := tools/deps tests/run tests/layers.sh tests/lib/pg.sh demo/run .ci/run $(wildcard tests/it/*.sh tests/*.sh tests/bench/run tests/fuzz/run tests/model.sh)
 
 .PHONY: lint format tidy
-lint: config.mk
+lint: $(B)/powergatectl
 	tools/deps lint
 	clang-format --dry-run --Werror $(SOURCES)
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability \

@@ -7,7 +7,7 @@
  *	clearing	asset		paid to a provider or the till, by source; not yet settled
  *	prepaid		liability	paid by an account and not yet used or delivered
  *	loaded		liability	credit that is in a local meter, by account
- *	arrears		asset		owed by an account from before, by debt; emergency credit used
+ *	arrears		asset		owed by an account, by debt; emergency credit used
  *	energy, fees, tax income	what consumption earned
  *	suspense	liability	paid by nobody we know
  *	rounding	income		what is left when an account is closed

@@ -301,7 +301,9 @@ value_text(const struct dlt645_item *i, const uint8_t *data, size_t len, char *o
 	struct err e;
 	int n = dlt645_values(i, span_of(data, len), v, DLT645_VALUES, &e);
 
-	snprintf(out, room, n < 0 ? "%zu bytes" : "", len);
+	*out = '\0';
+	if (n < 0)
+		snprintf(out, room, "%zu bytes", len);
 	for (int k = 0; k < n && at < room; k++)
 		at += (size_t)snprintf(out + at, room - at, "%s%s%s%s", k > 0 ? ", " : "",
 		    v[k].absent ? v[k].why : v[k].text, *v[k].field->unit != '\0' ? " " : "",

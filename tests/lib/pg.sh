@@ -5,7 +5,7 @@
 #   pg.sh stop DIR      stops it and removes DIR
 #
 # PostgreSQL refuses to run as root, so it then runs as an unprivileged user.  DIR must be short:
-# a socket's path has room for 107 letters.
+# a socket's path has room for 107 letters.  It is absolute.
 set -eu
 
 find_bin() {
@@ -15,9 +15,10 @@ find_bin() {
   [ -n "${bin:-}" ] || { echo "pg.sh: no PostgreSQL server found (tools/deps build)" >&2; exit 1; }
 }
 
+# The server's user may not be let into root's folders: the folder we stand in must not be one.
 as_server() {
   if [ "$(id -u)" -eq 0 ]; then
-    runuser -u "$server" -- "$@"
+    (cd / && runuser -u "$server" -- "$@")
   else
     "$@"
   fi
