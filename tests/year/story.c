@@ -41,6 +41,7 @@ struct story {
 	int number, sink_status;
 	char *deed; /* what the line at hand says behind its time */
 	char route[64];
+	bool may_refuse;            /* the call under way */
 	struct payment_out *paying; /* not taken yet */
 	PGconn *admin;
 	struct timer next;
@@ -254,10 +255,10 @@ on_api(int status, const char *body, void *arg)
 	buf_printf(&words, "%s %d %s", s->route, status, body);
 	story_heard(s, "api", buf_text(&words));
 	buf_clear(&words);
-	if (status != 200)
-		fail(s, s->route, body);
-	else
+	if (status == 200 || s->may_refuse)
 		advance(s);
+	else
+		fail(s, s->route, body);
 }
 
 static void
@@ -345,7 +346,8 @@ on_deed(void *arg)
 	struct err e = {0};
 	int rc = 0;
 
-	if (strcmp(verb, "api") == 0) {
+	s->may_refuse = strcmp(verb, "wish") == 0;
+	if (strcmp(verb, "api") == 0 || s->may_refuse) {
 		do_api(s, rest); /* the line below waits for its answer */
 		return;
 	}

@@ -13,6 +13,7 @@
  *
  *	T on                              the meters dial
  *	T api PATH JSON                   POST /v1/PATH, as the operator; 200 or the end
+ *	T wish PATH JSON                  the same; it may be refused
  *	T pay ACCOUNT MINOR NUMBER [CODE] a signed webhook, again each minute until it is taken
  *	T sim ORDER ...                   of powergate-sim(1): set, power, drop, fault ...
  *	T try ORDER ...                   the same; the meter may refuse

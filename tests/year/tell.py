@@ -118,7 +118,7 @@ class Story:
 
     def pays(self, account, address, minor, every_days):
         """From time to time, and sometimes late; who has sat in the dark then presses the button."""
-        when = self.start + datetime.timedelta(minutes=5)
+        when = self.start + datetime.timedelta(minutes=self.rng.randint(5, 400))
         while when < self.end:
             self.pay(when, account, minor)
             self.at(when + datetime.timedelta(minutes=self.rng.randint(20, 600)), f"try button {address}")
@@ -153,6 +153,14 @@ class Story:
         """Nobody takes the notices."""
         self.at(self.after(days=day), "sink 503")
         self.at(self.after(days=day, hours=hours), "sink 200")
+
+    def duty(self):
+        """Somebody looks twice a day whether trips were halted, and finds that all is well."""
+        for day in range(self.days):
+            for hour in (8, 13):
+                for cause in ("provider", "silence", "tariff"):
+                    self.at(self.after(days=day, hours=hour, seconds=90),
+                            "wish halt/release " + json.dumps({"cause": cause, "reason": "looked into it"}))
 
     # -- the file
 
@@ -229,6 +237,7 @@ def troubles(s, meters):
         s.db_outage(day + s.rng.random(), s.rng.randint(1, 9) / 6)
     for day in range(17, s.days, 31):
         s.deaf(day + 0.3, s.rng.randint(30, 60))
+    s.duty()
 
 
 def whole_year(directory, seed=7):
