@@ -75,8 +75,10 @@ def spent(d, sim, sink):
     for m in METERS:
         sim.do(f"set {m} energy_wh {NOW_WH + 2000}")
     poor = {f"P{n}" for n in POOR}
-    gate.until(lambda: {n["data"]["account"] for n in sink.told("final")} == poor, 30, "the final notices")
-    gate.ok(True, f"the {len(poor)} whose credit is gone by the new price are warned, and nobody else")
+    told = gate.comes(lambda: {n["data"]["account"] for n in sink.told("final")} == poor, 30)
+    gate.ok(told, f"the {len(poor)} whose credit is gone by the new price are warned, and nobody else",
+            (sorted({n["data"]["account"] for n in sink.told("final")}), field.work(d, "HELD_READING"), d.ask("account/show", account="P0").json,
+             d.ask("meter/show", meter=METERS[0]).json, [w["text"] for w in d.ask("work/list", limit=100).json["rows"]][:6]))
     time.sleep(5)
     gate.ok(off(sim) == [] and not any(field.orders(sim, m, TRIP) for m in METERS), "and nobody is cut off", off(sim))
     meter = METERS[POOR[0]]

@@ -94,7 +94,7 @@ def charged(d, sim):
 
 def next_one(d, sim):
     at = int(time.time()) // 60 * 60 + 40 * 86400
-    version(d, "home", minute(at), "1.50")
+    version(d, "home", minute(at), "1.40")
     gate.ok(gate.comes(lambda: is_state(d, CHARGES, "home/3", "acknowledged"), 20) and row(d, CHARGES)["switch_us"] == at * 1000000,
             "with that done, the next version is written weeks ahead", row(d, CHARGES))
     gate.ok(sim.state(CHARGES)["price_micro"] == PRICE, "and waits in the other set", sim.state(CHARGES))
