@@ -71,9 +71,11 @@ def halted(d, sink):
 
 
 def spent(d, sim, sink):
-    """Two kWh each: at the old price all would have had enough."""
+    """Four kWh each: at the old price all would have had enough."""
+    gate.until(lambda: all(d.ask("meter/show", meter=m).json["total_us"] > d.begins * 1000000 for m in METERS), 20,
+               "readings of after the change: what comes now is all at the new price")
     for m in METERS:
-        sim.do(f"set {m} energy_wh {NOW_WH + 2000}")
+        sim.do(f"set {m} energy_wh {NOW_WH + 4000}")
     poor = {f"P{n}" for n in POOR}
     told = gate.comes(lambda: {n["data"]["account"] for n in sink.told("final")} == poor, 30)
     gate.ok(told, f"the {len(poor)} whose credit is gone by the new price are warned, and nobody else",
