@@ -134,5 +134,6 @@ ctl_fn ctl_bill_explain;
 ctl_fn ctl_frame_decode, ctl_arrows, ctl_conf_check, ctl_conf_sample, ctl_conf_manual, ctl_profiles;
 ctl_fn ctl_help, ctl_migrate, ctl_init;
 ctl_fn ctl_hook_verify, ctl_statement_check;
+ctl_fn ctl_recharge_prove;
 
 #endif

@@ -123,6 +123,8 @@ static const struct ctl_command money[] = {
 	" [--most-credit=AMOUNT] --reason=TEXT",
 	"payment/limits",
 	"Of a payment, and of the credit it leads to; what is not given is no limit."),
+    SPECIAL("recharge prove", "payment=N", "recharge/facts", false, NULL, NULL, ctl_recharge_prove,
+	"The chain from the notification to the meter's read-back, each link verified again."),
     WRITE("payment assign", "payment=N account=ACCOUNT --reason=TEXT", "payment/assign",
 	"Say whose a payment in suspense is."),
 

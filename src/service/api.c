@@ -95,6 +95,7 @@ static const struct api_route routes[] = {
     SPECIAL("GET", "session/list", ROLE_VIEWER, list_sessions),
     READ("payment/show", "payment_show", "payment payment_no"),
     READ("payment/list", "payment_list", "account state limit"),
+    READ("recharge/facts", "recharge_facts", "payment"),
     WRITE("payment/assign", "payment_assign", ROLE_ADMIN),
     SPECIAL("POST", "payment/cash", ROLE_CASHIER, call_cash),
     SPECIAL("POST", "payment/preview", ROLE_VIEWER, call_preview),
