@@ -1,7 +1,8 @@
 /*
  * prove -- does what is kept of a payment show that the money arrived?
  *
- *	webhook -> payment -> journal -> order -> frames out -> frames in -> count -> balance -> delivered
+ *	webhook -> payment -> journal -> order -> frames out -> frames in -> count -> balance ->
+ *delivered
  *
  * Each link is judged from bytes: the body as it came in, the lines of the journals added again,
  * the frames as they were on the wire.  No state and no verdict that anybody wrote down is asked;
