@@ -4,7 +4,7 @@
 #   tests/it/prove.sh BUILD-DIR
 PYTHONPATH=$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec python3 - "$@" <<'PY'
 import json, sys, time
-import gate
+import field, gate
 
 BUILD = sys.argv[1]
 WALLET, REMOTE, SILENT = "202600000301", "202600000302", "202600000303"
@@ -100,7 +100,7 @@ def money(bench, payment, what):
 
 def remote(bench, payment):
     q = payment
-    frames = "WHERE command_id IN (SELECT id FROM powergate.command WHERE kind = 'relay' AND payment_id = %d)" % q
+    frames = f"WHERE command_id IN (SELECT id FROM powergate.command WHERE kind = 'relay' AND payment_id = {q})"
     bench.tampered(q, "a byte of the relay's read-back", "frames", "command_history",
                    f"UPDATE powergate.command_history SET frame = {flip('frame', 14)} {frames} AND step = 'heard' "
                    f"AND n = (SELECT max(n) FROM powergate.command_history {frames} AND step = 'heard');")
@@ -127,39 +127,50 @@ def never_sent(db, d, bench):
             "and neither is it when state, outcome, verdict and record all say that the money is in the meter", told)
 
 
+def story(db, d, sim):
+    bench = Bench(db, d)
+    d.local("L1", WALLET)
+    d.remote("R1", REMOTE)
+    d.local("L2", SILENT)
+    sim.online(2)
+    d.commission(WALLET)
+    q = d.pay("L1", 5000, "P-local").json["receipt_id"]
+    in_meter = gate.comes(lambda: sim.truth("credit", WALLET), 20)
+    done = gate.comes(lambda: bench.holds(q), 20)
+    gate.ok(in_meter and done, "a local recharge is proven when it is in the meter", bench.proof(q))
+    code, out, _ = d.ctl("recharge", "prove", str(q))
+    gate.ok(code == 0 and out.startswith(" 1  OK") and "NOT" not in out and len(out.splitlines()) == 10,
+            "as a chain of ten links, a line each", out)
+    print(out)
+    local(bench, q)
+    money(bench, q, "local")
+    gate.until(lambda: sim.state(REMOTE)["relay"] == "open", 40, "the trip of an account without money")
+    r = d.pay("R1", 5000, "P-remote").json["receipt_id"]
+    gate.until(lambda: sim.state(REMOTE)["relay"] == "closed", 20, "power")
+    on = gate.comes(lambda: bench.holds(r), 20) and "supply" in [x["name"] for x in bench.proof(r)[1]["links"]]
+    gate.ok(on, "a remote payment is proven, down to the relay that was read back", bench.proof(r))
+    print(d.ctl("recharge", "prove", str(r))[1])
+    money(bench, r, "remote")
+    remote(bench, r)
+    cash = d.order("payment/cash", account="R1", amount_minor="700", payment_no="C-1")["receipt_id"]
+    gate.ok(gate.comes(lambda: bench.holds(int(cash)), 10), "so is cash over the counter", bench.proof(cash))
+    nobody = d.pay("R9", 100, "P-nobody").json["receipt_id"]
+    gate.ok(not bench.holds(nobody), "money of nobody we know is not", bench.proof(nobody))
+    d.order("payment/assign", payment=nobody, account="R1", reason="a test")
+    gate.ok(bench.holds(nobody), "until it is assigned", bench.proof(nobody))
+    gate.ok(bench.proof(987654)[0] == 1, "and no such payment is not either")
+    never_sent(db, d, bench)
+
+
 def main():
-    meters = [{"address": WALLET, "profile": "wallet-esam"}, {"address": REMOTE, "relay": "open"}]
-    with gate.Cluster(BUILD) as db, gate.Daemon(BUILD, db) as d, gate.Sim(BUILD, d, meters) as sim:
-        bench = Bench(db, d)
-        d.local("L1", WALLET)
-        d.remote("R1", REMOTE)
-        d.local("L2", SILENT)
-        sim.online(2)
-        d.commission(WALLET)
-        q = d.pay("L1", 5000, "P-local").json["receipt_id"]
-        in_meter = gate.comes(lambda: sim.truth("credit", WALLET), 20)
-        done = gate.comes(lambda: bench.holds(q), 20)
-        gate.ok(in_meter and done, "a local recharge is proven when it is in the meter", bench.proof(q))
-        code, out, _ = d.ctl("recharge", "prove", str(q))
-        gate.ok(code == 0 and out.startswith(" 1  OK") and "NOT" not in out and len(out.splitlines()) == 10,
-                "as a chain of ten links, a line each", out)
-        print(out)
-        local(bench, q)
-        money(bench, q, "local")
-        r = d.pay("R1", 5000, "P-remote").json["receipt_id"]
-        on = gate.comes(lambda: bench.holds(r), 20)
-        gate.ok(on, "a remote payment is proven, with its relay's order if there was one", bench.proof(r))
-        print(d.ctl("recharge", "prove", str(r))[1])
-        money(bench, r, "remote")
-        remote(bench, r)
-        cash = d.order("payment/cash", account="R1", amount_minor="700", payment_no="C-1")["receipt_id"]
-        gate.ok(gate.comes(lambda: bench.holds(int(cash)), 10), "so is cash over the counter", bench.proof(cash))
-        nobody = d.pay("R9", 100, "P-nobody").json["receipt_id"]
-        gate.ok(not bench.holds(nobody), "money of nobody we know is not", bench.proof(nobody))
-        d.order("payment/assign", payment=nobody, account="R1", reason="a test")
-        gate.ok(bench.holds(nobody), "until it is assigned", bench.proof(nobody))
-        gate.ok(bench.proof(987654)[0] == 1, "and no such payment is not either")
-        never_sent(db, d, bench)
+    meters = [{"address": WALLET, "profile": "wallet-esam"}, {"address": REMOTE, "energy_wh": 1000}]
+    sink = field.Sink()
+    with gate.Cluster(BUILD) as db, gate.Daemon(BUILD, db, start=False) as d:
+        d.configure(sink.settings(d))
+        d.start()
+        with gate.Sim(BUILD, d, meters) as sim:
+            story(db, d, sim)
+    sink.close()
     return gate.done()
 
 
