@@ -28,16 +28,16 @@ struct export_line {
 };
 
 /* Lines borrow from the answer.  They are freed with free(). */
-struct export {
+struct ledger_export {
 	int from, to;
 	struct export_line *lines;
 	size_t n;
 };
 /* ERR_INPUT when it is no such answer, or when what it holds does not balance. */
-int export_read(const struct cJSON *answer, struct export *x, struct err *e);
+int export_read(const struct cJSON *answer, struct ledger_export *x, struct err *e);
 
-void export_csv(const struct export *x, struct buf *out);
-void export_beancount(const struct export *x, struct buf *out);
+void export_csv(const struct ledger_export *x, struct buf *out);
+void export_beancount(const struct ledger_export *x, struct buf *out);
 
 /* --- export_voucher.c ---------------------------------------------------------------------------
  *
@@ -57,6 +57,6 @@ struct voucher_profile *voucher_profile_read(const char *path, struct err *e);
 void voucher_profile_free(struct voucher_profile *p);
 /* ERR_INPUT when a ledger has no code, or a text has no letters in that encoding. */
 int export_voucher(
-    const struct export *x, const struct voucher_profile *p, struct buf *out, struct err *e);
+    const struct ledger_export *x, const struct voucher_profile *p, struct buf *out, struct err *e);
 
 #endif

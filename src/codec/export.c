@@ -41,7 +41,7 @@ text_of(const cJSON *o, const char *name)
 
 /* A journal's lines stand together and come to nothing in each currency. */
 static int
-check_balance(const struct export *x, struct err *e)
+check_balance(const struct ledger_export *x, struct err *e)
 {
 	for (size_t i = 0, end; i < x->n; i = end) {
 		for (end = i; end < x->n && x->lines[end].journal == x->lines[i].journal;)
@@ -84,14 +84,14 @@ read_line(const cJSON *row, const struct calendar *zone, struct export_line *l, 
 }
 
 int
-export_read(const cJSON *answer, struct export *x, struct err *e)
+export_read(const cJSON *answer, struct ledger_export *x, struct err *e)
 {
 	const cJSON *rows = cJSON_GetObjectItemCaseSensitive(answer, "rows"), *row;
 	struct calendar *zone = calendar_new(text_of(answer, "zone"), e);
 	int64_t from, to;
 	int rc = 0;
 
-	*x = (struct export){0};
+	*x = (struct ledger_export){0};
 	if (zone == NULL)
 		return -1;
 	if (!cJSON_IsArray(rows) ||
@@ -113,7 +113,7 @@ export_read(const cJSON *answer, struct export *x, struct err *e)
 		rc = check_balance(x, e);
 	if (rc < 0) {
 		free(x->lines);
-		*x = (struct export){0};
+		*x = (struct ledger_export){0};
 	}
 	return rc;
 }
@@ -129,7 +129,7 @@ put_money(struct buf *out, int64_t minor, const char *currency)
 }
 
 void
-export_csv(const struct export *x, struct buf *out)
+export_csv(const struct ledger_export *x, struct buf *out)
 {
 	char at[32];
 
@@ -208,7 +208,7 @@ by_text(const void *a, const void *b)
 
 /* Every account once, from the first day on. */
 static void
-put_opens(const struct export *x, struct buf *out)
+put_opens(const struct ledger_export *x, struct buf *out)
 {
 	char **names = mem_new((x->n + 1) * sizeof *names);
 
@@ -230,7 +230,7 @@ put_opens(const struct export *x, struct buf *out)
 }
 
 void
-export_beancount(const struct export *x, struct buf *out)
+export_beancount(const struct ledger_export *x, struct buf *out)
 {
 	put_opens(x, out);
 	for (size_t i = 0; i < x->n; i++) {

@@ -361,7 +361,7 @@ encode(const struct voucher_profile *p, struct buf *text, struct buf *out, struc
 
 int
 export_voucher(
-    const struct export *x, const struct voucher_profile *p, struct buf *out, struct err *e)
+    const struct ledger_export *x, const struct voucher_profile *p, struct buf *out, struct err *e)
 {
 	struct row *rows = mem_new((x->n + 1) * sizeof *rows);
 	struct buf text = {0};

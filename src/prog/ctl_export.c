@@ -22,7 +22,7 @@ put_export(const struct ctl *c, const cJSON *answer, struct buf *out, struct err
 {
 	const char *as = ctl_value(c, "as"), *path = ctl_value(c, "profile");
 	struct voucher_profile *profile;
-	struct export x;
+	struct ledger_export x;
 	int rc = 0;
 
 	if (export_read(answer, &x, e) < 0)

@@ -168,9 +168,10 @@ START_TEST(a_section_becomes_a_csv_of_exact_numbers)
 
 	ck_assert_int_eq(report_check(day, &e), 0);
 	report_csv(day, report_section(day, "payments"), &out);
-	ck_assert_str_eq(buf_text(&out), "payment,payment_no,amount,received_at\r\n"
-					 "7,\"'=1,\"\"x\"\"\",-50.05,2026-11-19T04:00:00.000000Z\r\n"
-					 "8,,0.00,\r\n");
+	ck_assert_str_eq(buf_text(&out),
+	    "payment,payment_no,amount,received_at\r\n"
+	    "7,\"'=1,\"\"x\"\"\",-50.05,2026-11-19T04:00:00.000000Z\r\n"
+	    "8,,0.00,\r\n");
 	buf_clear(&out);
 	report_csv(day, report_section(day, "meters"), &out);
 	ck_assert_str_eq(buf_text(&out), "meter,used_kwh,t1_kwh\r\n<b>,12.340,0.040\r\nc,,\r\n");
@@ -240,7 +241,7 @@ END_TEST
 START_TEST(books_that_do_not_balance_are_not_exported)
 {
 	cJSON *answer = cJSON_Parse(LEDGER(-99));
-	struct export x;
+	struct ledger_export x;
 	struct err e;
 
 	ck_assert_int_lt(export_read(answer, &x, &e), 0);
@@ -253,7 +254,7 @@ START_TEST(two_accounts_never_become_one_in_beancount)
 {
 	cJSON *answer = cJSON_Parse(LEDGER(-100));
 	struct buf out = {0};
-	struct export x;
+	struct ledger_export x;
 	struct err e;
 
 	ck_assert_int_eq(export_read(answer, &x, &e), 0);
@@ -295,7 +296,7 @@ START_TEST(a_voucher_has_the_columns_of_its_profile)
 	cJSON *answer = cJSON_Parse(LEDGER(-100));
 	struct voucher_profile *p;
 	struct buf out = {0};
-	struct export x;
+	struct ledger_export x;
 	struct err e;
 
 	p = voucher_profile_read(path, &e);
