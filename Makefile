@@ -191,7 +191,7 @@ tidy: config.mk $(B)/gen/schema.h
 install: all
 	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 \
 	  $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(unitdir) $(DESTDIR)$(datadir)/powergate/sql/migrate \
-	  $(DESTDIR)$(datadir)/powergate/sql/functions $(DESTDIR)$(datadir)/powergate/messages $(DESTDIR)$(datadir)/doc/powergate $(DESTDIR)$(sysconfdir)/powergate
+	  $(DESTDIR)$(datadir)/powergate/sql/functions $(DESTDIR)$(datadir)/powergate/messages $(DESTDIR)$(datadir)/powergate/vouchers $(DESTDIR)$(datadir)/doc/powergate $(DESTDIR)$(sysconfdir)/powergate
 	install -m 0755 $(B)/powergated $(B)/powergatectl $(DESTDIR)$(sbindir)
 	install -m 0755 $(B)/powergate-sim $(DESTDIR)$(bindir)
 	install -m 0644 man/*.1 $(DESTDIR)$(mandir)/man1
@@ -200,6 +200,7 @@ install: all
 	for u in systemd/*; do sed 's#@sbindir@#$(sbindir)#' $$u > $(DESTDIR)$(unitdir)/$$(basename $$u); done
 	install -m 0644 sql/migrate/*.sql $(DESTDIR)$(datadir)/powergate/sql/migrate
 	install -m 0644 sql/functions/*.sql $(DESTDIR)$(datadir)/powergate/sql/functions
+	install -m 0644 conf/vouchers/*.yaml $(DESTDIR)$(datadir)/powergate/vouchers
 	install -m 0644 conf/messages/*.yaml $(DESTDIR)$(datadir)/powergate/messages
 	install -m 0644 README.md LICENSE conf/powergated.yaml conf/haproxy.cfg conf/tariff-*.yaml $(DESTDIR)$(datadir)/doc/powergate
 	[ -e $(DESTDIR)$(sysconfdir)/powergate/powergated.yaml ] || \

@@ -118,7 +118,6 @@ void ctl_cell(const struct ctl *c, const char *name, const struct cJSON *v, stru
 void ctl_time(const struct ctl *c, int64_t us, struct buf *out); /* RFC 3339 to the second */
 size_t ctl_width(const char *text);                              /* columns on a terminal */
 void ctl_put_safe(struct buf *out, const char *text);            /* nothing a terminal would obey */
-void ctl_put_csv(struct buf *out, const char *text, bool number);
 void ctl_put_pretty(struct buf *out, const char *json);
 const struct cJSON *ctl_first(const struct cJSON *list); /* of an array or object; then ->next */
 bool ctl_integer(const struct cJSON *v, int64_t *out); /* a whole number that JSON keeps exactly */
@@ -134,5 +133,8 @@ ctl_fn ctl_bill_explain;
 ctl_fn ctl_frame_decode, ctl_arrows, ctl_conf_check, ctl_conf_sample, ctl_conf_manual, ctl_profiles;
 ctl_fn ctl_help, ctl_migrate, ctl_init;
 ctl_fn ctl_hook_verify, ctl_statement_check;
+ctl_fn ctl_recharge_prove;
+ctl_fn ctl_report_day, ctl_report_verify;
+ctl_fn ctl_ledger_export, ctl_payment_receipt;
 
 #endif

@@ -123,6 +123,10 @@ static const struct ctl_command money[] = {
 	" [--most-credit=AMOUNT] --reason=TEXT",
 	"payment/limits",
 	"Of a payment, and of the credit it leads to; what is not given is no limit."),
+    SPECIAL("recharge prove", "payment=N", "recharge/facts", false, NULL, NULL, ctl_recharge_prove,
+	"The chain from the notification to the meter's read-back, each link verified again."),
+    SPECIAL("payment receipt", "payment=N [--html]", "payment/receipt", false, NULL, NULL,
+	ctl_payment_receipt, "A slip to print, as text or as a page."),
     WRITE("payment assign", "payment=N account=ACCOUNT --reason=TEXT", "payment/assign",
 	"Say whose a payment in suspense is."),
 
@@ -286,6 +290,16 @@ static const struct ctl_command notices[] = {
 };
 
 static const struct ctl_command sites[] = {
+    SPECIAL("report day", "day=DAY --dir=PATH --key=FILE [--site=SITE]", "report/day", false, NULL,
+	NULL, ctl_report_day,
+	"Close a day: its files, signed and chained to the day before; again: are they the same?"),
+    LOCAL("report verify", "dir=PATH --key=FILE [--last=DAY]", ctl_report_verify,
+	"Is every byte of these days as it was signed?"),
+    SPECIAL("ledger export",
+	"--from=DAY --to=DAY [--site=SITE] [--as=csv|beancount|voucher] [--profile=FILE]",
+	"ledger/export", false, NULL, NULL, ctl_ledger_export,
+	"The journals of some days for other books."),
+
     READ("headend status", "", "headend/status", "trips_stopped held why by",
 	"The switches, and how many of everything."),
     WRITE("headend trips", "trips=stop|allow --reason=TEXT", "headend/trips",

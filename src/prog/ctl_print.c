@@ -8,6 +8,7 @@
 #include "prog/ctl.h"
 
 #include "base/buf.h"
+#include "codec/csv.h"
 
 #include <cjson/cJSON.h>
 #include <stdlib.h>
@@ -222,7 +223,7 @@ csv_row(const struct ctl *c, const struct columns *cs, const cJSON *row, struct 
 		ctl_cell(c, cs->all[i].name, v, &cell);
 		if (i > 0)
 			buf_put_u8(out, ',');
-		ctl_put_csv(out, buf_text(&cell), cJSON_IsNumber(v));
+		csv_put(out, buf_text(&cell), cJSON_IsNumber(v));
 	}
 	buf_put_text(out, "\r\n");
 	buf_clear(&cell);

@@ -8,6 +8,7 @@
 #include "prog/ctl_tariff.h"
 
 #include "base/buf.h"
+#include "codec/csv.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -139,7 +140,7 @@ put_touched(const struct ctl_rated *r, struct buf *out)
 	}
 	if (r->charge->result != PRICE_RATED) {
 		buf_printf(out, ",%s,", result_word(r->charge->result));
-		ctl_put_csv(out, r->charge->why, false);
+		csv_put(out, r->charge->why, false);
 		return;
 	}
 	find_items(r->charge, &tiers, &bands);

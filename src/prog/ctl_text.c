@@ -111,22 +111,6 @@ ctl_width(const char *text)
 	return width;
 }
 
-/* RFC 4180.  A text that a spreadsheet would take for a formula gets an apostrophe in front. */
-void
-ctl_put_csv(struct buf *out, const char *text, bool number)
-{
-	bool formula = !number && text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL;
-
-	if (strpbrk(text, ",\"\r\n") == NULL) {
-		buf_printf(out, "%s%s", formula ? "'" : "", text);
-		return;
-	}
-	buf_put_text(out, formula ? "\"'" : "\"");
-	for (; *text != '\0'; text++)
-		buf_put(out, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
-	buf_put_u8(out, '"');
-}
-
 /* Blanks and line ends only: every number and text stays as the daemon wrote it. */
 void
 ctl_put_pretty(struct buf *out, const char *json)
