@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#undef err_set
+#undef err_wrap
+
 int
 err_set(struct err *e, enum err_class class, const char *fmt, ...)
 {

@@ -233,7 +233,7 @@ act_write(struct talk *t, const struct sign_reply *r)
 		put(&f, t->meter->key.password, 3);
 	}
 	put_le32(&f, t->task->operator_code);
-	if (sealed[0] == 0x98)
+	if (r != NULL && sealed[0] == 0x98)
 		put(&f, r->cipher, r->cipher_len);
 	else
 		put(&f, p->data, p->len);

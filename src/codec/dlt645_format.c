@@ -117,7 +117,7 @@ get_bcd(struct dlt645_value *v, struct span s)
 	uint8_t b[9];
 	bool minus = false;
 
-	if (s.len > sizeof b || is_filler(s)) {
+	if (s.len == 0 || s.len > sizeof b || is_filler(s)) {
 		value_absent(v, "filler");
 		return;
 	}

@@ -296,7 +296,7 @@ heard_freeze(struct talk *t, struct span data, int64_t now_us)
 	}
 	for (int i = 0; i < 5; i++) {
 		t->answer.frozen_wh[i] = -1;
-		if ((size_t)(4 * i + 4) <= data.len)
+		if (data.len / 4 > (size_t)i)
 			dlt645_reg_value(REG_TOTAL_WH, span_of(data.bytes + 4 * i, 4),
 			    &t->answer.frozen_wh[i], &t->err);
 	}

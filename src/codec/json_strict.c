@@ -56,7 +56,7 @@ scan_blanks(struct scan *s)
 static bool
 scan_next_is(const struct scan *s, char c)
 {
-	return s->p < s->end && *s->p == c;
+	return s->p < s->end && *s->p == (uint8_t)c;
 }
 
 /* How long the UTF-8 character at p is; 0 when it is none (overlong, surrogate, cut off). */

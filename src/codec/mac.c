@@ -3,6 +3,7 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,12 +11,12 @@ size_t
 mac_hmac(const char *digest, struct span key, struct span text, uint8_t out[MAC_MOST])
 {
 	static EVP_MAC *hmac; /* looked up once */
-	char name[8] = "";
+	char name[8];
 	OSSL_PARAM params[2];
 	EVP_MAC_CTX *c;
 	size_t len = 0;
 
-	memcpy(name, digest, strlen(digest));
+	snprintf(name, sizeof name, "%s", digest);
 	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0);
 	params[1] = OSSL_PARAM_construct_end();
 	if (hmac == NULL)

@@ -197,8 +197,9 @@ align_points(struct table *t)
 			char *cell = t->cell[r][c];
 
 			len = behind_point(cell);
-			for (; len > 0 && len < most; len++)
-				strcat(cell, "0"); /* a price is far from filling its cell */
+			if (len > 0 && len < most) /* a price is far from filling its cell */
+				snprintf(cell + strlen(cell), sizeof t->cell[r][c] - strlen(cell),
+				    "%0*d", (int)(most - len), 0);
 		}
 }
 

@@ -308,17 +308,18 @@ call_text(const struct call *c, const char *name)
 static void
 set_password(struct call *c)
 {
-	char meter[13], digits[7], level[3], hex[2 * 64 + 1];
+	char meter[13], digits[7], level[2], hex[2 * 64 + 1];
 	struct buf sealed = {0};
 	struct err e;
 
 	if (!call_copy(c, "meter", meter, sizeof meter) ||
 	    !call_copy(c, "password", digits, sizeof digits) ||
-	    !call_copy(c, "level", level, sizeof level)) {
+	    !call_copy(c, "level", level, sizeof level) ||
+	    strspn(level, "0123456789") != strlen(level)) {
 		call_error(c, 400, "meter has 12 digits, password six, level one");
 		return;
 	}
-	if (seal_password(c->api->parts.seal, meter, level[0] != '\0' ? atoi(level) : 2, digits,
+	if (seal_password(c->api->parts.seal, meter, level[0] != '\0' ? level[0] - '0' : 2, digits,
 		&sealed, &e) < 0) {
 		call_error(c, e.class == ERR_INPUT ? 400 : 409, e.text);
 		return;

@@ -130,7 +130,7 @@ http_unlisten(struct http *h)
 
 	while (*at != NULL && *at != h)
 		at = &(*at)->next;
-	if (*at == h)
+	if (*at != NULL)
 		*at = h->next;
 	for (int i = 0; i < h->nlisteners; i++)
 		if (h->unix_paths[i] != NULL) {
@@ -234,7 +234,7 @@ http_listen_unix(struct http *h, const char *path, mode_t mode, struct err *e)
 
 	if (strlen(path) == 0 || strlen(path) >= sizeof a.sun_path)
 		return err_set(e, ERR_INPUT, "a socket path of %zu bytes", strlen(path));
-	strcpy(a.sun_path, path);
+	memcpy(a.sun_path, path, strlen(path) + 1);
 	if (unix_clear(&a, e) < 0)
 		return err_wrap(e, "listening on %s", path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

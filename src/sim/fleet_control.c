@@ -26,7 +26,8 @@ struct fleet_control {
 struct call {
 	struct fleet_control *c;
 	char *words[WORDS + 1];
-	const char *rest;  /* the line behind the first word */
+	char line[1024];   /* as it came */
+	const char *rest;  /* what is behind its first word */
 	struct unit *unit; /* of commands on a meter */
 	int64_t now_us;
 	struct buf *answer; /* empty: {"ok":true} */
@@ -235,11 +236,11 @@ run_command(struct call *k, const struct command *how, struct err *e)
 static int
 obey(struct call *k, char *line, struct err *e)
 {
-	char copy[1024], *word;
+	char *word;
 	int n = 0;
 
-	snprintf(copy, sizeof copy, "%s", line);
-	k->rest = copy + strcspn(copy, " \t");
+	snprintf(k->line, sizeof k->line, "%s", line);
+	k->rest = k->line + strcspn(k->line, " \t");
 	while ((word = strsep(&line, " \t")) != NULL) {
 		if (*word == '\0')
 			continue;
