@@ -83,7 +83,8 @@ struct provider_notice {
 	char trace[65]; /* what the provider's support asks for */
 	char payer[65], method[17], terminal[33], note[129];
 	bool recharges; /* money has come in for the first time, as far as one message can tell */
-	char why[81];   /* if not */
+	bool held;      /* it has, and a person has to say whose it is */
+	char why[81];   /* if it does not recharge */
 };
 
 /* What the daemon decided about an authentic notice. */
@@ -124,11 +125,18 @@ const struct provider *provider_next(const struct provider *p); /* NULL: the fir
  * in it, and others may read the file. */
 struct provider_keys *provider_keys_read(
     const struct provider *p, const char *path, bool *exposed, struct err *e);
+/* Our own notifications need no section: their secrets, one a line.  The text is used up. */
+struct provider_keys *provider_secrets_read(char *lines, struct err *e);
 void provider_keys_free(struct provider_keys *k);
+const struct provider *provider_of(const struct provider_keys *k);
 
 /* PROVIDER_OK with *n filled; else *e says why, and *n is empty. */
 enum provider_code provider_verify(const struct provider_keys *k, const struct provider_request *q,
     struct provider_notice *n, struct err *e);
+/* The signature alone, over whatever stands as the body: for who asks and has nothing to send.
+ * Only our own notifications have such questions. */
+enum provider_code provider_signed(
+    const struct provider_keys *k, const struct provider_request *q, struct err *e);
 void provider_answer(const struct provider *p, enum provider_outcome o, enum provider_code code,
     struct provider_answer *a);
 

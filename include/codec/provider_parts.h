@@ -14,6 +14,11 @@ struct evp_pkey_st;
 extern const struct provider provider_wechat, provider_alipay, provider_stripe, provider_paystack,
     provider_mpesa, provider_standard;
 
+/* --- provider_standard.c: what needs no keys file ---------------------------------------- */
+
+void *standard_secrets(char *lines, struct err *e);
+enum provider_code standard_signed(const void *own, const struct provider_request *q, struct err *e);
+
 /* --- provider.c: requests and texts ------------------------------------------------------ */
 
 /* The value of a header that must be there once; case does not matter.  NULL: *code says why. */

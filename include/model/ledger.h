@@ -19,7 +19,7 @@
 
 struct payment {
 	char source[32];     /* the hook's path part, or "cash" */
-	char event_id[65];   /* webhook-id */
+	char event_id[161];  /* of the notification: the same for its repeats */
 	char payment_no[65]; /* the source's own number: with source, the identity of the money */
 	char account_no[33]; /* either may be empty, not both */
 	char meter_no[13];
@@ -28,6 +28,7 @@ struct payment {
 	int64_t paid_us;
 	char method[17];
 	char terminal[33], payer[65], order_no[65], note[129]; /* optional */
+	char hold[81]; /* why it waits in suspense, whoever it names; empty: it does not */
 };
 
 #endif

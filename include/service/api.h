@@ -14,6 +14,7 @@
 
 struct api;
 struct billing;
+struct conf_list;
 struct decider;
 struct loop;
 struct prices;
@@ -33,6 +34,7 @@ struct api_parts {
 	struct pay *pay;
 	struct seal *seal;
 	const int64_t *review_voices, *tariff_voices;
+	const struct conf_list *sources; /* of payments: struct pay_source */
 };
 
 struct api *api_new(struct loop *l, const char *path, const struct api_parts *parts, struct err *e);

@@ -7,6 +7,7 @@
 #ifndef SERVICE_API_CALL_H
 #define SERVICE_API_CALL_H
 
+#include "codec/webhook.h" /* JSON */
 #include "service/api.h"
 #include "service/http.h"
 #include "store/db.h"
@@ -44,7 +45,7 @@ call_fn call_tariff_submit, call_tariff_approve, call_tariff_simulate;
 
 /* --- api_desk.c ---------------------------------------------------------------------------- */
 
-call_fn call_cash, call_preview;
+call_fn call_cash, call_preview, call_order;
 
 /* --- api_bill.c ---------------------------------------------------------------------------- */
 

@@ -11,17 +11,21 @@ struct hooks;
 struct loop;
 struct notify;
 struct pay;
+struct sources;
 
 struct hooks_conf {
 	char *listen;
 	bool keep_alive;
 	int64_t most_connections;
 	int64_t patience;
+	char *proxies;
 	struct conf_list sources; /* struct pay_source */
 };
 
 struct hooks *hooks_new(
     struct loop *l, struct db *db, struct pay *p, struct notify *n, const struct hooks_conf *conf);
+/* The sources with their keys, anew; on an error the old ones stay. */
+int hooks_load_sources(struct hooks *h, struct err *e);
 int hooks_listen(struct hooks *h, struct err *e); /* the port, or -1 */
 void hooks_free(struct hooks *h);
 

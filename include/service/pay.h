@@ -1,5 +1,5 @@
 /*
- * pay -- payments in: signed webhooks, and cash over the API; settled in groups.
+ * pay -- payments in: providers' notifications, and cash over the API; settled in groups.
  *
  * Whatever has gathered while the last statement was under way goes together in the next, each
  * answered for itself.  A batch holds each key once: a repeat waits for and copies the answer
@@ -10,22 +10,13 @@
 #define SERVICE_PAY_H
 
 #include "base/buf.h"
-#include "codec/webhook.h"
 #include "model/ledger.h"
 
 struct db;
 struct http_request;
 struct loop;
 struct pay;
-
-#define PAY_SECRETS 4
-
-struct pay_source {
-	char *name;        /* the path's last part */
-	char *secret_file; /* one secret a line: several while one replaces another */
-	struct webhook_secret secrets[PAY_SECRETS];
-	int64_t nsecrets;
-};
+struct sources;
 
 enum pay_outcome {
 	PAY_ACCEPTED,
@@ -46,12 +37,15 @@ typedef void pay_work_fn(int64_t endpoint_id, void *arg);
 
 struct pay *pay_new(struct loop *l, struct db *db, pay_work_fn *fn, void *arg);
 void pay_free(struct pay *p);
-int pay_load_source(struct pay_source *s, struct err *e);
 /* body: what came in, verbatim; received_us: when. */
 void pay_settle(struct pay *p, const struct payment *m, struct span body, const char *actor,
     int64_t received_us, pay_fn *fn, void *arg);
 
-/* POST /hooks/v1/{source}: checks, settles, answers. */
-void pay_hook(struct pay *p, const struct pay_source *sources, size_t n, struct http_request *r);
+/* POST /hooks/v1/{source}: checks, settles, answers.  proxies: see service/sources.h. */
+void pay_hook(struct pay *p, struct sources *sources, const char *proxies, struct http_request *r);
+/* GET /hooks/v1/{source}/payments/{payment_no}: what became of it.  Signed like a notification,
+ * with the path instead of the body. */
+void pay_hook_ask(
+    struct pay *p, struct sources *sources, const char *proxies, struct http_request *r);
 
 #endif

@@ -13,13 +13,13 @@
 CREATE OR REPLACE FUNCTION door.payment_settle(p_source text[], p_event text[], p_sha bytea[], p_body bytea[],
     p_received bigint[], p_no text[], p_account text[], p_meter text[], p_amount bigint[], p_currency text[],
     p_paid bigint[], p_method text[], p_terminal text[], p_payer text[], p_order text[], p_note text[],
-    p_actor text, p_now bigint)
+    p_hold text[], p_actor text, p_now bigint)
 RETURNS TABLE (n int, outcome text, payment_id bigint, state text, batch_id bigint, endpoint_id bigint)
 LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     r record; batch bigint := nextval('payment_batch_id_seq');
-    again bigint[]; again_source text[]; again_event text[];
+    again bigint[]; again_source text[]; again_event text[]; ordered bigint[]; order_paid bigint[];
     paid bigint[]; paid_amount bigint[]; local bigint[]; local_meter bigint[]; lost bigint[]; lost_why text[];
 BEGIN
     BEGIN
@@ -31,24 +31,30 @@ BEGIN
                     CASE o.outcome WHEN 'accepted' THEN nextval('payment_id_seq') ELSE p.id END AS payment,
                     CASE o.outcome WHEN 'accepted' THEN nextval('journal_id_seq') END AS journal,
                     CASE WHEN w.why IS NULL THEN a.id END AS account_id, a.fee_mode, COALESCE(m.id, am.id) AS meter_id,
+                    CASE WHEN o.outcome = 'accepted' AND w.why IS NULL THEN po.id END AS order_id,
                     CASE a.fee_mode WHEN 'local' THEN COALESCE(m.endpoint_id, am.endpoint_id) END AS endpoint
                 FROM unnest(p_source, p_event, p_sha, p_body, p_received, p_no, p_account, p_meter, p_amount, p_currency,
-                        p_paid, p_method, p_terminal, p_payer, p_order, p_note) WITH ORDINALITY
+                        p_paid, p_method, p_terminal, p_payer, p_order, p_note, p_hold) WITH ORDINALITY
                     AS t(source, event, sha, body, received, no, account, meter, amount, currency, paid, method, terminal,
-                        payer, ord, note, n)
+                        payer, ord, note, hold, n)
                 LEFT JOIN LATERAL (SELECT x.body_sha256 FROM inbox x
                     WHERE x.source = t.source AND x.event_id = t.event LIMIT 1) i ON true
                 LEFT JOIN LATERAL (SELECT x.* FROM payment x
                     WHERE x.source = t.source AND x.payment_no = t.no LIMIT 1) p ON true
+                LEFT JOIN LATERAL (SELECT x.id, x.source, x.account_id, x.amount_minor, x.currency, x.payment_id, x.meter_no FROM pay_order x
+                    WHERE t.ord <> '' AND x.number = t.ord LIMIT 1) po ON true
                 LEFT JOIN LATERAL (SELECT x.id, x.account_id, x.endpoint_id FROM meter x
                     WHERE t.meter <> '' AND x.address = t.meter LIMIT 1) m ON true
                 LEFT JOIN LATERAL (SELECT x.id, x.number, x.fee_mode, x.state, s.currency FROM account x
                     JOIN site s ON s.id = x.site_id
-                    WHERE x.number = CASE t.account WHEN '' THEN (SELECT y.number FROM account y WHERE y.id = m.account_id)
+                    WHERE x.number = CASE WHEN po.id IS NOT NULL THEN (SELECT y.number FROM account y WHERE y.id = po.account_id)
+                        WHEN t.account = '' THEN (SELECT y.number FROM account y WHERE y.id = m.account_id)
                         ELSE t.account END LIMIT 1) a ON true
+                LEFT JOIN LATERAL (SELECT x.id FROM account x
+                    WHERE po.id IS NOT NULL AND t.account <> '' AND x.number = t.account LIMIT 1) ta ON true
                 LEFT JOIN LATERAL (SELECT x.id, x.endpoint_id FROM meter x
                     WHERE t.meter = '' AND a.fee_mode = 'local' AND x.account_id = a.id AND x.state = 'active'
-                    ORDER BY x.id LIMIT 1) am ON true
+                    ORDER BY (x.address = po.meter_no) IS TRUE DESC, x.id LIMIT 1) am ON true
                 CROSS JOIN LATERAL (SELECT
                     CASE WHEN i.body_sha256 <> t.sha THEN 'conflict_event'
                          WHEN p.amount_minor <> t.amount OR p.currency <> t.currency OR
@@ -56,11 +62,19 @@ BEGIN
                          WHEN i.body_sha256 IS NOT NULL OR p.id IS NOT NULL THEN 'duplicate'
                          ELSE 'accepted' END AS outcome) o
                 CROSS JOIN LATERAL (SELECT
-                    CASE WHEN t.account <> '' AND a.id IS NULL THEN 'no account ' || t.account
+                    CASE WHEN t.hold <> '' THEN t.hold
+                         WHEN po.source <> t.source THEN 'order ' || t.ord || ' is to be paid by ' || po.source
+                         WHEN po.payment_id IS NOT NULL THEN 'order ' || t.ord || ' is paid already'
+                         WHEN po.amount_minor <> t.amount OR po.currency <> t.currency THEN 'order ' || t.ord || ' is of '
+                              || powergate.money_text(po.amount_minor) || ' ' || po.currency
+                         WHEN ta.id <> po.account_id THEN 'order ' || t.ord || ' is not of account ' || t.account
+                         WHEN t.account = '' AND t.meter = '' AND po.id IS NULL THEN CASE t.ord WHEN '' THEN 'it names nobody'
+                              ELSE 'no order ' || t.ord END
+                         WHEN t.account <> '' AND a.id IS NULL THEN 'no account ' || t.account
                          WHEN t.meter <> '' AND m.id IS NULL THEN 'no meter ' || t.meter
                          WHEN a.id IS NULL THEN 'meter ' || t.meter || ' has no account'
-                         WHEN t.account <> '' AND m.id IS NOT NULL AND m.account_id IS DISTINCT FROM a.id
-                              THEN 'meter ' || t.meter || ' is not of account ' || t.account
+                         WHEN (t.account <> '' OR po.id IS NOT NULL) AND m.id IS NOT NULL AND m.account_id IS DISTINCT FROM a.id
+                              THEN 'meter ' || t.meter || ' is not of account ' || a.number
                          WHEN a.state <> 'active' THEN 'account ' || a.number || ' is closed'
                          WHEN a.currency <> t.currency
                               THEN 'paid in ' || t.currency || ', the account is in ' || a.currency END AS why) w
@@ -87,7 +101,7 @@ BEGIN
                 SELECT journal, 2, CASE WHEN why IS NULL THEN 'prepaid' ELSE 'suspense' END, '', account_id, -amount, currency FROM new
             )
             SELECT t.n, t.outcome, t.payment, t.state, t.batch, t.endpoint, t.source, t.event, t.amount, t.why, t.account_id,
-                t.fee_mode, t.meter_id FROM t
+                t.fee_mode, t.meter_id, t.order_id FROM t
         LOOP
             n := r.n; outcome := r.outcome; payment_id := r.payment; state := r.state; batch_id := r.batch; endpoint_id := r.endpoint;
             RETURN NEXT;
@@ -96,6 +110,9 @@ BEGIN
             ELSIF r.outcome = 'accepted' AND r.why IS NOT NULL THEN
                 lost := lost || r.payment; lost_why := lost_why || r.why;
             ELSIF r.outcome = 'accepted' THEN
+                IF r.order_id IS NOT NULL THEN
+                    ordered := ordered || r.order_id; order_paid := order_paid || r.payment;
+                END IF;
                 paid := paid || r.account_id; paid_amount := paid_amount || r.amount;
                 IF r.fee_mode = 'local' THEN
                     local := local || r.payment; local_meter := local_meter || r.meter_id;
@@ -113,6 +130,9 @@ BEGIN
         PERFORM powergate.settle_paid(paid, paid_amount, p_now);
         PERFORM powergate.waterfall_due(batch, paid, p_now);
     END IF;
+    IF ordered IS NOT NULL THEN
+        PERFORM powergate.orders_paid(ordered, order_paid);
+    END IF;
     IF local IS NOT NULL THEN
         PERFORM powergate.delivery_add(p.id, p.account_id, x.meter, p.amount_minor, p.paid_us, p_actor, p_now)
         FROM unnest(local, local_meter) AS x(payment, meter)
@@ -125,6 +145,18 @@ BEGIN
             NULL, NULL, p.id, NULL, p_now)
         FROM unnest(lost, lost_why) AS x(payment, why)
         JOIN LATERAL (SELECT q.* FROM payment q WHERE q.id = x.payment LIMIT 1) p ON true;
+    END IF;
+END $$;
+
+-- An order is paid once; whoever comes second looks again and finds it paid.
+CREATE OR REPLACE FUNCTION powergate.orders_paid(p_order bigint[], p_payment bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE n int;
+BEGIN
+    UPDATE pay_order o SET payment_id = x.payment FROM unnest(p_order, p_payment) AS x(id, payment)
+    WHERE o.id = x.id AND o.payment_id IS NULL;
+    GET DIAGNOSTICS n = ROW_COUNT;
+    IF n < cardinality(p_order) THEN
+        RAISE EXCEPTION 'raced with another payment of the order' USING ERRCODE = '40001';
     END IF;
 END $$;
 

@@ -303,6 +303,7 @@ BEGIN
     END IF;
     IF q.currency <> (SELECT currency FROM site WHERE id = a.site_id) THEN RETURN powergate.api_error(409, 'the account is in another currency'); END IF;
     UPDATE payment SET state = 'assigned', account_id = a.id WHERE id = q.id;
+    UPDATE pay_order o SET payment_id = q.id WHERE q.order_no <> '' AND o.number = q.order_no AND o.account_id = a.id AND o.payment_id IS NULL;
     PERFORM powergate.journal_post('assign:' || q.id, 'assign', p ->> 'reason', p_who, NULL, ARRAY['suspense', 'prepaid'], ARRAY['', ''],
         ARRAY[NULL, a.id], ARRAY[q.amount_minor, -q.amount_minor], q.currency, p_now);
     PERFORM powergate.mark_dirty(ARRAY[a.id], p_now);

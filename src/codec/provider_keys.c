@@ -250,13 +250,21 @@ sections_known(struct keys_reader *r, const struct conf_node *root)
 	return 0;
 }
 
+static struct provider_keys *
+keys_new(const struct provider *p, void *own)
+{
+	struct provider_keys *k = mem_new(sizeof *k);
+
+	*k = (struct provider_keys){p, own};
+	return k;
+}
+
 struct provider_keys *
 provider_keys_read(const struct provider *p, const char *path, bool *exposed, struct err *e)
 {
 	struct keys_reader r = {.path = path, .e = e};
 	struct conf_node *root = conf_tree_read(path, e);
 	const struct conf_node *section;
-	struct provider_keys *k;
 	void *own = NULL;
 
 	if (root == NULL)
@@ -274,9 +282,21 @@ provider_keys_read(const struct provider *p, const char *path, bool *exposed, st
 	if (own == NULL)
 		return NULL;
 	*exposed = r.inline_secret && others_read(path);
-	k = mem_new(sizeof *k);
-	*k = (struct provider_keys){p, own};
-	return k;
+	return keys_new(p, own);
+}
+
+struct provider_keys *
+provider_secrets_read(char *lines, struct err *e)
+{
+	void *own = standard_secrets(lines, e);
+
+	return own != NULL ? keys_new(&provider_standard, own) : NULL;
+}
+
+const struct provider *
+provider_of(const struct provider_keys *k)
+{
+	return k->provider;
 }
 
 void
@@ -303,4 +323,13 @@ provider_verify(const struct provider_keys *k, const struct provider_request *q,
 	if (code != PROVIDER_OK)
 		*n = (struct provider_notice){0};
 	return code;
+}
+
+enum provider_code
+provider_signed(const struct provider_keys *k, const struct provider_request *q, struct err *e)
+{
+	*e = (struct err){0};
+	return k->provider == &provider_standard ? standard_signed(k->own, q, e)
+						 : provider_fail(e, PROVIDER_UNSUPPORTED,
+						       "%s asks no questions", k->provider->name);
 }

@@ -296,10 +296,12 @@ read_call(const struct mpesa *m, const cJSON *o, bool validation, struct provide
 	snprintf(n->state, sizeof n->state, "%s", validation ? "asked" : "completed");
 	snprintf(n->event_id, sizeof n->event_id, "%s:%s",
 	    validation ? "validation" : "confirmation", n->payment_no);
-	if (validation)
+	if (validation) {
 		provider_no_recharge(n, "no money has moved yet");
-	else if (m->unconfirmed_most > 0 && n->amount_minor > m->unconfirmed_most)
+	} else if (m->unconfirmed_most > 0 && n->amount_minor > m->unconfirmed_most) {
 		provider_no_recharge(n, "above what is believed without a signature");
+		n->held = true;
+	}
 	return 0;
 }
 

@@ -52,6 +52,28 @@ standard_keys_read(struct keys_reader *r, const struct conf_node *section)
 	return NULL;
 }
 
+void *
+standard_secrets(char *lines, struct err *e)
+{
+	struct standard *s = mem_new(sizeof *s);
+	char *line;
+	int rc = 0;
+
+	while (rc == 0 && (line = strsep(&lines, "\r\n")) != NULL) {
+		if (*line == '\0')
+			continue;
+		rc = s->nsecrets == PROVIDER_SECRETS
+			 ? err_set(e, ERR_INPUT, "more than %d secrets", PROVIDER_SECRETS)
+			 : webhook_secret_parse(line, &s->secret[s->nsecrets++], e);
+	}
+	if (rc == 0 && s->nsecrets == 0)
+		rc = err_set(e, ERR_INPUT, "no secret");
+	if (rc == 0)
+		return s;
+	standard_keys_free(s);
+	return NULL;
+}
+
 /* The time is judged here and not by webhook_verify(), so that a clock that is wrong can be told
  * from a signature that is. */
 static enum provider_code
@@ -78,6 +100,14 @@ check_signature(
 		    off_us > 0 ? "behind" : "ahead of");
 	*id = h.id;
 	return PROVIDER_OK;
+}
+
+enum provider_code
+standard_signed(const void *own, const struct provider_request *q, struct err *e)
+{
+	const char *id;
+
+	return check_signature(own, q, &id, e);
 }
 
 /* --- what happened ----------------------------------------------------------------------- */

@@ -276,6 +276,7 @@ read_transaction(const cJSON *o, struct provider_notice *n, struct err *e)
 		provider_no_recharge(n, "the state of the trade is %s", n->state);
 	} else if (strcmp(n->currency, "CNY") != 0) {
 		provider_no_recharge(n, "paid in %s, not in CNY", n->currency);
+		n->held = true;
 	}
 	return 0;
 }

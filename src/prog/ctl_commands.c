@@ -32,6 +32,10 @@
 #define DEBT                                                                          \
 	"debt account kind reference owed_minor agreed_minor percent week_cap_minor " \
 	"instalment_minor every first_day"
+#define SHIFT                                                                     \
+	"shift terminal state float_minor taken_minor counted_minor difference_minor " \
+	"currency payments voided"
+#define ORDER_COLUMNS "order_no state account amount_minor currency source expires_us payment"
 #define EMERGENCY \
 	"account state limit_minor below_minor automatic balance_minor used_minor left_minor"
 #define PUSH                                                                       \
@@ -129,6 +133,25 @@ static const struct ctl_command money[] = {
 	ctl_payment_receipt, "A slip to print, as text or as a page."),
     WRITE("payment assign", "payment=N account=ACCOUNT --reason=TEXT", "payment/assign",
 	"Say whose a payment in suspense is."),
+
+    WRITE("payment void", "payment=N --reason=TEXT", "payment/void",
+	"Give cash back, as long as none of it is used or in a meter."),
+
+    SHOW("shift open", "terminal=TEXT [--float=AMOUNT] [--currency=CODE]", "shift/open", SHIFT,
+	"Open a cash desk with the change that is in its drawer."),
+    SHOW("shift close", "terminal=TEXT --counted=AMOUNT [--note=TEXT]", "shift/close", SHIFT,
+	"Close it with what is in the drawer; a difference is an item of work."),
+    READ("shift list", "[--terminal=TEXT] [--limit=N]", "shift/list", SHIFT, "The newest shifts."),
+    READ("shift show", "shift=N", "shift/show", SHIFT, "A shift with its receipts."),
+
+    SHOW("order create",
+	"[--account=ACCOUNT] [--meter=ADDRESS] --amount=AMOUNT --source=SOURCE [--order-no=TEXT]"
+	" [--minutes=N] [--note=TEXT]",
+	"orders", ORDER_COLUMNS,
+	"A payment to come: limits are asked now, and the provider is given the number."),
+    READ("order show", "order=NUMBER", "order/show", ORDER_COLUMNS, "An order, and what paid it."),
+    READ("order list", "[--account=ACCOUNT] [--state=open|paid|expired] [--limit=N]", "order/list",
+	ORDER_COLUMNS, "The newest orders."),
 
     READ("debt list", "[--account=ACCOUNT] [--all] [--limit=N]", "debt/list", DEBT,
 	"What is owed, and how payments pay it."),

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/loop.h"
+#include "service/sources.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -132,6 +133,9 @@ static const struct conf_field signer_fields[] = {
     {0},
 };
 
+static const char *const payment_providers[] = {
+    "standard", "wechat", "alipay", "stripe", "paystack", "mpesa", NULL};
+
 static const struct conf_field source_fields[] = {
     {.name = "name",
      .type = CONF_TEXT,
@@ -139,8 +143,18 @@ static const struct conf_field source_fields[] = {
      .reload = true,
      .check = check_source_name,
      .help = "Last part of the path: POST /hooks/v1/NAME."},
-    CONF_FIELD(struct pay_source, secret_file, CONF_TEXT, NULL, true,
-	"File with its secrets, one whsec_ a line: the old and the new one while they change."),
+    {.name = "provider",
+     .type = CONF_TEXT,
+     .offset = offsetof(struct pay_source, provider),
+     .preset = "standard",
+     .reload = true,
+     .words = payment_providers,
+     .help = "Whose notifications; standard: our own app, terminals and property systems."},
+    CONF_FIELD(struct pay_source, secret_file, CONF_TEXT, "", true,
+	"Of standard: file with its secrets, one whsec_ a line: the old and the new one while they "
+	"change."),
+    CONF_FIELD(struct pay_source, keys_file, CONF_TEXT, "", true,
+	"Keys of the provider, in the form that powergatectl(8) tells under KEYS FILE."),
     {0},
 };
 
@@ -153,6 +167,8 @@ static const struct conf_field hooks_fields[] = {
 	"Connections at once; more wait in the kernel's queue."),
     CONF_RANGE(struct hooks_conf, patience, CONF_DURATION, "10s", SECOND_US / 10, 5 * MINUTE_US,
 	false, "A request that takes longer from its first byte to its last is cut off."),
+    CONF_FIELD(struct hooks_conf, proxies, CONF_TEXT, "", true,
+	"Addresses of our own proxies, blanks between; only theirs X-Forwarded-For is believed."),
     {.name = "sources",
 										  .type = CONF_LIST,
 										  .offset = offsetof(struct hooks_conf, sources),

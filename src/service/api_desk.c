@@ -1,14 +1,21 @@
 /*
- * The desk: what a payment would become, and cash.  Limits are asked before the money is taken,
- * so nothing has to be undone; what is taken goes the same way into the ledger as any other.
+ * The desk: what a payment would become, cash, and orders for others to collect.  Limits are asked
+ * before the money is taken, so nothing has to be undone; what is taken goes the same way into the
+ * ledger as any other.
  */
 #include "service/api_call.h"
 
+#include "base/conf.h"
+#include "base/loop.h"
 #include "service/pay_parts.h"
 #include "service/topup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+static const struct db_stmt order_create = {"api_order_create", DB_COMMANDS, false, 5 * SECOND_US,
+    "SELECT door.api_order_create($1::jsonb, $2::jsonb, $3, $4::bigint)"};
 
 struct sale {
 	struct call *call;
@@ -130,4 +137,54 @@ call_cash(struct call *c)
 	snprintf(m->event_id, sizeof m->event_id, "%s", m->payment_no);
 	m->paid_us = call_now_us(c);
 	ask_limits(s, on_limits);
+}
+
+/* --- orders -------------------------------------------------------------------------------- */
+
+static void
+on_order_limits(const struct topup_answer *a, void *arg)
+{
+	struct sale *s = arg;
+	struct call *c = s->call;
+	char *args;
+
+	free(s);
+	if (a->verdict == TOPUP_OUTSIDE) {
+		http_reply_json(c->r, 422, a->json);
+		call_end(c);
+	} else if (a->json == NULL) {
+		call_error(c, a->status, a->error);
+	} else {
+		args = cJSON_PrintUnformatted(c->args);
+		db_ask(c->parts->db, &order_create, call_answered, c, db_text(args),
+		    db_text(a->json), db_text(c->who), db_int(call_now_us(c)));
+		cJSON_free(args);
+	}
+}
+
+static bool
+has_source(const struct conf_list *sources, const char *name)
+{
+	const struct pay_source *s = sources->entries;
+
+	for (size_t i = 0; i < sources->n; i++)
+		if (strcmp(s[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+void
+call_order(struct call *c)
+{
+	const char *source = call_text(c, "source");
+	struct sale *s;
+
+	if (source == NULL || !has_source(c->parts->sources, source)) {
+		call_error(c, source == NULL ? 400 : 404,
+		    source == NULL ? "source is needed: who is to be paid" : "no such source");
+		return;
+	}
+	if ((s = sale_new(c)) == NULL)
+		return;
+	ask_limits(s, on_order_limits);
 }

@@ -221,11 +221,8 @@ trips_allowed(void *arg)
 int
 headend_load_secrets(struct headend *h, struct err *e)
 {
-	struct pay_source *source = h->parts.hooks->sources.entries;
-
-	for (size_t i = 0; i < h->parts.hooks->sources.n; i++)
-		if (pay_load_source(&source[i], e) < 0)
-			return -1;
+	if (hooks_load_sources(h->hooks, e) < 0)
+		return -1;
 	return notify_load_secret(h->notify, e);
 }
 
@@ -264,7 +261,8 @@ start_office(struct headend *h, struct err *e)
 	const struct headend_parts *p = &h->parts;
 	struct api_parts wired = {.review_voices = p->review_voices,
 	    .tariff_voices = p->tariff_voices,
-	    .tariff_limits = p->tariffs};
+	    .tariff_limits = p->tariffs,
+	    .sources = &p->hooks->sources};
 
 	h->prices = prices_new(h->loop, h->db, prices_changed, h);
 	h->price_wish = price_wish_new(h->loop, h->db, h->prices);

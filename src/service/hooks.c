@@ -4,6 +4,7 @@
 #include "service/http.h"
 #include "service/notify.h"
 #include "service/pay.h"
+#include "service/sources.h"
 #include "store/db.h"
 
 #include <stdlib.h>
@@ -13,6 +14,7 @@ struct hooks {
 	struct pay *pay;
 	struct notify *notify;
 	const struct hooks_conf *conf;
+	struct sources *sources;
 	struct http *http;
 };
 
@@ -21,7 +23,15 @@ on_hook(struct http_request *r, void *arg)
 {
 	struct hooks *h = arg;
 
-	pay_hook(h->pay, h->conf->sources.entries, h->conf->sources.n, r);
+	pay_hook(h->pay, h->sources, h->conf->proxies, r);
+}
+
+static void
+on_question(struct http_request *r, void *arg)
+{
+	struct hooks *h = arg;
+
+	pay_hook_ask(h->pay, h->sources, h->conf->proxies, r);
 }
 
 static void
@@ -45,9 +55,10 @@ on_health(struct http_request *r, void *arg)
 }
 
 static const struct http_route routes[] = {
-    {"POST", "/hooks/v1/",          on_hook   },
-    {"POST", "/hooks/v1/receipts/", on_receipt},
-    {"GET",  "/healthz",            on_health },
+    {"POST", "/hooks/v1/",          on_hook    },
+    {"GET",  "/hooks/v1/",          on_question},
+    {"POST", "/hooks/v1/receipts/", on_receipt },
+    {"GET",  "/healthz",            on_health  },
 };
 
 struct hooks *
@@ -72,6 +83,18 @@ hooks_new(
 }
 
 int
+hooks_load_sources(struct hooks *h, struct err *e)
+{
+	struct sources *s = sources_read(&h->conf->sources, e);
+
+	if (s == NULL)
+		return -1;
+	sources_free(h->sources);
+	h->sources = s;
+	return 0;
+}
+
+int
 hooks_listen(struct hooks *h, struct err *e)
 {
 	return http_listen(h->http, h->conf->listen, e);
@@ -83,5 +106,6 @@ hooks_free(struct hooks *h)
 	if (h == NULL)
 		return;
 	http_free(h->http);
+	sources_free(h->sources);
 	free(h);
 }

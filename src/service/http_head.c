@@ -228,6 +228,23 @@ http_header_once(const struct http_request *r, const char *name)
 	return n == 1;
 }
 
+bool
+http_header_at(const struct http_request *r, size_t n, const char **name, const char **value)
+{
+	const struct evkeyval *h;
+
+	if (r->evreq == NULL)
+		return false;
+	h = TAILQ_FIRST(evhttp_request_get_input_headers(r->evreq));
+	while (h != NULL && n-- > 0)
+		h = TAILQ_NEXT(h, next);
+	if (h == NULL)
+		return false;
+	*name = h->key;
+	*value = h->value;
+	return true;
+}
+
 struct span
 http_body(const struct http_request *r)
 {

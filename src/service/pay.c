@@ -13,6 +13,8 @@
 
 #define MOST_A_BATCH 500
 #define PATIENCE_US  (8 * SECOND_US)
+#define COLUMNS      17
+#define ORDER_KEY    INT64_C(0x5bd1e995a1b2c3d5)
 #define NOTE_US      (SECOND_US / 20) /* when batches were committed is for people to read */
 
 /* One payment on its way; repeats of its keys hang on it. */
@@ -40,12 +42,13 @@ struct pay {
 	pay_work_fn *fn;
 	void *arg;
 	struct item *first, **last;
+	struct hook_list hooks;
 	int waiting;
 	struct batch *redo[64]; /* halves of one that failed as a whole */
 	int nredo;
 	struct batch *flying;
 	struct timer poke, impatience, note;
-	struct db_column columns[16];
+	struct db_column columns[COLUMNS];
 	struct db_column batches, committed; /* yet to be written down */
 	struct logctx log;
 };
@@ -55,7 +58,7 @@ static const struct db_stmt settle = {"payment_settle", DB_MONEY, true, PATIENCE
     "door.payment_settle($1::text[],"
     " $2::text[], $3::bytea[], $4::bytea[], $5::bigint[], $6::text[], $7::text[], $8::text[],"
     " $9::bigint[], $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[],"
-    " $16::text[], $17, $18::bigint)"};
+    " $16::text[], $17::text[], $18, $19::bigint)"};
 static const struct db_stmt committed = {"payment_committed", DB_BULK, true, 0,
     "SELECT door.payment_committed($1::bigint[], $2::bigint[])"};
 
@@ -112,6 +115,7 @@ put_row(struct pay *p, const struct item *i)
 	db_column_text(&c[13], m->payer);
 	db_column_text(&c[14], m->order_no);
 	db_column_text(&c[15], m->note);
+	db_column_text(&c[16], m->hold);
 }
 
 /* Whether the sender still waits for it or not, the work it makes is there. */
@@ -225,7 +229,7 @@ on_settled(const struct db_rows *rows, const struct err *e, void *arg)
 	pay_poke(p);
 }
 
-/* The two keys of a payment, each as one number: equal numbers are looked at closely. */
+/* The keys of a payment, each as one number: equal numbers are looked at closely. */
 static int64_t
 key_number(const struct item *i, const char *name)
 {
@@ -239,19 +243,26 @@ key_number(const struct item *i, const char *name)
 	return (int64_t)h;
 }
 
-/* A true repeat hangs on the first.  The same key with other content, or two keys that merely
- * share a number, wait for the next statement, which then sees the other in the tables. */
+/* A true repeat hangs on the first.  The same key with other content, a second payment of an
+ * order, or two keys that merely share a number, wait for the next statement, which then sees
+ * the other in the tables. */
 static bool
 gather(struct map *keys, struct item *i, bool *waits)
 {
 	int64_t no = key_number(i, i->m.payment_no), event = ~key_number(i, i->m.event_id);
+	int64_t order = key_number(i, i->m.order_no) ^ ORDER_KEY;
+	bool ordered = i->m.order_no[0] != '\0';
 	struct item *first = map_get(keys, no);
 
 	if (first == NULL)
 		first = map_get(keys, event);
+	if (first == NULL && ordered)
+		first = map_get(keys, order);
 	if (first == NULL) {
 		map_put(keys, no, i);
 		map_put(keys, event, i);
+		if (ordered)
+			map_put(keys, order, i);
 		return false;
 	}
 	*waits = memcmp(first->sha, i->sha, sizeof i->sha) != 0 ||
@@ -314,7 +325,7 @@ pay_poke(void *arg)
 		free(b);
 	if (b == NULL)
 		return;
-	for (int k = 0; k < 16; k++)
+	for (int k = 0; k < COLUMNS; k++)
 		db_column_clear(&c[k]);
 	for (int k = 0; k < b->n; k++)
 		put_row(p, b->items[k]);
@@ -322,8 +333,8 @@ pay_poke(void *arg)
 	db_ask(p->db, &settle, on_settled, b, db_array(&c[0]), db_array(&c[1]), db_array(&c[2]),
 	    db_array(&c[3]), db_array(&c[4]), db_array(&c[5]), db_array(&c[6]), db_array(&c[7]),
 	    db_array(&c[8]), db_array(&c[9]), db_array(&c[10]), db_array(&c[11]), db_array(&c[12]),
-	    db_array(&c[13]), db_array(&c[14]), db_array(&c[15]), db_text(b->items[0]->actor),
-	    db_int(loop_now_us(p->loop)));
+	    db_array(&c[13]), db_array(&c[14]), db_array(&c[15]), db_array(&c[16]),
+	    db_text(b->items[0]->actor), db_int(loop_now_us(p->loop)));
 }
 
 /* --- a database that does not answer ------------------------------------------------------ */
@@ -395,7 +406,9 @@ pay_free(struct pay *p)
 		buf_clear(&i->body);
 		free(i);
 	}
-	for (int k = 0; k < 16; k++)
+	while (!LIST_EMPTY(&p->hooks))
+		hook_end(LIST_FIRST(&p->hooks));
+	for (int k = 0; k < COLUMNS; k++)
 		db_column_free(&p->columns[k]);
 	db_column_free(&p->batches);
 	db_column_free(&p->committed);
@@ -429,4 +442,16 @@ int64_t
 pay_now_us(const struct pay *p)
 {
 	return loop_now_us(p->loop);
+}
+
+struct db *
+pay_db(const struct pay *p)
+{
+	return p->db;
+}
+
+struct hook_list *
+pay_hooks(struct pay *p)
+{
+	return &p->hooks;
 }

@@ -1,44 +1,31 @@
 /*
- * The door for payment notifications.  The order matters: source, signature over the raw
- * bytes, and only then does anything read the body.
+ * The door for payment notifications.  The order matters: source, then whatever its provider
+ * signs over the raw bytes, and only then does anything read the body.  Nothing is answered
+ * before it is durable.
+ *
+ *	payment		settled: pay.c
+ *	validation	nothing has moved: the account and its limits are looked at, nothing is kept
+ *	all others	kept, and answered as taken: pay_told.c
  */
 #include "service/pay.h"
 
-#include "base/conf.h"
 #include "base/err.h"
-#include "base/log.h"
 #include "base/loop.h"
+#include "codec/webhook.h"
 #include "service/http.h"
 #include "service/pay_parts.h"
+#include "service/topup.h"
+#include "store/db.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* An unknown source must take as long as a bad signature: something is verified either way. */
-static const struct webhook_secret nobody = {.key = "nobody knows this one.", .len = 24};
+static const struct db_stmt state = {
+    "payment_state", DB_MONEY, true, 5 * SECOND_US, "SELECT door.payment_state($1, $2)"};
 
-int
-pay_load_source(struct pay_source *s, struct err *e)
-{
-	char text[1024], *line, *rest = text;
-
-	s->nsecrets = 0;
-	if (conf_secret_file(s->secret_file, text, sizeof text, e) < 0)
-		return err_wrap(e, "source %s", s->name);
-	while ((line = strsep(&rest, "\r\n")) != NULL) {
-		if (*line == '\0')
-			continue;
-		if (s->nsecrets == PAY_SECRETS)
-			return err_set(
-			    e, ERR_INPUT, "source %s: more than %d secrets", s->name, PAY_SECRETS);
-		if (webhook_secret_parse(line, &s->secrets[s->nsecrets++], e) < 0)
-			return err_wrap(e, "source %s", s->name);
-	}
-	if (s->nsecrets == 0)
-		return err_set(e, ERR_INPUT, "source %s: no secret", s->name);
-	return 0;
-}
+/* --- answers ------------------------------------------------------------------------------ */
 
 static void
 answer_error(struct http_request *r, int status, const char *why)
@@ -50,6 +37,16 @@ answer_error(struct http_request *r, int status, const char *why)
 	buf_put_u8(&b, '}');
 	http_reply_json(r, status, buf_text(&b));
 	buf_clear(&b);
+}
+
+static void
+answer_as(struct http_request *r, const struct provider *p, enum provider_outcome o,
+    enum provider_code code)
+{
+	struct provider_answer a;
+
+	provider_answer(p, o, code, &a);
+	http_reply(r, a.status, a.type, span_of(a.body, strlen(a.body)));
 }
 
 void
@@ -79,50 +76,272 @@ pay_answer_http(const struct pay_answer *a, void *arg)
 	}
 }
 
-static const struct pay_source *
-find_source(const struct pay_source *sources, size_t n, const char *name)
+void
+hook_end(struct hook *h)
 {
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(sources[i].name, name) == 0)
-			return &sources[i];
-	return NULL;
+	LIST_REMOVE(h, all);
+	buf_clear(&h->body);
+	free(h);
 }
 
 void
-pay_hook(struct pay *p, const struct pay_source *sources, size_t n, struct http_request *r)
+hook_answer(struct hook *h, enum provider_outcome o)
 {
-	static const char prefix[] = "/hooks/v1/";
-	const char *name = http_path(r) + sizeof prefix - 1;
-	const struct pay_source *s = find_source(sources, n, name);
-	const struct webhook_head head = {
-	    http_header(r, "webhook-id"),
-	    http_header(r, "webhook-timestamp"),
-	    http_header(r, "webhook-signature"),
+	answer_as(h->r, h->provider, o, PROVIDER_OK);
+	hook_end(h);
+}
+
+void
+hook_refuse(struct hook *h, int status, const char *why)
+{
+	answer_error(h->r, status, why);
+	hook_end(h);
+}
+
+/* --- payments ----------------------------------------------------------------------------- */
+
+/* A provider that tells the same money otherwise would do so for days: a person looks instead. */
+static void
+on_settled(const struct pay_answer *a, void *arg)
+{
+	struct hook *h = arg;
+
+	if (h->own) {
+		pay_answer_http(a, h->r);
+		hook_end(h);
+	} else if (a->outcome == PAY_CONFLICT) {
+		hook_told(h, "conflict", a->why);
+	} else {
+		hook_answer(h, a->outcome == PAY_ACCEPTED || a->outcome == PAY_DUPLICATE
+				   ? PROVIDER_TAKEN
+				   : PROVIDER_LATER);
+	}
+}
+
+static bool
+is_number(const char *text)
+{
+	static const char letters[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t len = strspn(text, letters);
+
+	return len > 0 && len < sizeof((struct payment *)0)->account_no && text[len] == '\0';
+}
+
+/* What was written along is an account where nothing else says whose it is. */
+static void
+payment_from(struct hook *h)
+{
+	const struct provider_notice *n = &h->notice;
+	struct payment *m = &h->m;
+
+	memcpy(m->payment_no, n->payment_no, sizeof m->payment_no);
+	memcpy(m->account_no, n->account_no, sizeof m->account_no);
+	memcpy(m->meter_no, n->meter_no, sizeof m->meter_no);
+	if (m->account_no[0] == '\0' && m->meter_no[0] == '\0' && is_number(n->reference))
+		snprintf(m->account_no, sizeof m->account_no, "%.32s", n->reference);
+	m->amount_minor = n->amount_minor;
+	memcpy(m->currency, n->currency, sizeof m->currency);
+	m->paid_us = n->paid_us;
+	snprintf(m->method, sizeof m->method, "%s",
+	    n->method[0] != '\0' ? n->method : h->provider->name);
+	memcpy(m->terminal, n->terminal, sizeof m->terminal);
+	memcpy(m->payer, n->payer, sizeof m->payer);
+	memcpy(m->order_no, n->order_no, sizeof m->order_no);
+	memcpy(m->note, n->note, sizeof m->note);
+	if (n->held)
+		memcpy(m->hold, n->why, sizeof m->hold);
+}
+
+/* Our own repeats are the same bytes.  Others sign or seal each anew, so theirs are told apart
+ * by the bytes, and the payment's number says that it is the same money. */
+static void
+hook_name(struct hook *h)
+{
+	char sha[65];
+
+	EVP_Digest(h->body.bytes, h->body.len, h->sha, NULL, EVP_sha256(), NULL);
+	hex_out(sha, span_of(h->sha, sizeof h->sha));
+	if (h->own)
+		snprintf(h->m.event_id, sizeof h->m.event_id, "%s", h->notice.event_id);
+	else
+		snprintf(h->m.event_id, sizeof h->m.event_id, "%s~%.16s", h->notice.event_id, sha);
+}
+
+static void
+on_limits(const struct topup_answer *a, void *arg)
+{
+	static const enum provider_outcome outcomes[] = {
+	    [TOPUP_GOOD] = PROVIDER_TAKEN,
+	    [TOPUP_OUTSIDE] = PROVIDER_NO_AMOUNT,
+	    [TOPUP_UNKNOWN] = PROVIDER_NO_ACCOUNT,
+	    [TOPUP_AWAY] = PROVIDER_LATER,
 	};
-	int64_t now = pay_now_us(p);
-	struct payment m = {0};
+
+	hook_answer(arg, outcomes[a->verdict]);
+}
+
+static void
+hook_validate(struct hook *h)
+{
+	const struct topup_question q = {.account = h->m.account_no,
+	    .meter = h->m.meter_no,
+	    .currency = h->m.currency,
+	    .source = h->m.source,
+	    .payment_no = h->m.payment_no,
+	    .amount_minor = h->m.amount_minor};
+
+	topup_ask(pay_db(h->pay), &q, h->received_us, on_limits, h);
+}
+
+static void
+hook_take(struct hook *h)
+{
+	const struct provider_notice *n = &h->notice;
+
+	if (n->kind == PROVIDER_OTHER && h->own) {
+		char why[120];
+
+		snprintf(why, sizeof why, "events of type \"%s\" are not taken here", n->type);
+		hook_refuse(
+		    h, n->type[0] != '\0' ? 422 : 400, n->type[0] != '\0' ? why : "type: missing");
+		return;
+	}
+	hook_name(h);
+	payment_from(h);
+	if (n->kind == PROVIDER_VALIDATION)
+		hook_validate(h);
+	else if (n->kind == PROVIDER_PAYMENT && (n->recharges || n->held))
+		pay_settle(
+		    h->pay, &h->m, buf_span(&h->body), h->m.source, h->received_us, on_settled, h);
+	else
+		hook_told(h, provider_kind_name(n->kind), n->why);
+}
+
+/* --- the door ----------------------------------------------------------------------------- */
+
+struct asked {
+	struct provider_header headers[PROVIDER_HEADERS];
+	char peer[64];
+	struct provider_request q;
+};
+
+static bool
+asked_read(struct asked *a, struct http_request *r, const char *proxies, int64_t now_us)
+{
+	size_t n = 0;
+
+	while (
+	    n < PROVIDER_HEADERS && http_header_at(r, n, &a->headers[n].name, &a->headers[n].value))
+		n++;
+	a->q = (struct provider_request){
+	    .path = http_path(r),
+	    .peer = source_peer(r, proxies, a->peer, sizeof a->peer),
+	    .headers = a->headers,
+	    .nheaders = n,
+	    .body = http_body(r),
+	    .now_us = now_us,
+	};
+	return n < PROVIDER_HEADERS;
+}
+
+static void
+refuse(struct pay *p, struct source *s, struct http_request *r, enum provider_code code,
+    const char *why)
+{
+	struct provider_answer a;
+
+	hook_count(p, s, code, why);
+	provider_answer(provider_of(s->keys), PROVIDER_REFUSED, code, &a);
+	if (s->own)
+		answer_error(r, a.status, why);
+	else
+		http_reply(r, a.status, a.type, span_of(a.body, strlen(a.body)));
+}
+
+static const char *
+source_part(const struct http_request *r)
+{
+	return http_path(r) + strlen("/hooks/v1/");
+}
+
+void
+pay_hook(struct pay *p, struct sources *sources, const char *proxies, struct http_request *r)
+{
+	const char *rest;
+	struct source *s = source_find(sources, source_part(r), &rest);
+	struct asked a;
+	struct hook *h;
+	enum provider_code code;
 	struct err e;
 
-	if (!http_header_once(r, "webhook-id") || !http_header_once(r, "webhook-timestamp") ||
-	    !http_header_once(r, "webhook-signature")) {
-		answer_error(r, s != NULL ? 400 : 404, "webhook headers missing or given twice");
+	if (!asked_read(&a, r, proxies, pay_now_us(p))) {
+		answer_error(r, 400, "too many headers");
 		return;
 	}
-	if (webhook_verify(&head, http_body(r), s != NULL ? s->secrets : &nobody,
-		s != NULL ? (size_t)s->nsecrets : 1, now, &e) < 0 ||
-	    s == NULL) {
-		answer_error(r,
-		    s == NULL              ? 404
-		    : e.class == ERR_INPUT ? 400
-					   : 401,
-		    s == NULL ? "no such source" : e.text);
+	h = mem_new(sizeof *h);
+	LIST_INSERT_HEAD(pay_hooks(p), h, all);
+	code = provider_verify(s != NULL ? s->keys : sources_nobody(sources), &a.q, &h->notice, &e);
+	if (s == NULL || (rest[0] != '\0' && !s->own_paths)) {
+		answer_error(r, 404, "no such source");
+	} else if (code != PROVIDER_OK) {
+		refuse(p, s, r, code, e.text);
+	} else {
+		h->r = r;
+		h->pay = p;
+		h->provider = provider_of(s->keys);
+		h->own = s->own;
+		h->received_us = a.q.now_us;
+		h->log.module = "hook";
+		snprintf(h->m.source, sizeof h->m.source, "%s", s->name);
+		buf_put(&h->body, a.q.body.bytes, a.q.body.len);
+		hook_take(h);
 		return;
 	}
-	if (webhook_payment(http_body(r), &m, &e) < 0) {
-		answer_error(r, e.class == ERR_REFUSED ? 422 : 400, e.text);
+	hook_end(h);
+}
+
+/* --- an answer that was lost ---------------------------------------------------------------- */
+
+static void
+on_state(const struct db_rows *rows, const struct err *e, void *arg)
+{
+	struct http_request *r = arg;
+
+	(void)e;
+	if (rows == NULL)
+		answer_error(r, 503, "the database is away: ask again");
+	else if (db_rows_count(rows) == 0 || db_cell_null(rows, 0, 0))
+		answer_error(r, 404, "no such payment here: send it again");
+	else
+		http_reply_json(r, 200, db_cell_text(rows, 0, 0));
+}
+
+void
+pay_hook_ask(struct pay *p, struct sources *sources, const char *proxies, struct http_request *r)
+{
+	static const char payments[] = "/payments/";
+	const char *path = http_path(r), *rest;
+	struct source *s = source_find(sources, source_part(r), &rest);
+	struct asked a;
+	enum provider_code code;
+	struct err e;
+
+	if (rest[0] == '\0') { /* for whatever it is that sends */
+		answer_error(r, 405, "POST it");
 		return;
 	}
-	snprintf(m.source, sizeof m.source, "%s", s->name);
-	snprintf(m.event_id, sizeof m.event_id, "%s", head.id);
-	pay_settle(p, &m, http_body(r), s->name, now, pay_answer_http, r);
+	if (!asked_read(&a, r, proxies, pay_now_us(p))) {
+		answer_error(r, 400, "too many headers");
+		return;
+	}
+	a.q.body = span_of(path, strlen(path));
+	code = provider_signed(s != NULL ? s->keys : sources_nobody(sources), &a.q, &e);
+	if (s == NULL || strncmp(rest, payments, strlen(payments)) != 0)
+		answer_error(r, 404, "no such source");
+	else if (code != PROVIDER_OK)
+		refuse(p, s, r, code, e.text);
+	else
+		db_ask(pay_db(p), &state, on_state, r, db_text(s->name),
+		    db_text(rest + strlen(payments)));
 }

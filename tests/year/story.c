@@ -1,12 +1,13 @@
 #include "story.h"
 
 #include "base/buf.h"
+#include "base/conf.h"
 #include "base/err.h"
 #include "base/loop.h"
 #include "call.h"
 #include "codec/webhook.h"
 #include "model/calendar.h"
-#include "service/pay.h"
+#include "service/sources.h"
 #include "sim/fleet.h"
 #include "sim/fleet_control.h"
 #include "sim/truth.h"
@@ -32,6 +33,7 @@ struct zone {
 struct story {
 	struct story_parts parts;
 	struct wire_conf wires;
+	struct webhook_secret secret;
 	struct zone zones[MOST_ZONES];
 	int nzones;
 	struct truth *truth;
@@ -204,7 +206,7 @@ pay_send(void *arg)
 	struct buf headers = {0};
 
 	snprintf(id, sizeof id, "msg_%s", p->number);
-	webhook_sign(id, now_s, buf_span(&p->body), &s->parts.source->secrets[0], signature);
+	webhook_sign(id, now_s, buf_span(&p->body), &s->secret, signature);
 	buf_printf(&headers,
 	    "Content-Type: application/json\r\nwebhook-id: %s\r\nwebhook-timestamp: %lld\r\n"
 	    "webhook-signature: %s\r\n",
@@ -419,6 +421,16 @@ open_files(struct story *s, const char *path, struct err *e)
 	return 0;
 }
 
+static int
+read_secret(struct story *s, struct err *e)
+{
+	char text[200];
+
+	if (conf_secret_file(s->parts.source->secret_file, text, sizeof text, e) < 0)
+		return -1;
+	return webhook_secret_parse(text, &s->secret, e);
+}
+
 struct story *
 story_new(const char *path, const struct story_parts *parts, struct err *e)
 {
@@ -433,7 +445,7 @@ story_new(const char *path, const struct story_parts *parts, struct err *e)
 	peer->sin_family = AF_INET;
 	peer->sin_port = htons((uint16_t)parts->meters_port);
 	peer->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (open_files(s, path, e) == 0 && read_fleets(s, e) == 0) {
+	if (read_secret(s, e) == 0 && open_files(s, path, e) == 0 && read_fleets(s, e) == 0) {
 		stand_before(s);
 		return s;
 	}
