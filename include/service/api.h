@@ -17,6 +17,7 @@ struct billing;
 struct decider;
 struct loop;
 struct prices;
+struct recon_conf;
 struct seal;
 struct simulate_limits;
 struct simulator;
@@ -32,6 +33,7 @@ struct api_parts {
 	const struct simulate_limits *tariff_limits;
 	struct pay *pay;
 	struct seal *seal;
+	const struct recon_conf *recon;
 	const int64_t *review_voices, *tariff_voices;
 };
 
