@@ -90,10 +90,9 @@ BEGIN
     WHERE m.site_id = r.site_id AND g.balance_minor > f.balance_minor + c.credit + 1;
     INSERT INTO recon_found (run_id, scope, rule, kind, key, account_id, meter_id, text)
     SELECT r.id, p_scope, 'R6', 'ENERGY_GAP', format('%s:R6:%s', p_scope, m.id), m.account_id, m.id,
-        format('meter %s: the use of account %s is not priced%s', m.address, a.number, COALESCE(': ' || s.unrated_why, ' for more than a day'))
+        format('meter %s: the use of account %s is not priced%s', m.address, a.number, ': ' || s.unrated_why)
     FROM meter m JOIN account a ON a.id = m.account_id AND a.fee_mode = 'remote' JOIN account_state s ON s.account_id = a.id
-    JOIN meter_state x ON x.meter_id = m.id
-    WHERE m.site_id = r.site_id AND m.state = 'active' AND (s.unrated_why IS NOT NULL OR x.total_us > x.billed_us + 86400000000);
+    WHERE m.site_id = r.site_id AND m.state = 'active' AND s.unrated_why IS NOT NULL;
 END $$;
 
 -- R8: kept balances are the sums of what was posted.
