@@ -45,6 +45,7 @@ struct statement_total {
 struct statement {
 	const char *what; /* "trade", "fund_flow", "day_end" */
 	char merchant[65];
+	int day;         /* 20261120, where the file says it; or 0 */
 	char sha256[65]; /* of the file as it came: its identity */
 	char sha1[41];   /* of the unpacked bytes: what WeChat Pay tells beside the download */
 	struct buf text; /* unpacked, UTF-8 */

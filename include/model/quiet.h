@@ -16,5 +16,7 @@ struct calendar;
 int64_t quiet_ends_us(const struct calendar *zone, int from, int until, int64_t now_us);
 /* "22:00-07:00" into minutes; "" is never.  -1 when it is neither. */
 int quiet_parse(const char *text, int *from, int *until);
+/* "10:30" into the minute of the day; -1 when it is none. */
+int clock_parse(const char *text, int *minute);
 
 #endif

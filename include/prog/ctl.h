@@ -132,9 +132,11 @@ ctl_fn ctl_order, ctl_why, ctl_cash, ctl_preview, ctl_payment_show, ctl_ledger_c
 ctl_fn ctl_bill_explain;
 ctl_fn ctl_frame_decode, ctl_arrows, ctl_conf_check, ctl_conf_sample, ctl_conf_manual, ctl_profiles;
 ctl_fn ctl_help, ctl_migrate, ctl_init;
-ctl_fn ctl_hook_verify, ctl_statement_check;
+ctl_fn ctl_hook_verify, ctl_statement_check, ctl_statement_import;
 ctl_fn ctl_recharge_prove;
 ctl_fn ctl_report_day, ctl_report_verify;
 ctl_fn ctl_ledger_export, ctl_payment_receipt;
+/* Whole; "-" is standard input. */
+int ctl_read_file(const char *path, struct buf *out, struct err *e);
 
 #endif

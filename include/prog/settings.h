@@ -15,6 +15,7 @@
 #include "service/notify.h"
 #include "service/pay.h"
 #include "service/reader.h"
+#include "service/recon.h"
 #include "service/session.h"
 #include "service/simulate.h"
 
@@ -61,13 +62,14 @@ struct settings {
 	struct supply_conf supply;
 	struct simulate_limits tariffs;
 	struct billing_conf billing;
+	struct recon_conf recon;
 	struct notify_conf notify;
 	struct mail_conf mail;
 	struct sms_conf sms;
 };
 
 extern struct settings settings;
-#define SETTINGS_SECTIONS 16 /* with the end mark */
+#define SETTINGS_SECTIONS 17 /* with the end mark */
 const struct conf_section *settings_sections(void);
 void settings_bind(struct conf_section *out, struct settings *into);
 /* What no single setting can say: sources have names of their own. */

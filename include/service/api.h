@@ -18,6 +18,7 @@ struct conf_list;
 struct decider;
 struct loop;
 struct prices;
+struct recon_conf;
 struct seal;
 struct simulate_limits;
 struct simulator;
@@ -33,6 +34,7 @@ struct api_parts {
 	const struct simulate_limits *tariff_limits;
 	struct pay *pay;
 	struct seal *seal;
+	const struct recon_conf *recon;
 	const int64_t *review_voices, *tariff_voices;
 	const struct conf_list *sources; /* of payments: struct pay_source */
 };

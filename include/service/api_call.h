@@ -43,6 +43,10 @@ int64_t call_now_us(const struct call *c);
 call_fn call_tariff_add, call_tariff_load;
 call_fn call_tariff_submit, call_tariff_approve, call_tariff_simulate;
 
+/* --- api_recon.c --------------------------------------------------------------------------- */
+
+call_fn call_statement_rows, call_statement_seal, call_recon_run;
+
 /* --- api_desk.c ---------------------------------------------------------------------------- */
 
 call_fn call_cash, call_preview, call_order;

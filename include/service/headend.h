@@ -19,6 +19,7 @@
 #include "service/hooks.h"
 #include "service/notify.h"
 #include "service/reader.h"
+#include "service/recon.h"
 #include "service/simulate.h"
 #include "store/db.h"
 
@@ -46,6 +47,7 @@ struct headend_parts {
 	struct notify_confs notify;
 	const struct simulate_limits *tariffs;
 	const struct billing_conf *billing;
+	const struct recon_conf *recon; /* NULL: nothing is reconciled */
 	const struct policy *policy;
 	bool in_step; /* a story: db_in_step() */
 	db_unfit_fn *on_unfit;

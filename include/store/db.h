@@ -25,7 +25,7 @@ struct loop;
 struct db;
 struct db_rows;
 
-enum db_lane { DB_MONEY, DB_BILLING, DB_RATING, DB_COMMANDS, DB_BULK, DB_LANES };
+enum db_lane { DB_MONEY, DB_BILLING, DB_RATING, DB_COMMANDS, DB_BULK, DB_RECON, DB_LANES };
 
 struct db_stmt {
 	const char *name; /* also the prepared statement's name */

@@ -58,6 +58,24 @@ copy(struct span cell, char *out, size_t room)
 	    (const char *)cell.bytes);
 }
 
+/* "2026-11-20" */
+static int
+day_of(struct span cell)
+{
+	int day = 0;
+
+	for (size_t i = 0; i < cell.len; i++) {
+		bool dash = i == 4 || i == 7;
+		uint8_t c = cell.bytes[i];
+
+		if (dash ? c != '-' : c < '0' || c > '9')
+			return 0;
+		if (!dash)
+			day = 10 * day + (c - '0');
+	}
+	return day;
+}
+
 static int
 take_title(struct day *d, struct err *e)
 {
@@ -71,6 +89,8 @@ take_title(struct day *d, struct err *e)
 	if (c->of[2].len == 0 || c->of[2].len >= sizeof d->s->merchant || c->of[3].len != 10 ||
 	    c->of[4].len != 3)
 		return err_set(e, ERR_INPUT, "source, day or currency is none");
+	if ((d->s->day = day_of(c->of[3])) == 0)
+		return err_set(e, ERR_INPUT, "day is none");
 	copy(c->of[2], d->s->merchant, sizeof d->s->merchant);
 	copy(c->of[4], d->currency, sizeof d->currency);
 	if (strspn(d->currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)

@@ -39,3 +39,15 @@ quiet_parse(const char *text, int *from, int *until)
 	*until = h2 * 60 + m2;
 	return 0;
 }
+
+int
+clock_parse(const char *text, int *minute)
+{
+	int hour, min, end = 0;
+
+	if (sscanf(text, "%2d:%2d%n", &hour, &min, &end) != 2 || end != 5 || text[end] != '\0' ||
+	    hour < 0 || hour > 23 || min < 0 || min > 59)
+		return -1;
+	*minute = hour * 60 + min;
+	return 0;
+}

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <strings.h>
 
-static int
-read_file(const char *path, struct buf *out, struct err *e)
+int
+ctl_read_file(const char *path, struct buf *out, struct err *e)
 {
 	FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
 	uint8_t bytes[16384];
@@ -147,7 +147,7 @@ ctl_statement_check(struct ctl *c)
 	enum ctl_exit end = CTL_NO;
 	struct err e;
 
-	if (read_file(path, &file, &e) < 0 || check(c, buf_span(&file), &s, &e) < 0) {
+	if (ctl_read_file(path, &file, &e) < 0 || check(c, buf_span(&file), &s, &e) < 0) {
 		ctl_complain("%s: %s", path, e.text);
 		if (e.class == ERR_REFUSED)
 			end = CTL_USAGE;

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/loop.h"
+#include "model/quiet.h"
 #include "service/sources.h"
 
 #include <stdio.h>
@@ -250,6 +251,38 @@ static const struct conf_field billing_fields[] = {
     {0},
 };
 
+static int
+check_at(const char *text, struct err *e)
+{
+	int minute;
+
+	if (text[0] != '\0' && clock_parse(text, &minute) < 0)
+		return err_set(e, ERR_INPUT, "\"%.40s\" is not HH:MM", text);
+	return 0;
+}
+
+static const struct conf_field recon_fields[] = {
+    {.name = "at",
+     .type = CONF_TEXT,
+     .offset = offsetof(struct recon_conf, at),
+     .preset = "10:30",
+     .reload = true,
+     .check = check_at,
+     .help = "When the day before is reconciled, on the clock of the site or source; empty: by "
+	     "hand only."},
+    CONF_FIELD(struct recon_conf, zone, CONF_TEXT, "Asia/Shanghai", true,
+	"Where the days of a source begin, unless an import said otherwise."),
+    CONF_TIME(struct recon_conf, cutoff_us, "cutoff", "1h", 0, 12 * HOUR_US, true,
+	"A payment so near midnight may stand in the statement of the day beside."),
+    CONF_TIME(struct recon_conf, undelivered_us, "undelivered", "1d", SECOND_US, 30 * DAY_US, true,
+	"Credit that is on its way for longer, or nobody's, is a break."),
+    CONF_TIME(struct recon_conf, supply_us, "supply", "1h", SECOND_US, 30 * DAY_US, true,
+	"A relay that is not as it was wanted for longer is a break."),
+    CONF_TIME(struct recon_conf, sweep_us, "sweep", "1m", SECOND_US / 10, HOUR_US, true,
+	"How often days that are due are looked for."),
+    {0},
+};
+
 static const struct {
 	const char *name;
 	size_t offset;
@@ -271,6 +304,7 @@ static const struct {
     {"tariffs",  offsetof(struct settings, tariffs),  tariffs_fields,
      "What a new price may do without force."							},
     {"billing",  offsetof(struct settings, billing),  billing_fields,  "From readings to charges."   },
+    {"recon",    offsetof(struct settings, recon),    recon_fields,    "Reconciliation."             },
     {"notify",   offsetof(struct settings, notify),   notify_fields,   "Notices out."                },
     {"mail",     offsetof(struct settings, mail),     mail_fields,     "Notices by mail."            },
     {"sms",      offsetof(struct settings, sms),      sms_fields,      "Notices by short message."   },
@@ -375,6 +409,7 @@ settings_parts(const struct settings *s)
 	    .hooks = &s->hooks,
 	    .notify = {&s->notify, &s->mail, &s->sms},
 	    .tariffs = &s->tariffs,
+	    .recon = &s->recon,
 	    .billing = &s->billing,
 	};
 }

@@ -38,6 +38,7 @@ struct headend {
 	struct billing *billing;
 	struct decider *decider;
 	struct debts *debts;
+	struct recon *recon;
 	struct fetcher *fetcher;
 	struct notify *notify;
 	struct pay *pay;
@@ -270,6 +271,8 @@ start_office(struct headend *h, struct err *e)
 	h->billing = billing_new(h->loop, h->db, h->prices, p->billing, readings_rated, h);
 	h->decider = decider_new(h->loop, h->db, p->policy, endpoint_has_work, h);
 	h->debts = debts_new(h->loop, h->db, payment_split, h);
+	if (p->recon != NULL)
+		h->recon = recon_new(h->loop, h->db, p->node, p->recon);
 	h->fetcher = fetcher_new(h->loop);
 	h->notify = notify_new(h->loop, h->db, h->fetcher, &p->notify, notice_told, h);
 	h->pay = pay_new(h->loop, h->db, payment_settled, h);
@@ -283,6 +286,7 @@ start_office(struct headend *h, struct err *e)
 	wired.decider = h->decider;
 	wired.prices = h->prices;
 	wired.simulator = h->simulator;
+	wired.recon = p->recon;
 	wired.pay = h->pay;
 	wired.seal = h->seal;
 	h->api = api_new(h->loop, p->api_socket, &wired, e);
@@ -337,6 +341,7 @@ headend_free(struct headend *h)
 	billing_free(h->billing);
 	simulator_free(h->simulator);
 	price_wish_free(h->price_wish);
+	recon_free(h->recon);
 	debts_free(h->debts);
 	prices_free(h->prices);
 	notify_free(h->notify);

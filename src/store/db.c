@@ -138,8 +138,8 @@ db_send_owned(struct db *db, const struct db_stmt *st, db_fn *fn, void *arg,
 struct db *
 db_new(struct loop *l, const char *conninfo, const char *schema, db_unfit_fn *unfit, void *arg)
 {
-	static const char *const names[DB_LANES] = {
-	    "lane=money", "lane=billing", "lane=rating", "lane=commands", "lane=bulk"};
+	static const char *const names[DB_LANES] = {"lane=money", "lane=billing", "lane=rating",
+	    "lane=commands", "lane=bulk", "lane=recon"};
 	struct db *db = mem_new(sizeof *db);
 
 	db->loop = l;

@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import gate  # noqa: E402
 
 BUILD = os.path.abspath(sys.argv[1])
-PARTS = sys.argv[2:] or ["frames", "sessions", "ingest", "webhooks", "restore", "billing"]
+PARTS = sys.argv[2:] or ["frames", "sessions", "ingest", "webhooks", "restore", "billing", "recon"]
 FLEET = 10_000      # sessions held
 ACCOUNTS = 2_000    # that payments go to
 ONLINE = 1_000      # meters while payments are timed
@@ -424,10 +424,74 @@ def settled_bare(db, conninfo):
     db.psql("VACUUM ANALYZE; CHECKPOINT", conninfo=conninfo)
 
 
+RECON = 1_000_000   # payments, and rows of their statement
+WRONG = 100         # of each kind of error
+RECON_DAY = "20260110"
+
+# Paid over one day in Shanghai; the ledger is as it would be, and the triggers look at all of it.
+RECON_PAYMENTS = """
+SET search_path = powergate;
+INSERT INTO payment_batch (sent_us) VALUES (1);
+WITH p AS (INSERT INTO payment (source, payment_no, event_id, account_no, meter_no, amount_minor, currency, paid_us, received_us, batch_id, method, account_id, state)
+SELECT 'app', 'P' || lpad(n::text, 12, '0'), n, a.number, '', 100 + n % 9900, 'CNY', 1767978000000000 + n * 80000::bigint,
+    1767978000000000 + n * 80000::bigint, b.id, 'app', a.id, 'settled'
+FROM generate_series(1, :'count'::bigint) n, payment_batch b, account a RETURNING 1) SELECT count(*) FROM p;
+"""
+RECON_ROWS = """
+SELECT line, 'payment', no, '', '', 1767978000000000 + n * 80000::bigint, amount, amount, 0, 'CNY', 'payment,' || no || ',,' || amount
+FROM (SELECT n, n + 2 AS line, CASE WHEN n <= {w} THEN 'X' ELSE 'P' END || lpad(n::text, 12, '0') AS no,
+          100 + n % 9900 + CASE WHEN n > {w} AND n <= 2 * {w} THEN 1 ELSE 0 END AS amount
+      FROM generate_series(1, {n}::bigint) n) r
+"""
+RECON_COLUMNS = "line, kind, payment_no, order_no, refund_no, at_us, amount_minor, settled_minor, fee_micro, currency, raw"
+
+
+def timed(work):
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
+def recon(db):
+    """A statement of a million rows, loaded and compared; and the same rows into bare tables, joined once."""
+    at = database(db, "recon")
+    register(db, at, "R", 1, 1, 100_000_000)
+    where = db.place("r")
+    os.chmod(where, 0o777)
+    db.psql(RECON_PAYMENTS, conninfo=at, count=RECON)
+    rows = RECON_ROWS.format(n=RECON, w=WRONG)
+    db.psql(f"\\copy ({' '.join(rows.split())}) TO '{where}/rows'", conninfo=at)
+    settled(db, at)
+
+    db.psql(f"CREATE TABLE bare_payment AS SELECT payment_no, amount_minor FROM powergate.payment; ANALYZE bare_payment; "
+            f"CREATE TABLE bare_row (LIKE powergate.statement_row); ALTER TABLE bare_row DROP COLUMN statement_id;", conninfo=at)
+    bare = timed(lambda: db.psql(f"\\copy bare_row ({RECON_COLUMNS}) FROM '{where}/rows'", conninfo=at))
+    bare += timed(lambda: db.psql("SET enable_nestloop = off; SET enable_mergejoin = off; SET work_mem = '64MB'; SELECT count(*) FROM bare_payment p "
+                                  "FULL JOIN bare_row r USING (payment_no) WHERE p.amount_minor IS DISTINCT FROM r.amount_minor", conninfo=at))
+    figure("recon_rows_per_second_bare", RECON / bare, "rows/s")
+
+    db.psql(f"""INSERT INTO powergate.statement (source, provider, what, merchant, day, sha256, file_name, row_count, paid_count, paid_minor,
+        refund_count, refund_minor, imported_by, imported_us) SELECT 'app', 'standard', 'day_end', 'm', {RECON_DAY}, repeat('0', 64), 'f', {RECON}, {RECON},
+        sum(amount_minor), 0, 0, 'bench', 1 FROM bare_row;
+        ALTER TABLE powergate.statement_row ALTER statement_id SET DEFAULT 1""", conninfo=at)
+    load = timed(lambda: db.psql(f"SET search_path = powergate;\n\\copy statement_row ({RECON_COLUMNS}) FROM '{where}/rows'", conninfo=at))
+    seal = timed(lambda: right("imported" in db.psql("SELECT door.api_statement_seal('{\"statement\": 1}', 'bench', 2)", conninfo=at), "the statement is sealed"))
+    match = timed(lambda: db.psql(f"SELECT door.api_recon_run('{{\"source\": \"app\", \"day\": \"{RECON_DAY}\"}}', 'bench', "
+                                  "'Asia/Shanghai', 0, 86400000000, 3600000000, 1768100000000000)", conninfo=at))
+    figure("recon_rows_per_second", RECON / (load + seal + match), "rows/s")
+    ratio("recon_rows_per_second", "recon_rows_per_second", "recon_rows_per_second_bare")
+    figure("recon_load_and_match", load + seal + match, "s")
+    remark(f"{RECON} payments against {RECON} rows: load {load:.2f} s, seal {seal:.2f} s, match {match:.2f} s; bare {bare:.2f} s")
+    found = dict(db.rows("SELECT kind, count(*) FROM powergate.recon_break GROUP BY 1", conninfo=at))
+    expected = {"MISSING_PAYMENT": WRONG, "MISSING_STATEMENT": WRONG, "AMOUNT": WRONG}
+    right({k: int(v) for k, v in found.items()} == expected, f"breaks: planted {expected}, found {found}")
+
+
 # --- all of it --------------------------------------------------------------------------------
 
 NAMES = {"frames": "frames_parsed_per_second", "sessions": "idle_sessions_held", "ingest": "readings_ingested_per_second",
-         "webhooks": "webhooks_per_second", "restore": "payment_to_closed", "billing": "bill_accounts_per_second"}
+         "webhooks": "webhooks_per_second", "restore": "payment_to_closed", "billing": "bill_accounts_per_second",
+         "recon": "recon_rows_per_second"}
 
 
 def facts(db):

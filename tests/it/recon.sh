@@ -1,0 +1,311 @@
+#!/bin/sh
+# Reconciliation: errors are drawn by seed and written down before a statement is made of them;
+# what is found is what was planted, no less and no more.  A closed day stays as it was closed.
+#   tests/it/recon.sh BUILD-DIR
+PYTHONPATH=$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec python3 - "$@" <<'PY'
+import collections, concurrent.futures, datetime, json, random, sys
+import gate
+
+BUILD = sys.argv[1]
+SEEDS = range(1, 21)
+EAST = datetime.timezone(datetime.timedelta(hours=8))
+WALLET, DARK, LIT = "202600000201", "202600000202", "202600000203"
+TODAY = datetime.datetime.now(EAST).replace(hour=0, minute=0, second=0, microsecond=0)
+YESTERDAY = TODAY - datetime.timedelta(days=1)
+
+Paid = collections.namedtuple("Paid", "no amount at")
+
+
+def day_of(t):
+    return t.strftime("%Y%m%d")
+
+
+def yuan(minor):
+    return f"{minor // 100}.{minor % 100:02d}"
+
+
+def day_end(day, rows, source="app", count=None, total=None):
+    """The file of a day, with its own totals."""
+    lines = [f"powergate-day-end,1,{source},{day.strftime('%Y-%m-%d')},CNY", "kind,payment_no,refund_no,paid_at,amount"]
+    lines += [f"payment,{r.no},,{r.at.isoformat()},{yuan(r.amount)}" for r in rows]
+    lines.append(f"total,{len(rows) if count is None else count},"
+                 f"{yuan(sum(r.amount for r in rows) if total is None else total)},0.00")
+    return "\n".join(lines) + "\n"
+
+
+def ctl(d, *words):
+    code, out, err = d.ctl("--json", *words)
+    if code != 0:
+        raise RuntimeError(f"{words}: {code} {err}")
+    return json.loads(out)
+
+
+def take_in(d, name, text):
+    return ctl(d, "statement", "import", d.write(name, text), "--source", "app")
+
+
+def breaks(d, **which):
+    words = [f"--{k}={v}" for k, v in which.items()]
+    return ctl(d, "recon", "breaks", "--all", "--limit=1000", *words)["rows"]
+
+
+# --- R1: what is planted ----------------------------------------------------------------------
+
+class Plan:
+    """Two days of payments, and what is wrong with their statements."""
+
+    def __init__(self, seed):
+        self.r = random.Random(seed)
+        self.seed = seed
+        self.days = [YESTERDAY - datetime.timedelta(days=3 * seed + 1), YESTERDAY - datetime.timedelta(days=3 * seed)]
+        self.paid, self.rows, self.expected, self.cut = [[], []], [[], []], collections.Counter(), set()
+        for n, day in enumerate(self.days):
+            for i in range(self.r.randint(6, 10)):
+                at = day + datetime.timedelta(seconds=self.r.randint(7200, 79200))
+                self.paid[n].append(Paid(f"S{seed}-{n}-{i}", self.r.randint(100, 99999), at))
+            self.rows[n] = list(self.paid[n])
+        for plant in (self.not_in_statement, self.not_in_ledger, self.amount, self.twice, self.near_midnight):
+            for _ in range(self.r.randint(0, 2)):
+                plant()
+        for rows in self.rows:
+            self.r.shuffle(rows)
+
+    def sound(self, n):
+        """A payment nothing was done to yet."""
+        touched = {no for _, no in self.expected} | self.cut
+        return self.r.choice([p for p in self.paid[n] if p.no not in touched] or [None])
+
+    def expect(self, kind, no):
+        self.expected[kind, no] += 1
+
+    def not_in_statement(self):
+        n = self.r.randint(0, 1)
+        if (p := self.sound(n)):
+            self.rows[n].remove(p)
+            self.expect("MISSING_STATEMENT", p.no)
+
+    def not_in_ledger(self):
+        n = self.r.randint(0, 1)
+        p = Paid(f"S{self.seed}-x{len(self.rows[n])}-{n}", self.r.randint(100, 9999),
+                 self.days[n] + datetime.timedelta(hours=9))
+        self.rows[n].append(p)
+        self.expect("MISSING_PAYMENT", p.no)
+
+    def amount(self):
+        n = self.r.randint(0, 1)
+        if (p := self.sound(n)):
+            self.rows[n][self.rows[n].index(p)] = p._replace(amount=p.amount + self.r.choice((-1, 1, 100)))
+            self.expect("AMOUNT", p.no)
+
+    def twice(self):
+        if (p := self.sound(0)):
+            self.rows[1].append(p)
+            self.expect("DUPLICATE", p.no)
+
+    def near_midnight(self):
+        """Paid at the end of the one day, in the list of the next."""
+        p = Paid(f"S{self.seed}-m{len(self.paid[0])}", self.r.randint(100, 9999),
+                 self.days[1] - datetime.timedelta(seconds=self.r.randint(1, 600)))
+        self.paid[0].append(p)
+        self.rows[1].append(p)
+        self.cut.add(p.no)
+
+
+def named(found):
+    """(kind, payment number) of what is open."""
+    return collections.Counter((b["kind"], next(w for w in b["text"].split() if w.startswith("S") and "-" in w).rstrip(":"))
+                               for b in found if b["state"] in ("open", "carried"))
+
+
+def statements(d, db):
+    plans = [Plan(seed) for seed in SEEDS]
+    gate.ok(sum(sum(p.expected.values()) for p in plans) > 50, "errors are planted and written down before a statement is there")
+    with concurrent.futures.ThreadPoolExecutor(8) as crowd:
+        answers = list(crowd.map(lambda p: d.pay("R1", p.amount, p.no, paid_at=p.at.isoformat()),
+                                 [p for plan in plans for day in plan.paid for p in day]))
+    gate.ok({a.status for a in answers} == {200}, f"{len(answers)} payments are taken", {a.status for a in answers})
+    wrong = []
+    carried = 0
+    for plan in plans:
+        for n, day in enumerate(plan.days):
+            take_in(d, f"s{plan.seed}-{n}.csv", day_end(day, plan.rows[n]))
+            ctl(d, "recon", "run", f"--day={day_of(day)}", "--source=app")
+            if n == 0:
+                early = breaks(d, day=day_of(day))
+                carried += sum(b["state"] == "carried" for b in early)
+                if {b["state"] for b in early if any(no in b["text"] for no in plan.cut)} - {"carried"}:
+                    wrong.append((plan.seed, "not carried", early))
+        both = [b for day in plan.days for b in breaks(d, day=day_of(day))]
+        if named(both) != plan.expected:
+            wrong.append((plan.seed, "planted, not found", plan.expected - named(both), "found, not planted", named(both) - plan.expected))
+        cut = {no for no in plan.cut if any(b["kind"] == "CUTOFF" and b["state"] == "auto" and f" {no} " in b["text"] for b in both)}
+        if cut != plan.cut:
+            wrong.append((plan.seed, "cut-offs", plan.cut, cut))
+    gate.ok(not wrong, f"in {len(plans)} seeds found = planted, both ways", wrong)
+    gate.ok(carried > 0 and db.value("SELECT count(*) FROM powergate.recon_break WHERE state = 'carried'") == 0 and db.value(
+        "SELECT count(*) FROM powergate.recon_break WHERE kind = 'MISSING_STATEMENT' AND state = 'auto' AND why LIKE 'a cut-off%'") == carried,
+        f"{carried} near midnight were carried, and closed with the reason when the next statement came")
+    gate.ok(db.value("SELECT count(*) FROM powergate.work WHERE cause = 'RECON' AND state = 'open'") ==
+            sum(sum(p.expected.values()) for p in plans), "each break of money is a work item, and none is left of those that explained themselves")
+    return plans
+
+
+def imports(d, db, plan):
+    day = plan.days[0]
+    text = day_end(day, plan.rows[0])
+    count = "SELECT count(*) FROM powergate.statement_row"
+    before = db.value(count)
+    again = take_in(d, "again.csv", text)
+    gate.ok(again["status"] == "duplicate" and again["version"] == 1 and db.value(count) == before,
+            "the same file again is the same statement", again)
+    raw = [x[0] for x in db.rows("SELECT raw FROM powergate.statement_row WHERE statement_id = :id ORDER BY line", id=again["statement"])]
+    lines = text.splitlines()
+    gate.ok(raw == lines[2:-1] and [int(x[0]) for x in db.rows(
+        "SELECT line FROM powergate.statement_row WHERE statement_id = :id ORDER BY line", id=again["statement"])] == list(range(3, len(lines))),
+        "its rows are kept verbatim, with their line numbers", raw[:3])
+    for name, bad in (("a sum that its rows do not make", day_end(day, plan.rows[0], total=1)),
+                      ("a count that is not theirs", day_end(day, plan.rows[0], count=99)),
+                      ("half of it", text[:len(text) // 2])):
+        code, _, err = d.ctl("statement", "import", d.write("bad.csv", bad), "--source", "app")
+        gate.ok(code == 1 and db.value(count) == before, f"refused whole: {name}", (code, err))
+    whole = sorted(plan.paid[0])
+    newer = take_in(d, "newer.csv", day_end(day, whole))
+    listed = ctl(d, "statement", "list", f"--day={day_of(day)}")["rows"]
+    gate.ok(newer["version"] == 2 and [(s["version"], s["current"]) for s in listed] == [(2, True), (1, False)] and
+            db.value(count) == before + len(whole), "another file of the same day is version 2, and version 1 is still there", listed)
+    ctl(d, "recon", "run", f"--day={day_of(day)}", "--source=app")
+    left = [b for b in breaks(d, day=day_of(day)) if b["state"] == "open"]
+    gate.ok(not left, "with it everything agrees, and the breaks of that day close by themselves", left)
+    for sentence, sql in (("a row of a statement", "UPDATE powergate.statement_row SET amount_minor = 1"),
+                          ("a statement", "UPDATE powergate.statement SET paid_minor = 1"),
+                          ("statements", "TRUNCATE powergate.statement_row"),
+                          ("a row of a sealed one", "INSERT INTO powergate.statement_row SELECT statement_id, 99999, kind, payment_no, "
+                           "order_no, refund_no, at_us, amount_minor, settled_minor, fee_micro, currency, raw FROM powergate.statement_row LIMIT 1")):
+        try:
+            db.run(sql)
+            gate.ok(False, f"nobody adds or changes {sentence}")
+        except RuntimeError as why:
+            gate.ok("refused" in str(why) or "sealed" in str(why), f"nobody adds or changes {sentence}", why)
+
+
+def reopening(d, plan):
+    day = plan.days[1]
+    extra = Paid("S99-back", 500, day + datetime.timedelta(hours=3))
+    rows = plan.rows[1]
+    take_in(d, "with.csv", day_end(day, [*rows, extra]))
+    ctl(d, "recon", "run", f"--day={day_of(day)}", "--source=app")
+    take_in(d, "without.csv", day_end(day, rows[::-1]))
+    ctl(d, "recon", "run", f"--day={day_of(day)}", "--source=app")
+    gone = [b for b in breaks(d, day=day_of(day)) if "S99-back" in b["text"]]
+    take_in(d, "back.csv", day_end(day, [extra, *rows]))
+    ctl(d, "recon", "run", f"--day={day_of(day)}", "--source=app")
+    back = ctl(d, "recon", "show", str(gone[0]["break"]))
+    gate.ok(gone[0]["state"] == "auto" and back["state"] == "open" and back["reopened"] == 1 and "S99-back" in back["statement_line"] and
+            [s["step"] for s in back["steps"]] == ["found", "closed", "reopened"],
+            "what is gone closes, what is back opens again, step by step", back)
+    code, _, err = d.ctl("recon", "resolve", str(back["break"]))
+    gate.ok(code == 2, "a break is not resolved without a reason", err)
+    mine = ctl(d, "recon", "resolve", str(back["break"]), "--owner=finance", "--reason=asks the provider")
+    done = ctl(d, "recon", "resolve", str(back["break"]), "--reason=the provider takes it back")
+    ctl(d, "recon", "run", f"--day={day_of(day)}", "--source=app")
+    still = ctl(d, "recon", "show", str(back["break"]))
+    gate.ok(mine["state"] == "open" and mine["owner"] == "finance" and done["state"] == still["state"] == "resolved",
+            "what a person has resolved stays so while it is the same", still)
+
+
+# --- R2 to R9 ----------------------------------------------------------------------------------
+
+def site(d, db, sim):
+    """Planted at the meters and in the books; the meters are as old as yesterday."""
+    d.order("meter/relay", meter=DARK, relay="open", reason="nobody lives there")
+    d.pay("L1", 5000, "LOCAL-1")
+    good = gate.comes(lambda: sim.state(WALLET)["bought_minor"] == 5000 and db.value(
+        "SELECT count(*) FROM powergate.credit_delivery WHERE state = 'APPLIED' AND kind = 'recharge'") == 1, 30)
+    ctl(d, "recon", "run", f"--day={day_of(YESTERDAY)}", "--site=here")
+    gate.ok(good and not breaks(d, site="here"), "credit that went into a meter by us is no break", breaks(d, site="here"))
+    # as the meter would report somebody else's purchase: the simulated one takes credit from nobody else
+    db.run("UPDATE powergate.meter_state SET purchases = purchases + 1, bought_minor = bought_minor + 300 WHERE meter_id = "
+           "(SELECT id FROM powergate.meter WHERE address = :'a')", a=WALLET)
+    db.run("UPDATE powergate.account_state SET prepaid_minor = prepaid_minor + 777 WHERE account_id = "
+           "(SELECT id FROM powergate.account WHERE number = 'R2')")
+    db.run("SET search_path = powergate; UPDATE meter SET created_us = created_us - 2 * 86400000000")
+    planted = {("FOREIGN_CREDIT", WALLET), ("KEPT", "R2"), ("FREEZE", DARK), ("SUPPLY", DARK)}
+    # meters that began today have no record of last midnight: two are given theirs, one is not
+    db.run("SELECT door.freeze_store(id, :day, :at, '{0,0,0,0,0}', :at) FROM powergate.meter WHERE address <> :'dark'",
+           day=day_of(TODAY), at=int(TODAY.timestamp()) * 1000000, dark=DARK)
+    gate.until(lambda: db.value("SELECT count(*) FROM powergate.meter_state WHERE relay_wanted = 'open' AND wanted_us < "
+                                "extract(epoch FROM now()) * 1000000 - 1200000") == 1, 10, "a second")
+    run = ctl(d, "recon", "run", f"--day={day_of(YESTERDAY)}", "--site=here")["rows"][0]
+    found = {(b["kind"], b["account"] if b["kind"] == "KEPT" else b["meter"]) for b in breaks(d, site="here") if b["state"] == "open"}
+    gate.ok(found == planted, "a foreign credit, a balance that drifted, a missing freeze and a relay that is not as wanted: found = planted",
+            f"not found {planted - found}\nnot planted {found - planted}\n{run}")
+    gate.ok([b["amount_minor"] for kind in ("KEPT", "FOREIGN_CREDIT") for b in breaks(d, kind=kind)] == [777, 300], "and by how much, to the cent")
+    again = ctl(d, "recon", "run", f"--day={day_of(YESTERDAY)}", "--site=here")["rows"][0]
+    gate.ok((again["opened"], again["closed"], again["reopened"]) == (0, 0, 0) and again["figures"] == run["figures"],
+            "a second run finds the same and changes nothing", again)
+    everything = ctl(d, "recon", "run", f"--day={day_of(YESTERDAY)}")["rows"]
+    gate.ok([r["target"] for r in everything] == ["books", "site"] and everything[0]["open"] == 0,
+            "the books themselves balance, and clearing is what was paid", everything)
+
+
+def closing(d, db):
+    day = day_of(YESTERDAY)
+    late_day = YESTERDAY + datetime.timedelta(hours=12)
+    code, _, err = d.ctl("recon", "close", "here", day_of(TODAY))
+    gate.ok(code == 1 and "not over" in err, "a day is not closed before its end", err)
+    code, _, err = d.ctl("recon", "close", "here", day)
+    gate.ok(code == 1 and "breaks are open" in err, "with open breaks it is not closed without a reason", err)
+    gate.ok(d.pay("R1", 4321, "NEXT-1", paid_at=late_day.isoformat()).status == 200, "a payment of that day comes before it is closed")
+    closed = ctl(d, "recon", "close", "here", day, "--reason=known, the meters are visited on Monday")
+    gate.ok(closed["open_breaks"] == 4 and closed["by"] == "tester" and closed["open_sources"] == "app" and len(closed["sha256"]) == 64,
+            "with a reason it is, and names who, how many breaks, and the source whose statement is missing", closed)
+    code, _, err = d.ctl("recon", "close", "here", day, "--reason=again")
+    gate.ok(code == 1, "it is closed once", err)
+    for sql in ("UPDATE powergate.recon_day SET reason = 'x'", "DELETE FROM powergate.recon_day", "TRUNCATE powergate.recon_day"):
+        try:
+            db.run(sql)
+            gate.ok(False, f"a closed day stays: {sql.split()[0]}")
+        except RuntimeError as why:
+            gate.ok("append-only" in str(why), f"a closed day stays: {sql.split()[0]}", why)
+    gate.ok(d.pay("R1", 1234, "LATE-1", paid_at=late_day.isoformat()).status == 200, "a payment of a closed day is still money")
+    ctl(d, "recon", "run", f"--day={day_of(TODAY)}", "--site=here")
+    late = [b for b in breaks(d, kind="LATE")]
+    gate.ok([(b["amount_minor"], b["state"], str(b["day"])) for b in late] == [(1234, "auto", day_of(TODAY))],
+            "it posts to the open day and appears there as LATE", late)
+    gate.ok(ctl(d, "recon", "days")["rows"][0]["sha256"] == closed["sha256"] and not [b for b in breaks(d, kind="CHAIN")],
+            "the closed day is what it was")
+
+
+def job(d, db):
+    """Two nodes, and each piece of work is done by one of them."""
+    db.run("DELETE FROM powergate.recon_job")
+    db.run("UPDATE powergate.account SET created_us = created_us - 2 * 86400000000")
+    runs = "SELECT count(*) FROM powergate.recon_run WHERE actor = 'powergated'"
+    quick = {"recon": {"at": "00:00", "sweep": "100ms", "supply": "1s"}}
+    with gate.Daemon(BUILD, db, quick, node="b"), gate.Daemon(BUILD, db, quick, node="c"):
+        good = gate.comes(lambda: db.value("SELECT count(*) FROM powergate.recon_job WHERE done_us IS NOT NULL AND target LIKE 'site:%'") >= 1 and
+                          db.value("SELECT count(*) FROM powergate.recon_job WHERE done_us IS NULL") == 0, 20)
+        rows = db.rows("SELECT target, site_id, source, day, count(*) FROM powergate.recon_run WHERE actor = 'powergated' GROUP BY 1, 2, 3, 4")
+        gate.ok(good and rows and all(r[-1] == "1" for r in rows), "at the hour the job does what is due, each once among two nodes", rows)
+        before = db.value(runs)
+        gate.ok(not gate.comes(lambda: db.value(runs) != before, 1), "and then rests")
+
+
+with gate.Cluster(BUILD) as db, gate.Daemon(BUILD, db, {"recon": {"at": "", "supply": "1s"}}) as d:
+    d.remote("R1", LIT)
+    d.remote("R2", DARK)
+    d.local("L1", WALLET)
+    meters = [{"address": WALLET, "profile": "wallet-esam", "opened": "yes", "customer": WALLET, "watts": 0},
+              {"address": LIT, "profile": "remote", "watts": 0}]
+    with gate.Sim(BUILD, d, meters) as sim:
+        sim.online(2)
+        d.commission(WALLET)
+        plans = statements(d, db)
+        imports(d, db, plans[0])
+        reopening(d, plans[1])
+        site(d, db, sim)
+        closing(d, db)
+        job(d, db)
+    gate.ok(d.running(), "the daemon is still the same process")
+sys.exit(gate.done())
+PY
