@@ -397,7 +397,7 @@ int
 dlt645_reg_value(enum reg r, struct span data, int64_t *value, struct err *e)
 {
 	const struct dlt645_item *i;
-	struct dlt645_value v;
+	struct dlt645_value v = {.absent = true, .why = "empty"};
 	int64_t overdraft = 0;
 
 	if (dlt645_di_of(r) == 0)

@@ -122,7 +122,7 @@ split_grid(
 static int
 prices_of(struct meter_tariff *out, const struct price_version *v, struct err *e)
 {
-	struct grid g;
+	struct grid g = {0};
 
 	if (v->exponent != 2)
 		return err_set(e, ERR_INPUT, "%s has %d digits behind the point, the meter has two",

@@ -338,7 +338,7 @@ kind_of(uint32_t di)
 {
 	static const enum set_kind kinds[] = {SET_ZONES, SET_TABLES, SET_PRICES, SET_STEPS};
 
-	return kinds[(di & 0xff) - 6];
+	return kinds[(di - 6) & 3];
 }
 
 unsigned
@@ -425,7 +425,7 @@ vmeter_tariff_read(struct vmeter *v, uint32_t di, struct buf *out)
 		buf_put(out, v->switches[kind_of(di)].asked, 5);
 		break;
 	case WHAT_COUNT:
-		put_number(out, 1, counts[n]);
+		put_number(out, 1, n < sizeof counts ? counts[n] : 0);
 		break;
 	case WHAT_SINGLE:
 		read_single(v, di, out);

@@ -431,6 +431,23 @@ reg(enum reg r, const char *hex)
 	return value;
 }
 
+START_TEST(a_register_without_data_has_no_value)
+{
+	struct err e = {0};
+
+	for (int r = 0; r < REG_COUNT; r++) {
+		int64_t value = 1;
+
+		if (dlt645_di_of((enum reg)r) == 0)
+			continue;
+		ck_assert_msg(dlt645_reg_value((enum reg)r, span_of("", 0), &value, &e) < 0,
+		    "register %d", r);
+		ck_assert_int_eq(e.class, ERR_INPUT);
+		ck_assert_int_eq(value, 1);
+	}
+}
+END_TEST
+
 START_TEST(registers_arrive_in_our_units)
 {
 	ck_assert_int_eq(reg(REG_TOTAL_WH, "56341200"), 1234560);
@@ -480,6 +497,7 @@ main(void)
 	tcase_add_test(formats, status_word_three_tells_the_relay);
 	tcase_add_test(formats, a_number_goes_into_its_bytes_or_not_at_all);
 	tcase_add_test(formats, registers_arrive_in_our_units);
+	tcase_add_test(formats, a_register_without_data_has_no_value);
 	tcase_add_test(formats, there_are_two_families_of_meters);
 	tcase_add_test(records, a_tariff_block_is_as_long_as_it_is);
 	tcase_add_test(records, any_tariff_and_settlement_day_has_its_name);
