@@ -160,7 +160,7 @@ on_sweep(void *arg)
 	struct debts *d = arg;
 	int64_t now = loop_now_us(d->loop);
 
-	timer_start(&d->sweep, d->loop, SWEEP_US, on_sweep, d);
+	timer_sweep(&d->sweep, d->loop, SWEEP_US, on_sweep, d);
 	debts_poke(d);
 	if (!d->walking) {
 		d->walking = true;
