@@ -11,8 +11,8 @@
  *	trip_self  credit_minor overdraft_minor
  *	warn       level credit_minor
  *	freeze     day energy_wh
- *	load       watts energy_wus relay power: what flows from now on, and what the total
- *	           register holds, in watt-microseconds; at the start and whenever it is set
+ *	load       watts energy_wus t_wus relay power: what flows from now on, and what the
+ *	           registers hold, in watt-microseconds; at the start and whenever it is set
  *	power      on
  *	boot       boots
  *	tamper     what

@@ -37,8 +37,11 @@ void
 vmeter_tell_load(struct vmeter *v)
 {
 	vmeter_tell(v, v->at_us, "load",
-	    "\"watts\":%lld,\"energy_wus\":%lld,\"relay\":\"%s\",\"power\":%s", (long long)v->watts,
-	    (long long)v->wus[0], vmeter_relay_word(v), v->off ? "false" : "true");
+	    "\"watts\":%lld,\"energy_wus\":%lld,\"t_wus\":[%lld,%lld,%lld,%lld],"
+	    "\"relay\":\"%s\",\"power\":%s",
+	    (long long)v->watts, (long long)v->wus[0], (long long)v->wus[1], (long long)v->wus[2],
+	    (long long)v->wus[3], (long long)v->wus[4], vmeter_relay_word(v),
+	    v->off ? "false" : "true");
 }
 
 int64_t

@@ -1,10 +1,11 @@
 """tell -- writes a story of meters, people and money for the program `year`, and its facts.
 
     s = tell.Story(directory, seed=7, start="2026-01-01", days=40)
-    north = s.site("north", "Asia/Shanghai")
-    home = s.tariff("home", YAML)
-    s.household(north, home)             # an account, its meter, its load, its payments
-    s.db_outage(day=12, hours=3)
+    s.site("north", "Asia/Shanghai", "CNY")
+    s.tariff("home", YAML)
+    s.tariff("home", DEARER, day=20)     # the next version, approved on the 20th day
+    s.household("A1", "north", "home", "000000000017", 400)  # its meter, its load, its payments
+    s.db_outage(day=12, hours=1)
     s.write()
 
 The facts (facts.json) are what a contract says and no meter knows: who has which meter from when
@@ -51,8 +52,8 @@ class Story:
         self.end = self.start + datetime.timedelta(days=days)
         self.meters = {}  # zone -> lines
         self.events = []  # (when, running number, line)
-        self.facts = {"sites": {}, "tariffs": {}, "accounts": {}, "late_us": {}, "start_us": us(self.start), "end_us": us(self.end), "whole": True}
-        self.paid = 0
+        self.facts = {"sites": {}, "tariffs": {}, "accounts": {}, "calendars": {}, "late_us": {}, "start_us": us(self.start), "end_us": us(self.end)}
+        self.paid, self.currency = 0, {}
 
     # -- lines
 
@@ -71,29 +72,37 @@ class Story:
 
     # -- who there is
 
-    def site(self, name, zone):
-        self.api(self.start, "site/add", name=name, zone=zone)
+    def site(self, name, zone, currency):
+        self.api(self.start, "site/add", name=name, zone=zone, currency=currency)
         self.facts["sites"][name] = zone
-        return name
+        self.currency[name] = currency
 
-    def tariff(self, name, yaml, steps, zone):
-        """steps: the same, as `tariff add` has it."""
-        path = os.path.join(self.dir, name + ".yaml")
-        with open(path, "w", encoding="ascii") as f:
+    def holiday(self, site, day, kind="holiday"):
+        """On which nobody is cut off; makeup: a rest day that is worked."""
+        self.api(self.start, "calendar/set", site=site, day=day, kind=kind)
+        self.facts["calendars"].setdefault(site, {})[day] = kind
+
+    def tariff(self, name, yaml, day=0):
+        """The next version of it: loaded, submitted and approved on that day, about noon."""
+        paths = self.facts["tariffs"].setdefault(name, [])
+        paths.append(os.path.join(self.dir, f"{name}-{len(paths) + 1}.yaml"))
+        with open(paths[-1], "w", encoding="ascii") as f:
             f.write(yaml)
-        self.api(self.start, "tariff/add", name=name, steps=steps, zone=zone)
-        self.facts["tariffs"][name] = [path]
-        return name
+        when = self.after(days=day, hours=12 if day else 0, seconds=11 * len(self.facts["tariffs"]))
+        version = f"{name}/{len(paths)}"
+        self.api(when, "tariff/load", tariff=name, source=yaml)
+        self.api(when, "tariff/submit", version=version)
+        self.api(when, "tariff/approve", version=version, reason="the board said so", force="whatever it costs")
 
     def account(self, number, site, tariff, **more):
-        self.api(self.start, "account/add", account=number, mode="remote", site=site, tariff=tariff, **more)
+        self.api(self.after(seconds=1000), "account/add", account=number, mode="remote", site=site, tariff=tariff, **more)
         self.facts["accounts"][number] = {"site": site, "tariff": tariff, "meters": []}
         return number
 
     def meter(self, address, account, bus=None, **words):
         """bus: the converter behind which it hangs; words: of powergate-sim's file of meters."""
         site = self.facts["accounts"][account]["site"]
-        self.api(self.start, "meter/add", meter=address, profile="remote", account=account, most_watts="20000",
+        self.api(self.after(seconds=1000), "meter/add", meter=address, profile="remote", account=account, most_watts="20000",
                  **({"endpoint": bus} if bus else {}))
         if bus:
             words["link"] = "dtu:" + bus
@@ -114,11 +123,12 @@ class Story:
 
     def pay(self, when, account, minor):
         self.paid += 1
-        self.at(when, f"pay {account} {minor} P{self.paid:06d}")
+        self.at(when, f"pay {account} {minor} P{self.paid:06d} "
+                      f"{self.currency[self.facts['accounts'][account]['site']]}")
 
     def pays(self, account, address, minor, every_days):
         """From time to time, and sometimes late; who has sat in the dark then presses the button."""
-        when = self.start + datetime.timedelta(minutes=self.rng.randint(5, 400))
+        when = self.start + datetime.timedelta(minutes=self.rng.randint(20, 400))
         while when < self.end:
             self.pay(when, account, minor)
             self.at(when + datetime.timedelta(minutes=self.rng.randint(20, 600)), f"try button {address}")
@@ -138,8 +148,8 @@ class Story:
         self.sim(self.after(days=day, hours=hours), f"power {address} on")
 
     def bad_line(self, address, loss, least_ms, most_ms):
-        self.sim(self.after(minutes=1), f"fault {address} loss {loss}")
-        self.sim(self.after(minutes=1), f"fault {address} delay_ms {least_ms}-{most_ms}")
+        self.sim(self.after(minutes=18), f"fault {address} loss {loss}")
+        self.sim(self.after(minutes=18), f"fault {address} delay_ms {least_ms}-{most_ms}")
         self.facts["late_us"][address] = most_ms * 1000
 
     def drop(self, address, day):
@@ -171,7 +181,7 @@ class Story:
             path = os.path.join(self.dir, name)
             with open(path, "w", encoding="ascii", opener=lambda p, flags: os.open(p, flags, 0o600)) as f:
                 f.write(SECRET + "\n")
-        self.at(self.after(seconds=30), "on")
+        self.at(self.after(seconds=1030), "on")
         for week in range(1, self.days // 7):
             self.at(self.after(days=7 * week, hours=3, seconds=7), "db tidy")
         with open(os.path.join(self.dir, "story"), "w", encoding="ascii") as f:
@@ -187,43 +197,95 @@ class Story:
 
 # --- the year -----------------------------------------------------------------------------------
 
-FLAT = """\
-currency: CNY
-zone: {zone}
-effective_from: 2025-01-01
+HEAD = "currency: {currency}\nzone: {zone}\neffective_from: {since}\n"
+FLAT = HEAD + "tier_period: month\ntiers: [{{price: {p[0]}}}]\n"
+STEPS = HEAD + """\
 tier_period: month
 tiers:
-  - price: {price}
+  - {{upto: 100 kWh, price: {p[0]}}}
+  - {{upto: 240 kWh, price: {p[1]}}}
+  - {{price: {p[2]}}}
 """
-STEPS = """\
-currency: CNY
-zone: {zone}
-effective_from: 2025-01-01
+DAYS = """\
+day_types:
+  workday: [mon, tue, wed, thu, fri, makeup]
+  restday: [sat, sun, holiday]
+holidays: [2026-01-01 to 2026-01-03, 2026-02-15 to 2026-02-23, 2026-04-01 to 2026-04-05, 2026-10-01 to 2026-10-08]
+makeup_workdays: [2026-02-14, 2026-02-28, 2026-10-10]
+schedules:
+  workday:
+    23:00-07:00: valley
+    07:00-10:00: flat
+    10:00-15:00: peak
+    15:00-18:00: flat
+    18:00-21:00: sharp
+    21:00-23:00: flat
+  restday:
+    00:00-08:00: valley
+    08:00-24:00: flat
+"""
+# What is charged besides, and a price by the hour with a surcharge on what is much.
+TOU = HEAD + DAYS + """\
+mode: additive
 tier_period: month
 tiers:
-  - {{upto: {first} kWh, price: {low}}}
-  - {{upto: {second} kWh, price: {middle}}}
-  - {{price: {high}}}
+  - {{upto: 150 kWh, price: 0}}
+  - {{upto: 300 kWh, price: 0.05}}
+  - {{price: 0.30}}
+bands:
+  - {{name: sharp, price: {p[0]}}}
+  - {{name: peak, price: {p[1]}}}
+  - {{name: flat, price: {p[2]}}}
+  - {{name: valley, price: {p[3]}}}
+fixed:
+  - name: meter
+    per_month: 9.90
+    accrual: calendar
+surcharges:
+  - {{name: fund, per_kwh: 0.0189}}
+tax: {{prices: exclusive, rate: 13%}}
 """
+# A settlement day at an hour at which no meter writes anything down.
+CYCLE = HEAD + DAYS + """\
+mode: matrix
+tier_period: {{cycle_day: 25, hour: 8}}
+prorate: true
+bands: [sharp, peak, flat, valley]
+tiers:
+  - upto: 120 kWh
+    prices: {{sharp: {p[0]}, peak: {p[1]}, flat: {p[2]}, valley: {p[3]}}}
+  - prices: {{sharp: {p[0]}9, peak: {p[1]}7, flat: {p[2]}5, valley: {p[3]}3}}
+"""
+KINDS = {"flat": (FLAT, ["0.5283"]), "steps": (STEPS, ["0.5583", "0.6083", "0.8583"]),
+         "tou": (TOU, ["0.9012", "0.7421", "0.5017", "0.2588"]),
+         "cycle": (CYCLE, ["0.98", "0.81", "0.54", "0.31"])}
+DEARER = {"flat": ["0.5511"], "steps": ["0.5690", "0.6190", "0.9100"],
+          "tou": ["0.9911", "0.7777", "0.4999", "0.2301"], "cycle": ["1.01", "0.79", "0.55", "0.29"]}
 
 
-def people(s, zone, letter, n):
-    """A site of n households, each with a meter of its own, by three tariffs."""
-    site, meters = s.site(letter.lower() + "side", zone), []
-    for name, yaml, steps in (
-            ("flat", FLAT.format(zone=zone, price="0.528300"), "0:528300"),
-            ("steps", STEPS.format(zone=zone, first=100, second=240, low="0.5583", middle="0.6083", high="0.8583"),
-             "0:558300 100000:608300 240000:858300")):
-        s.tariff(f"{letter}-{name}", yaml, steps, zone)
+def people(s, zone, currency, letter, n):
+    """A site of n households, each with a meter of its own, by four tariffs."""
+    site, meters = letter.lower() + "side", []
+    s.site(site, zone, currency)
+    for day in ("2026-04-03", "2026-05-01", "2026-10-01", "2026-10-02", "2026-12-25"):
+        s.holiday(site, day)
+    s.holiday(site, "2026-10-10", "makeup")
+    for kind, (text, p) in KINDS.items():
+        s.tariff(f"{letter}-{kind}", text.format(currency=currency, zone=zone, since="2025-01-01", p=p))
     for i in range(n):
         meters.append(f"{ord(letter):02d}26{i + 1:08d}")
-        s.household(f"{letter}{i + 1:04d}", site, f"{letter}-{s.rng.choice(['flat', 'steps'])}", meters[-1],
-                    s.rng.randint(200, 1500),
+        s.household(f"{letter}{i + 1:04d}", site, f"{letter}-{list(KINDS)[i % 4]}", meters[-1], s.rng.randint(200, 1500),
                     bus=f"{letter}BUS{i // 20}" if i % 20 in (2, 3, 4) else None,   # three on one converter
                     energy_wh=999_900_000 + i * 10 if i % 20 == 1 else None)        # its display is nearly full
         if i % 20 == 0:
             s.bad_line(meters[-1], "3%", 200, 2500)
     return meters
+
+
+def dearer(s, zone, currency, letter, since, day):
+    """Every tariff has a new version, approved on that day of the story."""
+    for kind, (text, _) in KINDS.items():
+        s.tariff(f"{letter}-{kind}", text.format(currency=currency, zone=zone, since=since, p=DEARER[kind]), day)
 
 
 def troubles(s, meters):
@@ -240,9 +302,15 @@ def troubles(s, meters):
     s.duty()
 
 
+CHINA = ("Asia/Shanghai", "CNY", "A")
+GERMANY = ("Europe/Berlin", "EUR", "B")
+
+
 def whole_year(directory, seed=7):
     s = Story(directory, seed, "2026-01-01", 365, sweep_s=1800, poll="6h")
-    troubles(s, people(s, "Asia/Shanghai", "A", 140) + people(s, "Europe/Berlin", "B", 60))
+    troubles(s, people(s, *CHINA, 140) + people(s, *GERMANY, 60))
+    dearer(s, *CHINA, "2026-06-15", 150)
+    dearer(s, *GERMANY, "2026-10-25 06:30", 280)
     s.write()
     return s
 
@@ -250,6 +318,8 @@ def whole_year(directory, seed=7):
 def short(directory, seed=7):
     """From before the end of a month and of winter time to after it."""
     s = Story(directory, seed, "2026-03-10", 35)
-    troubles(s, people(s, "Asia/Shanghai", "A", 6) + people(s, "Europe/Berlin", "B", 4))
+    troubles(s, people(s, *CHINA, 6) + people(s, *GERMANY, 4))
+    dearer(s, *CHINA, "2026-04-02 06:30", 14)
+    dearer(s, *GERMANY, "2026-03-29", 10)
     s.write()
     return s
