@@ -1,6 +1,6 @@
 #!/bin/sh
 # A year of meters, people and money on one virtual clock, and a judge who works out every cent
-# a second time.  Here it is five weeks in two zones, over the end of a month and of winter time,
+# a second time.  Here it is four weeks in two zones, over the end of a month and of winter time,
 # with dearer prices half-way, told twice; SOAK=1 tells the whole year of 200 accounts as well.
 #   tests/it/year.sh BUILD-DIR
 PYTHONPATH=$(dirname "$0")/../year:$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec python3 - "$@" <<'PY'

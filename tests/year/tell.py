@@ -317,9 +317,9 @@ def whole_year(directory, seed=7):
 
 def short(directory, seed=7):
     """From before the end of a month and of winter time to after it."""
-    s = Story(directory, seed, "2026-03-10", 35)
+    s = Story(directory, seed, "2026-03-15", 28, sweep_s=1800)
     troubles(s, people(s, *CHINA, 6) + people(s, *GERMANY, 4))
-    dearer(s, *CHINA, "2026-04-02 06:30", 14)
+    dearer(s, *CHINA, "2026-04-02 06:30", 12)
     dearer(s, *GERMANY, "2026-03-29", 10)
     s.write()
     return s
