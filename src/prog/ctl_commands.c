@@ -194,7 +194,7 @@ static const struct ctl_command orders[] = {
 	"The same of one meter, with what is wanted."),
     WRITE("push retry", "[meter=ADDRESS] [--set=tariff|alarm]", "push/retry",
 	"Write again what was refused, of one meter or all; look again at what is active."),
-    SPECIAL("push tariff", "meter=ADDRESS file=FILE [--at=TIME]", "push/want", true, "set=tariff",
+    SPECIAL("push tariff", "meter=ADDRESS file=FILE [--at=WHEN]", "push/want", true, "set=tariff",
 	NULL, ctl_push_tariff,
 	"Have the meter charge by a tariff file, from its beginning on or from --at."),
 
@@ -377,7 +377,7 @@ static const struct ctl_command alone[] = {
     LOCAL("conf sample", "", ctl_conf_sample, "Every setting with its preset."),
     LOCAL("conf manual", "", ctl_conf_manual, "Every setting, as the body of a manual page."),
     LOCAL("hook verify",
-	"--provider=NAME --keys=FILE [--now=TIME] [--header+=LINE] [--path=PATH] [--peer=IP]",
+	"--provider=NAME --keys=FILE [--now=T] [--header+=LINE] [--path=PATH] [--peer=IP]",
 	ctl_hook_verify, "Is the notification in standard input authentic, and what does it say?"),
     SPECIAL("statement check", "file=FILE --provider=NAME [--sha1=HEX]", NULL, false, NULL,
 	"line kind at_us payment_no order_no refund_no amount_minor settled_minor currency "
