@@ -58,7 +58,10 @@ BEGIN
         y.id, y.from_us, y.to_us, p.extra_wh, y.fixed_us,
         (SELECT string_agg(h.placed_us || ' ' || COALESCE(h.released_us, 9223372036854775807), ' ') FROM installation q JOIN hold h ON h.meter_id = q.meter_id
          WHERE q.tenancy_id = y.id AND NOT h.charges AND (h.released_us IS NULL OR h.released_us > y.fixed_us)),
-        y.period_us, y.used_wh, y.band_wh, powergate.repair_from(y, p_mark),
+        y.period_us, y.used_wh, y.band_wh,
+        CASE WHEN (y.to_us IS NOT NULL AND NOT y.reviewed) OR EXISTS (SELECT FROM rebill b WHERE b.account_id = a.id AND b.done_us IS NULL)
+            OR EXISTS (SELECT FROM charge c WHERE c.tenancy_id = y.id AND (c.state = 'unrated' OR (c.state = 'posted' AND c.quality = 'estimate')))
+            THEN powergate.repair_from(y, p_mark) END,
         i.id, i.meter_id, m.address, i.multiplier, i.to_us, i.billed_us, i.billed_wh, i.moved_us, m.wraps_wh, m.most_watts, x.relay_seen,
         CASE WHEN i.to_us IS NULL AND i.billed_us < p_now - p_silent THEN (
             SELECT (max(f.total_wh) - min(f.total_wh)) * 86400 / NULLIF((max(f.at_us) - min(f.at_us)) / 1000000, 0) FROM (

@@ -117,8 +117,8 @@ ALTER TABLE journal ADD COLUMN value_us bigint;
 -- what is worked out anew replaces it.
 CREATE TABLE charge (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    tenancy_id  bigint NOT NULL REFERENCES tenancy,
-    installation_id bigint REFERENCES installation, -- energy
+    tenancy_id  bigint NOT NULL,
+    installation_id bigint,             -- energy
     kind        text NOT NULL CHECK (kind IN ('energy', 'fixed')),
     from_us     bigint NOT NULL,
     to_us       bigint NOT NULL CHECK (to_us > from_us),
@@ -139,8 +139,8 @@ CREATE TABLE charge (
     exact       bigint[] NOT NULL,      --   nano and parts of a nano
     sums        bigint[] NOT NULL,      --   what had come together before it: the eight numbers of account_sum
     minor       bigint NOT NULL,        -- posted by it, gross; of what replaces others, 0: their journal has the difference
-    journal_id  bigint REFERENCES journal,
-    replaces    bigint REFERENCES charge,
+    journal_id  bigint,
+    replaces    bigint,
     rated_us    bigint NOT NULL
 ) WITH (fillfactor = 95);
 CREATE INDEX charge_tenancy ON charge (tenancy_id, from_us);
@@ -154,6 +154,23 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
+-- What a charge refers to is there, looked at once a statement; and none of it ever goes.
+CREATE FUNCTION charge_sound() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE bad bigint;
+BEGIN
+    -- a probe each: EXISTS would read the whole of a table instead
+    SELECT f.id INTO bad FROM fresh f WHERE (SELECT y.id FROM tenancy y WHERE y.id = f.tenancy_id) IS NULL
+        OR (SELECT i.tenancy_id FROM installation i WHERE i.id = f.installation_id) IS DISTINCT FROM CASE f.kind WHEN 'energy' THEN f.tenancy_id END
+        OR (SELECT j.id FROM journal j WHERE j.id = f.journal_id) IS DISTINCT FROM f.journal_id
+        OR (SELECT c.id FROM charge c WHERE c.id = f.replaces) IS DISTINCT FROM f.replaces LIMIT 1;
+    IF bad IS NOT NULL THEN
+        RAISE EXCEPTION 'charge % is of nothing that is there', bad USING ERRCODE = '23503';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER charge_sound AFTER INSERT ON charge REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION charge_sound();
+CREATE TRIGGER tenancy_never_gone BEFORE DELETE ON tenancy FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER installation_never_gone BEFORE DELETE ON installation FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER charge_guard BEFORE UPDATE ON charge FOR EACH ROW EXECUTE FUNCTION charge_guard();
 CREATE TRIGGER charge_never_gone BEFORE DELETE ON charge FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER charge_kept BEFORE TRUNCATE ON charge FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

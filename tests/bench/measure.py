@@ -4,6 +4,7 @@ Each part has a database of its own, registers its meters by SQL and starts what
 cannot be taken, its figures say "skipped" and why, and the next part goes on.
 """
 import contextlib
+import datetime
 import os
 import platform
 import re
@@ -11,18 +12,20 @@ import resource
 import subprocess
 import sys
 import time
+import zoneinfo
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 import gate  # noqa: E402
 
 BUILD = os.path.abspath(sys.argv[1])
-PARTS = sys.argv[2:] or ["frames", "sessions", "ingest", "webhooks", "restore"]
+PARTS = sys.argv[2:] or ["frames", "sessions", "ingest", "webhooks", "restore", "billing"]
 FLEET = 10_000      # sessions held
 ACCOUNTS = 2_000    # that payments go to
 ONLINE = 1_000      # meters while payments are timed
 POLL_S = 5          # each of them is read so often meanwhile
 PAYMENTS = 800      # timed, a round trip
 RATE = 40           # payments a second
+NIGHT = 100_000     # accounts billed after midnight
 DAEMON_OPTIONS = "options='-c jit=off'"
 
 values = {}
@@ -363,10 +366,68 @@ def restore(db):
             books(db, at, good, f"rtt {rtt} ms")
 
 
+def script(name):
+    with open(f"{gate.ROOT}/tests/bench/{name}", encoding="utf-8") as f:
+        return f.read()
+
+
+TIERS = """SET search_path = powergate; DO $$ BEGIN
+    PERFORM price_load(jsonb_build_object('tariff', 'tiers', 'currency', 'CNY', 'exponent', 2, 'zone', 'Asia/Shanghai',
+        'rounding', 'half_up', 'effective_from_us', 946656000000000, 'source', E'currency: CNY\\nzone: Asia/Shanghai\\n'
+        'effective_from: 2000-01-01\\ntier_period: month\\ntiers:\\n  - {upto: 100 kWh, price: 1.00}\\n  - {price: 1.50}\\n'), 'bench', 0, 1);
+    UPDATE price_version SET state = 'pending', submitted_us = 1 WHERE state = 'draft';
+    PERFORM price_approve(id, 'other', 1, NULL, NULL, NULL, 1) FROM price_version WHERE state = 'pending';
+    UPDATE account SET tariff_id = (SELECT id FROM tariff WHERE name = 'tiers');
+END $$"""
+
+
+def billing(db):
+    """After midnight every account has a new register: charged, posted, and marked for deciding."""
+    at = database(db, "billing")
+    register(db, at, "R", 1, NIGHT, 100_000_000)
+    db.psql(TIERS, conninfo=at)
+    today = datetime.datetime.now(zoneinfo.ZoneInfo("Asia/Shanghai")).replace(hour=0, minute=0, second=0, microsecond=0)
+    us = [int(t.timestamp()) * 1_000_000 for t in (today.replace(day=1), today - datetime.timedelta(days=1), today)]
+    if today.day == 1:
+        us[0] = us[1]  # yesterday belongs to another month
+    db.psql(script("nightly.sql"), conninfo=at, month=us[0], yesterday=us[1], today=us[2], day=today.strftime("%Y%m%d"))
+    db.psql("UPDATE powergate.account_state SET rate_us = 1", conninfo=at)
+    settled(db, at)
+    waiting = "SELECT count(*) FROM powergate.account_state WHERE rate_us IS NOT NULL"
+    dirty = "SELECT count(*) FROM powergate.account_state WHERE dirty_us IS NOT NULL"
+    with daemon(db, at, "1d") as d:
+        busy, backends = cpu_us(d.process.pid), backends_us(db)
+        gate.until(lambda: count(db, at, waiting) == 0, 120, "rating", every=0.5)
+        figure("bill_daemon_cpu", (cpu_us(d.process.pid) - busy) / NIGHT, "us")
+        figure("bill_database_cpu", (backends_us(db) - backends) / NIGHT, "us")
+        took = count(db, at, "SELECT max(rated_us) - min(rated_us) FROM powergate.charge")
+        # the first batch took time too, before its stamp
+        figure("bill_accounts_per_second", (NIGHT - 500) / (took / 1e6), "accounts/s")
+        gate.until(lambda: count(db, at, dirty) == 0, 120, "deciding", every=0.5)
+    n, minor = db.rows("SELECT count(*), sum(minor) FROM powergate.charge", conninfo=at)[0]
+    expected = sum(500 + (5000 + m % 1000 * 10) * 15 // 100 for m in range(1, NIGHT + 1))
+    right(int(n) == NIGHT, f"billing: {n} charges for {NIGHT} accounts")
+    # half a fen up where there is one
+    right(abs(int(minor) - expected) <= NIGHT and int(minor) > 0, f"billing: {minor} posted, {expected} by hand")
+    problems = db.psql("SELECT * FROM door.ledger_check()", conninfo=at).strip()
+    right(not problems, f"billing: ledger_check: {problems[:200] or 'empty'}")
+    bare = db.database("barenight")
+    db.psql(script("nightly_bare.sql"), conninfo=bare, n=NIGHT)
+    settled_bare(db, bare)
+    began = time.monotonic()
+    db.psql(f"CALL bare_night(500, {NIGHT})", conninfo=bare)
+    figure("bill_bare_accounts_per_second", NIGHT / (time.monotonic() - began), "accounts/s")
+    ratio("bill_accounts", "bill_accounts_per_second", "bill_bare_accounts_per_second")
+
+
+def settled_bare(db, conninfo):
+    db.psql("VACUUM ANALYZE; CHECKPOINT", conninfo=conninfo)
+
+
 # --- all of it --------------------------------------------------------------------------------
 
 NAMES = {"frames": "frames_parsed_per_second", "sessions": "idle_sessions_held", "ingest": "readings_ingested_per_second",
-         "webhooks": "webhooks_per_second", "restore": "payment_to_closed"}
+         "webhooks": "webhooks_per_second", "restore": "payment_to_closed", "billing": "bill_accounts_per_second"}
 
 
 def facts(db):
