@@ -111,11 +111,12 @@ BEGIN
             'it cannot be loaded into the new one: the account owes it', a.id, p_new, NULL, NULL, p_now);
         RETURN NULL;
     END IF;
-    INSERT INTO credit_delivery (kind, account_id, amount_minor, state, meter_id, incarnation, created_us, why)
-    SELECT 'transfer', a.id, p_credit, 'REVIEW', p_new, s.incarnation, p_now,
-        format('left in meter %s when it was swapped; requeue sends it into the new one', address)
-    FROM meter_state s WHERE s.meter_id = p_new RETURNING id INTO d;
+    -- of no meter yet, or what is paid meanwhile would wait behind it
+    INSERT INTO credit_delivery (kind, account_id, amount_minor, state, created_us, why)
+    VALUES ('transfer', a.id, p_credit, 'REVIEW', p_now, format('left in meter %s when it was swapped; requeue sends it into the new one', address))
+    RETURNING id INTO d;
     PERFORM powergate.review_add(d, p_now);
+    UPDATE work SET meter_id = p_new WHERE key = 'review:' || d;
     RETURN d;
 END $$;
 

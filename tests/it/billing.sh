@@ -382,9 +382,42 @@ def real(db, d):
         gate.ok(posted(db, "W1", ledger="loaded") > 0 and posted(db, "W1") == 0, "what it uses is taken from what is loaded, by our books")
 
 
-CHAPTERS = [golden, fixed, doubt, later, silence, places, real, explained]
+def wallets(db, d):
+    """What is left in a local meter goes into the next one, once, when people agree."""
+    old, new = meter(701), meter(702)
+    d.order("account/add", account="L9", mode="local", site="here", warn="1000,500")
+    d.order("meter/add", meter=old, profile="wallet-esam", capability="counted", account="L9", most_watts="2000000")
+    d.order("meter/add", meter=new, profile="wallet-esam", capability="counted", site="here", most_watts="2000000")
+    both = [{"address": a, "profile": "wallet-esam", "watts": 0, "energy_wh": 1000, "price_micro": 1000000} for a in (old, new)]
+    with gate.Sim(BUILD, d, both) as sim:
+        sim.online(2)
+        for a in (old, new):
+            d.commission(a)
+        d.pay("L9", 7000, "L9-1")
+        gate.until(lambda: sim.state(old)["credit_minor"] == 7000, 20, "the credit")
+        gate.until(lambda: d.ask("meter/show", meter=old).json["total_wh"] == 1000, 20, "its reading")
+        gate.until(lambda: d.ask("meter/show", meter=old).json["credit_minor"] == 7000, 10, "its credit")
+        d.order("meter/swap", meter=old, new=new, reason="its relay was welded")
+        d.pay("L9", 500, "L9-2")
+        review = [w for w in field.work(d, "REVIEW") if w["account"] == "L9"]
+        state = d.ask("account/show", account="L9").json
+        gate.ok(len(review) == 1 and "70.00" in review[0]["text"] and (state["loaded_minor"], state["prepaid_minor"]) == (0, 7500),
+                "what was left in the old meter is ours again, and waits for people", (review, state))
+        paid = gate.comes(lambda: sim.state(new)["credit_minor"] == 500, 20)
+        time.sleep(1)
+        gate.ok(paid and sim.state(new)["credit_minor"] == 500, "what is paid meanwhile does not wait for them", sim.state(new))
+        d.order("work/resolve", work=str(review[0]["work"]), decision="requeue", reason="read off its display", evidence="photograph")
+        gate.ok(gate.comes(lambda: sim.state(new)["credit_minor"] == 7500, 30), "then it is one delivery into the new one",
+                (sim.state(new), d.ask("account/deliveries", account="L9").json))
+        gate.until(lambda: d.ask("account/show", account="L9").json["loaded_minor"] == 7500, 10, "the books")
+        credits = [t for t in sim.truth("credit", new) if t["amount_minor"]]
+        gate.ok([t["amount_minor"] for t in credits] == [500, 7000] and d.ask("account/show", account="L9").json["prepaid_minor"] == 0,
+                "each once", credits)
+
+
+CHAPTERS = [golden, fixed, doubt, later, silence, places, real, wallets, explained]
 with gate.Cluster(BUILD) as db:
-    d = gate.Daemon(BUILD, db, {"reading": {"poll_interval": "1s", "freeze_window": "1s", "freeze_days": 1}})
+    d = gate.Daemon(BUILD, db, {"daemon": {"review_voices": 1}, "reading": {"poll_interval": "1s", "freeze_window": "1s", "freeze_days": 1}})
     d.site()
     for chapter in CHAPTERS:
         if not ONLY or chapter.__name__ in ("golden", *ONLY.split(",")):
