@@ -209,7 +209,6 @@ def check_only(db):
             ("a setting given twice", 3, "daemon:\n  node: a\n  node: b\n"),
             ("a section given twice", 3, "daemon:\n  node: a\ndaemon:\n  node: b\n"),
             ("a setting without a value", 2, "daemon:\n  node:\n"),
-            ("a source without its secret", 3, "hooks:\n  sources:\n    - name: app\n"),
             ("an anchor", 2, "daemon:\n  node: &a a\n"),
             ("an alias", 2, "daemon:\n  node: *a\n"),
             ("a tab", 2, "daemon:\n\tnode: a\n"),
@@ -220,6 +219,7 @@ def check_only(db):
                 f"{what}: exit code 3, one line with file and line", f"{code} {said}")
     for what, text, words in (
             ("a file that is no text", "\0\1\2", d.conf),
+            ("a source without its secret", "hooks:\n  sources:\n    - name: app\n", "source app"),
             ("300 kB", "#" + "x" * 300000, "longer than 256 kB"),
             ("a hundred thousand brackets", "[" * 100000, "brackets"),
             ("trip hours that end before they begin", "supply:\n  trip_hours: 18:00-08:00\n", "trip_hours"),
