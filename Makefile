@@ -108,9 +108,9 @@ check-built: all $(UNIT) $(B)/story $(B)/tests/year/year
 	$(if $(SAN),CK_FORK=no ASAN_OPTIONS=detect_leaks=1) tests/run $(B) $(UNIT)
 
 # Under sanitizers: all unit tests, and the stories that bring bytes from outside into the daemon.
-# SCRIPTS= runs them all.
+# STORIES= runs them all.
 SANITIZED = payments relay sessions delivery_faults messages hook_verify statement_check tariff providers debt ctl_local
-check-san: export SCRIPTS ?= $(SANITIZED)
+check-san: export STORIES ?= $(SANITIZED)
 check-san:
 	+$(MAKE) --no-print-directory SAN=address,undefined check
 

@@ -17,7 +17,8 @@ extern const struct provider provider_wechat, provider_alipay, provider_stripe, 
 /* --- provider_standard.c: what needs no keys file ---------------------------------------- */
 
 void *standard_secrets(char *lines, struct err *e);
-enum provider_code standard_signed(const void *own, const struct provider_request *q, struct err *e);
+enum provider_code standard_signed(
+    const void *own, const struct provider_request *q, struct err *e);
 
 /* --- provider.c: requests and texts ------------------------------------------------------ */
 

@@ -57,8 +57,7 @@ const char *http_query(const struct http_request *r, const char *name); /* NULL 
 const char *http_header(const struct http_request *r, const char *name); /* NULL when absent */
 bool http_header_once(const struct http_request *r, const char *name);   /* exactly one such */
 /* The nth in the order they came; false when there are not so many. */
-bool http_header_at(
-    const struct http_request *r, size_t n, const char **name, const char **value);
+bool http_header_at(const struct http_request *r, size_t n, const char **name, const char **value);
 struct span http_body(const struct http_request *r);
 const char *http_peer(const struct http_request *r);          /* address, or "unix" */
 bool http_peer_uid(const struct http_request *r, uid_t *uid); /* unix socket only */

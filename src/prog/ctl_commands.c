@@ -32,7 +32,7 @@
 #define DEBT                                                                          \
 	"debt account kind reference owed_minor agreed_minor percent week_cap_minor " \
 	"instalment_minor every first_day"
-#define SHIFT                                                                     \
+#define SHIFT                                                                          \
 	"shift terminal state float_minor taken_minor counted_minor difference_minor " \
 	"currency payments voided"
 #define ORDER_COLUMNS "order_no state account amount_minor currency source expires_us payment"

@@ -156,7 +156,7 @@ static const struct conf_field source_fields[] = {
 	"change."),
     CONF_FIELD(struct pay_source, keys_file, CONF_TEXT, "", true,
 	"Keys of the provider, in the form that powergatectl(8) tells under KEYS FILE."),
-    {0},
+    {0		      },
 };
 
 static const struct conf_field hooks_fields[] = {
@@ -171,13 +171,13 @@ static const struct conf_field hooks_fields[] = {
     CONF_FIELD(struct hooks_conf, proxies, CONF_TEXT, "", true,
 	"Addresses of our own proxies, blanks between; only theirs X-Forwarded-For is believed."),
     {.name = "sources",
-										  .type = CONF_LIST,
-										  .offset = offsetof(struct hooks_conf, sources),
-										  .preset = "",
-										  .reload = true,
-										  .each = source_fields,
-										  .each_size = sizeof(struct pay_source),
-										  .help = "Who may send payments."},
+       .type = CONF_LIST,
+       .offset = offsetof(struct hooks_conf, sources),
+       .preset = "",
+       .reload = true,
+       .each = source_fields,
+       .each_size = sizeof(struct pay_source),
+       .help = "Who may send payments."},
     {0},
 };
 
@@ -269,7 +269,7 @@ static const struct conf_field recon_fields[] = {
      .reload = true,
      .check = check_at,
      .help = "When the day before is reconciled, on the clock of the site or source; empty: by "
-	     "hand only."},
+		"hand only."},
     CONF_FIELD(struct recon_conf, zone, CONF_TEXT, "Asia/Shanghai", true,
 	"Where the days of a source begin, unless an import said otherwise."),
     CONF_TIME(struct recon_conf, cutoff_us, "cutoff", "1h", 0, 12 * HOUR_US, true,
