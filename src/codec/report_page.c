@@ -188,7 +188,10 @@ put_section(struct page *p, const cJSON *s)
 		buf_printf(p->out, "<th>%s</th>", say(p, label));
 	}
 	buf_put_text(p->out, "</tr></thead><tbody>\n");
-	cJSON_ArrayForEach(row, rows) put_row(p, columns, row);
+	cJSON_ArrayForEach(row, rows)
+	{
+		put_row(p, columns, row);
+	}
 	buf_put_text(p->out, "</tbody></table>\n");
 }
 
