@@ -222,7 +222,10 @@ report_page(const cJSON *day, const char *language, struct buf *out)
 	buf_put_text(out, "</p>\n");
 	put_energy(&p);
 	put_hours(&p);
-	cJSON_ArrayForEach(s, cJSON_GetObjectItemCaseSensitive(day, "sections")) put_section(&p, s);
+	cJSON_ArrayForEach(s, cJSON_GetObjectItemCaseSensitive(day, "sections"))
+	{
+		put_section(&p, s);
+	}
 	buf_put_text(out, "</body></html>\n");
 	calendar_free(zone);
 }
