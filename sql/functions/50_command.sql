@@ -177,17 +177,19 @@ LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE e record; c command; why text; d credit_delivery; was text; trip_locked boolean := false;
 BEGIN
-    FOR e IN SELECT t.id, t.epoch, t.held_until_us, t.doubt_until_us FROM unnest(p_endpoints, p_epochs) AS p(id, epoch)
+    -- The meters as an array: a join may begin with every live command there is.  Most endpoints
+    -- have nothing to do, above all those that just logged in.
+    FOR e IN SELECT t.id, t.epoch, t.held_until_us, t.doubt_until_us, n.meters FROM unnest(p_endpoints, p_epochs) AS p(id, epoch)
         JOIN endpoint t ON t.id = p.id AND t.epoch = p.epoch AND t.node = p_node AND t.state = 'claimed'
-        -- most have nothing to do, above all those that just logged in
-        WHERE (SELECT q.id FROM meter m JOIN command q ON q.meter_id = m.id WHERE m.endpoint_id = t.id
-               AND q.state IN ('waiting', 'unsure') AND q.due_us <= p_now LIMIT 1) IS NOT NULL LOOP
+        CROSS JOIN LATERAL (SELECT ARRAY(SELECT m.id FROM meter m WHERE m.endpoint_id = t.id AND m.state = 'active'
+            AND m.id <> ALL (p_quiet)) AS meters OFFSET 0) n
+        WHERE (SELECT q.id FROM command q WHERE q.meter_id = ANY (n.meters) AND q.state IN ('waiting', 'unsure')
+               AND q.due_us <= p_now LIMIT 1) IS NOT NULL LOOP
       FOR i IN 1..20 LOOP
-        SELECT q.* INTO c FROM meter m JOIN command q ON q.meter_id = m.id JOIN meter_state s ON s.meter_id = m.id
-        WHERE m.endpoint_id = e.id AND m.state = 'active' AND q.state IN ('waiting', 'unsure') AND q.due_us <= p_now
-          AND m.id <> ALL (p_quiet)
+        SELECT q.* INTO c FROM command q JOIN meter_state s ON s.meter_id = q.meter_id
+        WHERE q.meter_id = ANY (e.meters) AND q.state IN ('waiting', 'unsure') AND q.due_us <= p_now
           AND (q.kind <> 'credit' OR (s.base_count IS NOT NULL AND NOT EXISTS (
-               SELECT FROM credit_delivery o WHERE o.meter_id = m.id AND o.id <> q.delivery_id
+               SELECT FROM credit_delivery o WHERE o.meter_id = q.meter_id AND o.id <> q.delivery_id
                AND o.state IN ('INTENT', 'VERIFYING', 'REVIEW')) AND (s.account_open OR EXISTS (
                SELECT FROM credit_delivery o WHERE o.id = q.delivery_id AND o.kind = 'open'))))
         ORDER BY q.priority, q.order_us, q.rank, q.id LIMIT 1 FOR UPDATE OF q SKIP LOCKED;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_A_CLAIM 500
+#define MOST_A_CLAIM 200 /* a payment that decides anew waits for the rows of a claim under way */
 
 /* A push whose turn made way for something else: it goes on where it was, if that is soon. */
 struct parked {

@@ -113,7 +113,8 @@ INSERT INTO command (key, meter_id, kind, priority, order_us, rank, state, task,
     due_us, created_us, ended_us)
 SELECT 'relay:' || id || ':1', id, 'relay', 2, 1, 1, 'done', '{"relay": "open"}', 'credit is used up', 'bench', 1, 'ARREARS',
     1, 1, 1 FROM meter;
-UPDATE meter_state SET relay_wanted = 'open', relay_seen = 'open', generation = 1, wanted_us = 1, seen_us = 1;
+UPDATE meter_state SET relay_wanted = 'open', relay_seen = 'open', generation = 1, wanted_us = 1, seen_us = 1,
+    wanted_for = 'ARREARS', wanted_why = 'credit is used up';
 """
 
 
