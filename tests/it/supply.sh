@@ -36,6 +36,11 @@ def why(d, meter):
     return d.ask("meter/why", meter=meter).json["why"]
 
 
+def override(d, meter, **more):
+    """The newest of this meter: other chapters are told at the same time."""
+    return [r for r in d.ask("override/list", **more).json["rows"] if r["meter"] == meter][0]
+
+
 def drain(db, account):
     """The money is gone at once: a journal of the office, so that the ledger stays true."""
     minor = db.value(f"SELECT s.prepaid_minor FROM powergate.account_state s JOIN powergate.account a ON a.id = s.account_id "
@@ -101,17 +106,17 @@ def temporary(db, d, sim):
     gate.until(lambda: is_off(sim, meter), 10, "the trip")
     code, out, err = d.ctl("temp-supply", meter, "--hours=2", "--wh=500", "--charge-to=H1", "--reason=painters")
     gate.ok(code == 0 and gate.comes(lambda: not is_off(sim, meter), 10), "temporary supply against MOVE_OUT", out + err)
-    row = d.ask("override/list").json["rows"][0]
+    row = override(d, meter)
     gate.ok(row["charged"] == "H1" and row["until_wh"] == 500, "with an end, and somebody who pays", row)
     sim.do(f"set {meter} watts 400000")  # 111 Wh a second
     gate.ok(gate.comes(lambda: is_off(sim, meter), 20), "when it is used up the hold counts again", why(d, meter))
     sim.do(f"set {meter} watts 0")
-    spent = gate.comes(lambda: d.ask("override/list", all="true").json["rows"][0]["charged_minor"] >= 500, 15)
+    spent = gate.comes(lambda: override(d, meter, all="true")["charged_minor"] >= 500, 15)
     gate.ok(spent and d.ask("account/show", account="T1").json["prepaid_minor"] == 1000,
             "what it cost is paid by him who was named, and not by the tenant",
             (d.ask("account/show", account="T1").json, d.ask("ledger/list", account="T1").json))
-    ended = gate.comes(lambda: "used up" in (d.ask("override/list", all="true").json["rows"][0]["ended_why"] or ""), 10)
-    gate.ok(ended, "and it says so", d.ask("override/list", all="true").json["rows"][0])
+    ended = gate.comes(lambda: "used up" in (override(d, meter, all="true")["ended_why"] or ""), 10)
+    gate.ok(ended, "and it says so", override(d, meter, all="true"))
 
 
 def protected(db, d, sim, sink):
