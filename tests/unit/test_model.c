@@ -4,7 +4,6 @@
 #include "model/command.h"
 #include "model/delivery.h"
 #include "model/meter.h"
-#include "model/tariff.h"
 #include "model/task.h"
 
 #include <check.h>
@@ -223,96 +222,6 @@ START_TEST(a_count_burnt_by_somebody_else_goes_to_people)
 }
 END_TEST
 
-/* --- tariff --- */
-
-static struct tariff_step two_steps[] = {
-    {0,      1000000},
-    {100000, 1500000}
-};
-static const struct tariff stepped = {1, two_steps, 2};
-
-START_TEST(only_what_lies_above_a_step_costs_more)
-{
-	int64_t nano, carry = 0;
-	struct err e;
-
-	/* GV1: 95 -> 110 kWh costs 5 x 1.00 + 10 x 1.50 */
-	ck_assert_int_eq(tariff_nano(&stepped, 95000, 15000, &nano, &e), 0);
-	ck_assert_int_eq(tariff_post(&carry, nano, 2), 2000);
-	ck_assert_int_eq(carry, 0);
-	/* GV2: 250 kWh */
-	ck_assert_int_eq(tariff_nano(&stepped, 0, 250000, &nano, &e), 0);
-	ck_assert_int_eq(tariff_post(&carry, nano, 2), 32500);
-}
-END_TEST
-
-START_TEST(splitting_an_interval_never_changes_the_total)
-{
-	uint64_t chance = 7;
-	int64_t nano;
-	struct err e;
-
-	for (int run = 0; run < 2000; run++) {
-		int64_t whole = 0, carry = 0, parts = 0, used = 0, total;
-
-		chance = chance * 6364136223846793005u + 1442695040888963407u;
-		total = (int64_t)(chance >> 40) % 400000;
-		ck_assert_int_eq(tariff_nano(&stepped, 0, total, &nano, &e), 0);
-		whole = tariff_post(&(int64_t){0}, nano, 2);
-		while (used < total) {
-			int64_t part;
-
-			chance = chance * 6364136223846793005u + 1442695040888963407u;
-			part = (int64_t)(chance >> 33) % 9000 + 1;
-			if (part > total - used)
-				part = total - used;
-			ck_assert_int_eq(tariff_nano(&stepped, used, part, &nano, &e), 0);
-			parts += tariff_post(&carry, nano, 2);
-			used += part;
-		}
-		ck_assert_int_eq(parts, whole);
-	}
-}
-END_TEST
-
-START_TEST(cents_are_posted_as_differences_of_rounded_sums)
-{
-	static struct tariff_step flat[] = {
-	    {0, 528300}
-        };
-	const struct tariff t = {1, flat, 1};
-	int64_t nano, carry = 0, sum = 0;
-	struct err e;
-
-	/* GV5: three times 0.01 kWh at 0.5283 */
-	ck_assert_int_eq(tariff_nano(&t, 0, 10, &nano, &e), 0);
-	ck_assert_int_eq(tariff_post(&carry, nano, 2), 1);
-	ck_assert_int_eq(tariff_post(&carry, nano, 2), 0);
-	ck_assert_int_eq(tariff_post(&carry, nano, 2), 1);
-	/* GV6: 1440 times 0.07 kWh */
-	carry = 0;
-	ck_assert_int_eq(tariff_nano(&t, 0, 70, &nano, &e), 0);
-	for (int i = 0; i < 1440; i++)
-		sum += tariff_post(&carry, nano, 2);
-	ck_assert_int_eq(sum, 5325);
-}
-END_TEST
-
-START_TEST(energy_without_a_price_is_an_error_and_never_free)
-{
-	static struct tariff_step late[] = {
-	    {5000, 1000000}
-        };
-	const struct tariff gap = {1, late, 1}, none = {1, NULL, 0};
-	int64_t nano;
-	struct err e;
-
-	ck_assert_int_eq(tariff_nano(&gap, 0, 10, &nano, &e), -1);
-	ck_assert_int_eq(tariff_nano(&none, 0, 10, &nano, &e), -1);
-	ck_assert_int_eq(tariff_nano(NULL, 0, 10, &nano, &e), -1);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -335,10 +244,6 @@ main(void)
 	tcase_add_test(c, a_record_of_another_time_is_not_ours);
 	tcase_add_test(c, gv13_one_less_means_send_the_same_count_again);
 	tcase_add_test(c, a_count_burnt_by_somebody_else_goes_to_people);
-	tcase_add_test(c, only_what_lies_above_a_step_costs_more);
-	tcase_add_test(c, splitting_an_interval_never_changes_the_total);
-	tcase_add_test(c, cents_are_posted_as_differences_of_rounded_sums);
-	tcase_add_test(c, energy_without_a_price_is_an_error_and_never_free);
 	suite_add_tcase(s, c);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
