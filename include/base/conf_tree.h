@@ -32,4 +32,11 @@ void conf_tree_free(struct conf_node *n);
 /* The child of that name; NULL when there is none, or nothing that has names. */
 const struct conf_node *conf_tree_get(const struct conf_node *map, const char *name);
 
+/* What a reader says of a place that it cannot take: "FILE:LINE: name: words", and -1. */
+int conf_tree_refuse(const char *path, const struct conf_node *at, struct err *e, const char *fmt,
+    ...) __attribute__((format(printf, 4, 5)));
+/* 0 for a map with no other names than these; the list ends with NULL. */
+int conf_tree_known(
+    const char *path, const struct conf_node *map, const char *const *names, struct err *e);
+
 #endif

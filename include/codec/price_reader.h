@@ -4,11 +4,12 @@
 #ifndef CODEC_PRICE_READER_H
 #define CODEC_PRICE_READER_H
 
+#include "base/conf_tree.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct conf_node;
 struct err;
 struct price_version;
 
@@ -20,11 +21,8 @@ struct price_reader {
 
 /* --- price_reader.c: nodes --------------------------------------------------------------- */
 
-/* "FILE:LINE: name: words", and -1. */
-int price_refuse(struct price_reader *r, const struct conf_node *at, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-/* A map with no other names than these; the list ends with NULL. */
-int price_known(struct price_reader *r, const struct conf_node *map, const char *const *names);
+#define price_refuse(r, at, ...)   conf_tree_refuse((r)->path, at, (r)->e, __VA_ARGS__)
+#define price_known(r, map, names) conf_tree_known((r)->path, map, names, (r)->e)
 /* A text, a list of 1 to `most`. */
 int price_is_text(struct price_reader *r, const struct conf_node *n);
 int price_is_list(struct price_reader *r, const struct conf_node *n, size_t most);

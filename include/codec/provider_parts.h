@@ -4,6 +4,7 @@
 #ifndef CODEC_PROVIDER_PARTS_H
 #define CODEC_PROVIDER_PARTS_H
 
+#include "base/conf_tree.h"
 #include "codec/provider.h"
 
 #define PROVIDER_SECRETS 4 /* of one kind: rotation needs two */
@@ -49,9 +50,8 @@ struct keys_reader {
 	struct err *e;
 };
 
-int keys_refuse(struct keys_reader *r, const struct conf_node *at, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-int keys_known(struct keys_reader *r, const struct conf_node *map, const char *const *names);
+#define keys_refuse(r, at, ...)   conf_tree_refuse((r)->path, at, (r)->e, __VA_ARGS__)
+#define keys_known(r, map, names) conf_tree_known((r)->path, map, names, (r)->e)
 /* A text of `map`; "" when there is none and it is not needed. */
 int keys_text(struct keys_reader *r, const struct conf_node *map, const char *name, bool needed,
     char *out, size_t room);

@@ -4,6 +4,8 @@
 #include "base/conf_value.h"
 #include "base/err.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -244,4 +246,36 @@ conf_tree_get(const struct conf_node *map, const char *name)
 		if (strcmp(n->name, name) == 0)
 			return n;
 	return NULL;
+}
+
+/* --- for readers ------------------------------------------------------------------------- */
+
+int
+conf_tree_refuse(const char *path, const struct conf_node *at, struct err *e, const char *fmt, ...)
+{
+	char words[160];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(words, sizeof words, fmt, ap);
+	va_end(ap);
+	return err_set(e, ERR_INPUT, "%s:%zu: %.40s%s%s", path, at->line,
+	    at->name != NULL ? at->name : "", at->name != NULL ? ": " : "", words);
+}
+
+int
+conf_tree_known(
+    const char *path, const struct conf_node *map, const char *const *names, struct err *e)
+{
+	if (map->kind != CONF_NODE_MAP)
+		return conf_tree_refuse(path, map, e, "lines of `name: value` are expected");
+	for (const struct conf_node *n = map->first; n != NULL; n = n->next) {
+		const char *const *known = names;
+
+		while (*known != NULL && strcmp(*known, n->name) != 0)
+			known++;
+		if (*known == NULL)
+			return conf_tree_refuse(path, n, e, "no such name here");
+	}
+	return 0;
 }

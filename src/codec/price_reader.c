@@ -5,40 +5,8 @@
 #include "base/err.h"
 #include "model/price.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-int
-price_refuse(struct price_reader *r, const struct conf_node *at, const char *fmt, ...)
-{
-	char words[160];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(words, sizeof words, fmt, ap);
-	va_end(ap);
-	return err_set(r->e, ERR_INPUT, "%s:%zu: %.40s%s%s", r->path, at->line,
-	    at->name != NULL ? at->name : "", at->name != NULL ? ": " : "", words);
-}
-
-/* --- shapes ------------------------------------------------------------------------------ */
-
-int
-price_known(struct price_reader *r, const struct conf_node *map, const char *const *names)
-{
-	if (map->kind != CONF_NODE_MAP)
-		return price_refuse(r, map, "lines of `name: value` are expected");
-	for (const struct conf_node *n = map->first; n != NULL; n = n->next) {
-		const char *const *known = names;
-
-		while (*known != NULL && strcmp(*known, n->name) != 0)
-			known++;
-		if (*known == NULL)
-			return price_refuse(r, n, "no such name here");
-	}
-	return 0;
-}
 
 int
 price_is_text(struct price_reader *r, const struct conf_node *n)

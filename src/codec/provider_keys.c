@@ -12,42 +12,12 @@
 
 #include <errno.h>
 #include <openssl/crypto.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define FILE_MOST 16384
-
-int
-keys_refuse(struct keys_reader *r, const struct conf_node *at, const char *fmt, ...)
-{
-	char words[160];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(words, sizeof words, fmt, ap);
-	va_end(ap);
-	return err_set(r->e, ERR_INPUT, "%s:%zu: %.40s%s%s", r->path, at->line,
-	    at->name != NULL ? at->name : "", at->name != NULL ? ": " : "", words);
-}
-
-int
-keys_known(struct keys_reader *r, const struct conf_node *map, const char *const *names)
-{
-	if (map->kind != CONF_NODE_MAP)
-		return keys_refuse(r, map, "lines of `name: value` are expected");
-	for (const struct conf_node *n = map->first; n != NULL; n = n->next) {
-		const char *const *known = names;
-
-		while (*known != NULL && strcmp(*known, n->name) != 0)
-			known++;
-		if (*known == NULL)
-			return keys_refuse(r, n, "no such name here");
-	}
-	return 0;
-}
 
 /* --- plain texts ------------------------------------------------------------------------- */
 
