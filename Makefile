@@ -208,7 +208,8 @@ install: all
 	install -m 0644 sql/functions/*.sql $(DESTDIR)$(datadir)/powergate/sql/functions
 	install -m 0644 conf/vouchers/*.yaml $(DESTDIR)$(datadir)/powergate/vouchers
 	install -m 0644 conf/messages/*.yaml $(DESTDIR)$(datadir)/powergate/messages
-	install -m 0644 README.md LICENSE conf/powergated.yaml conf/haproxy.cfg conf/tariff-*.yaml $(DESTDIR)$(datadir)/doc/powergate
+	install -m 0644 README.md LICENSE conf/powergated.yaml conf/haproxy.cfg conf/tariff-*.yaml \
+	  conf/alerts.yaml conf/grafana-dashboard.json $(DESTDIR)$(datadir)/doc/powergate
 	[ -e $(DESTDIR)$(sysconfdir)/powergate/powergated.yaml ] || \
 	  install -m 0640 conf/powergated.yaml $(DESTDIR)$(sysconfdir)/powergate/powergated.yaml
 

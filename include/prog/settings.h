@@ -18,6 +18,7 @@
 #include "service/recon.h"
 #include "service/session.h"
 #include "service/simulate.h"
+#include "service/watch.h"
 
 struct daemon_conf {
 	char *node;
@@ -66,10 +67,11 @@ struct settings {
 	struct notify_conf notify;
 	struct mail_conf mail;
 	struct sms_conf sms;
+	struct watch_conf watch;
 };
 
 extern struct settings settings;
-#define SETTINGS_SECTIONS 17 /* with the end mark */
+#define SETTINGS_SECTIONS 18 /* with the end mark */
 const struct conf_section *settings_sections(void);
 void settings_bind(struct conf_section *out, struct settings *into);
 /* What no single setting can say: sources have names of their own. */

@@ -21,6 +21,7 @@
 #include "service/reader.h"
 #include "service/recon.h"
 #include "service/simulate.h"
+#include "service/watch.h"
 #include "store/db.h"
 
 struct headend;
@@ -49,7 +50,8 @@ struct headend_parts {
 	const struct billing_conf *billing;
 	const struct recon_conf *recon; /* NULL: nothing is reconciled */
 	const struct policy *policy;
-	bool in_step; /* a story: db_in_step() */
+	const struct watch_conf *watch; /* NULL: nobody looks */
+	bool in_step;                   /* a story: db_in_step() */
 	db_unfit_fn *on_unfit;
 	void *arg;
 };

@@ -1,5 +1,7 @@
 #include "base/log.h"
 
+#include "base/metric.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -102,6 +104,8 @@ log_line(const struct logctx *ctx, enum log_level level, const char *fmt, ...)
 
 	if (level > threshold && capture == NULL)
 		return;
+	if (level <= LOG_LEVEL_WARN)
+		metric_add(level == LOG_LEVEL_ERROR ? METRIC_LINES_ERROR : METRIC_LINES_WARN, 1);
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);

@@ -283,6 +283,18 @@ static const struct conf_field recon_fields[] = {
     {0},
 };
 
+static const struct conf_field watch_fields[] = {
+    CONF_FIELD(struct watch_conf, listen, CONF_TEXT, "", false,
+	"Address and port of /metrics, /healthz and /readyz, 127.0.0.1:9464 say; empty: none."),
+    CONF_TIME(struct watch_conf, refresh_us, "refresh", "15s", SECOND_US / 10, HOUR_US, true,
+	"How often the figures of the whole head-end are gathered."),
+    CONF_FIELD(struct watch_conf, heartbeat, CONF_TEXT, "", true,
+	"URL outside that is fetched while all is well; who listens there alarms when it stops."),
+    CONF_TIME(struct watch_conf, heartbeat_us, "heartbeat_interval", "1m", SECOND_US / 10, HOUR_US,
+	true, "How often."),
+    {0},
+};
+
 static const struct {
 	const char *name;
 	size_t offset;
@@ -308,6 +320,7 @@ static const struct {
     {"notify",   offsetof(struct settings, notify),   notify_fields,   "Notices out."                },
     {"mail",     offsetof(struct settings, mail),     mail_fields,     "Notices by mail."            },
     {"sms",      offsetof(struct settings, sms),      sms_fields,      "Notices by short message."   },
+    {"watch",    offsetof(struct settings, watch),    watch_fields,    "Being watched."              },
 };
 
 void
@@ -410,6 +423,7 @@ settings_parts(const struct settings *s)
 	    .notify = {&s->notify, &s->mail, &s->sms},
 	    .tariffs = &s->tariffs,
 	    .recon = &s->recon,
+	    .watch = &s->watch,
 	    .billing = &s->billing,
 	};
 }

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/map.h"
+#include "base/metric.h"
 #include "service/turn.h"
 
 #include <stdio.h>
@@ -177,6 +178,7 @@ on_claimed(const struct claimed *c, void *arg)
 		slog(d, LOG_LEVEL_INFO, "command %lld lost its session", (long long)c->id);
 		return;
 	}
+	metric_add(METRIC_DISPATCHED, 1);
 	t = mem_new(sizeof *t);
 	t->dispatch = d;
 	t->loop = d->loop;

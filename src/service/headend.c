@@ -13,6 +13,7 @@
 #include "service/prices.h"
 #include "service/seal.h"
 #include "service/signer.h"
+#include "service/watch.h"
 #include "service/witness.h"
 #include "store/store_meter.h"
 
@@ -45,6 +46,7 @@ struct headend {
 	struct hooks *hooks;
 	struct api *api;
 	struct witness *witness;
+	struct watch *watch;
 	int meters_port, hooks_port;
 	struct logctx log;
 };
@@ -302,6 +304,13 @@ headend_start(struct headend *h, struct err *e)
 	if (start_field(h, e) < 0 || start_office(h, e) < 0)
 		return -1;
 	h->witness = witness_new(h->loop, h->db, p->state_dir, p->node);
+	if (p->watch != NULL) {
+		const struct watch_parts seen = {h->db, h->gateway, h->fetcher, trips_allowed, h};
+
+		h->watch = watch_new(h->loop, p->watch, &seen);
+		if (watch_listen(h->watch, e) < 0)
+			return -1;
+	}
 	snprintf(channel, sizeof channel, "node_%.40s", p->node);
 	db_listen(h->db, channel, heard_from_node, h);
 	store_node_start(h->db, p->node, loop_now_us(h->loop), node_started, h);
@@ -330,6 +339,7 @@ headend_free(struct headend *h)
 {
 	if (h == NULL)
 		return;
+	watch_free(h->watch);
 	api_free(h->api);
 	hooks_free(h->hooks);
 	witness_free(h->witness);
@@ -377,6 +387,8 @@ headend_drain(struct headend *h, int64_t over_us)
 {
 	int n = gateway_count(h->gateway);
 
+	if (h->watch != NULL)
+		watch_draining(h->watch);
 	gateway_drain(h->gateway, over_us);
 	return n;
 }

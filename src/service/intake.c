@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/metric.h"
 #include "store/db.h"
 
 #include <stdlib.h>
@@ -65,6 +66,7 @@ on_stored(const struct db_rows *rows, const struct err *e, void *arg)
 
 	(void)rows;
 	i->flying--;
+	metric_add(e->class == ERR_NONE ? METRIC_READINGS : METRIC_READINGS_LOST, b->n);
 	if (e->class != ERR_NONE)
 		slog(i, LOG_LEVEL_ERROR, "%d readings lost: %s", b->n, e->text);
 	else

@@ -6,6 +6,7 @@
 #include "service/notify.h"
 
 #include "base/err.h"
+#include "base/metric.h"
 #include "model/quiet.h"
 #include "service/channel.h"
 #include "service/fetch.h"
@@ -102,6 +103,7 @@ letter_said(struct letter *l, enum letter_outcome o, const char *why, const char
 	slog(n, o == LETTER_SENT ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "message %s %s by %s %s%s",
 	    l->token, l->kind, channel_names[l->channel],
 	    o == LETTER_SENT ? "told" : "not told: ", why);
+	metric_add(o == LETTER_SENT ? METRIC_MESSAGES_TAKEN : METRIC_MESSAGES_FAILED, 1);
 	n->flying[l->channel]--;
 	tell(l, outcomes[o], why, provider_id, loop_now_us(n->loop) + pause_us(n, l->tried),
 	    o == LETTER_SENT ? receipt_until(l) : 0);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/map.h"
+#include "base/metric.h"
 #include "store/db.h"
 
 #include <openssl/evp.h>
@@ -64,6 +65,21 @@ static const struct db_stmt committed = {"payment_committed", DB_BULK, true, 0,
 
 static void pay_poke(void *arg);
 
+static enum metric
+metric_of(enum pay_outcome o)
+{
+	switch (o) {
+	case PAY_ACCEPTED:
+		return METRIC_PAYMENTS_ACCEPTED;
+	case PAY_DUPLICATE:
+		return METRIC_PAYMENTS_DUPLICATE;
+	case PAY_CONFLICT:
+		return METRIC_PAYMENTS_CONFLICT;
+	default:
+		return METRIC_PAYMENTS_LATER;
+	}
+}
+
 /* The repeats of a payment that was new are duplicates of it. */
 static void
 item_answer(struct item *i, const struct pay_answer *a)
@@ -73,6 +89,7 @@ item_answer(struct item *i, const struct pay_answer *a)
 	while (i != NULL) {
 		struct item *next = i->repeats;
 
+		metric_add(metric_of(own.outcome), 1);
 		i->fn(&own, i->arg);
 		buf_clear(&i->body);
 		free(i);

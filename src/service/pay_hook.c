@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/loop.h"
+#include "base/metric.h"
 #include "codec/webhook.h"
 #include "service/http.h"
 #include "service/pay_parts.h"
@@ -94,6 +95,7 @@ hook_answer(struct hook *h, enum provider_outcome o)
 void
 hook_refuse(struct hook *h, int status, const char *why)
 {
+	metric_add(METRIC_HOOKS_REFUSED, 1);
 	answer_error(h->r, status, why);
 	hook_end(h);
 }
@@ -252,6 +254,7 @@ refuse(struct pay *p, struct source *s, struct http_request *r, enum provider_co
 	struct provider_answer a;
 
 	hook_count(p, s, code, why);
+	metric_add(METRIC_HOOKS_REFUSED, 1);
 	provider_answer(provider_of(s->keys), PROVIDER_REFUSED, code, &a);
 	if (s->own)
 		answer_error(r, a.status, why);

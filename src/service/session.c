@@ -1,5 +1,7 @@
 #include "service/session_parts.h"
 
+#include "base/metric.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +121,7 @@ session_new(struct sessions *all, struct link *link)
 		s->next->prev = &s->next;
 	all->first = s;
 	all->count++;
+	metric_add(METRIC_SESSIONS_OPENED, 1);
 	s->heard_us = loop_mono_us(all->loop);
 	link->user = &session_ears;
 	link->arg = s;

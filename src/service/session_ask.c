@@ -7,6 +7,7 @@
  */
 #include "service/session_parts.h"
 
+#include "base/metric.h"
 #include "service/signer.h"
 
 #include <stdlib.h>
@@ -78,6 +79,7 @@ on_silence(void *arg)
 	int64_t quiet_us = q->talk.patience_us / 16; /* q goes with its answer */
 	bool alone = s->mine->n == 1 && m->silences + 1 >= s->all->conf->quiet_after;
 
+	metric_add(METRIC_SILENCES, 1);
 	note_silence(s, m);
 	s->settling = true;
 	session_follow(s, q->protocol->silent(&q->talk, now_us(s)));
@@ -140,6 +142,7 @@ session_follow(struct session *s, enum talk_next next)
 	case TALK_UNRELATED:
 		return; /* still waiting */
 	case TALK_SEND:
+		metric_add(METRIC_FRAMES_SENT, 1);
 		s->link->kind->send(s->link, buf_span(&t->out));
 		if (q->frame != NULL)
 			q->frame('>', buf_span(&t->out), now_us(s), q->arg);

@@ -4,6 +4,7 @@
  */
 #include "service/session_parts.h"
 
+#include "base/metric.h"
 #include "codec/envelope.h"
 
 #include <stdio.h>
@@ -105,6 +106,7 @@ hear_frame(struct session *s, struct span frame)
 	struct err e;
 	int n;
 
+	metric_add(METRIC_FRAMES_HEARD, 1);
 	if (protocol_dlt645.who(frame, address, &e) < 0) {
 		session_say(s, LOG_LEVEL_DEBUG, "%s", e.text);
 		return;

@@ -61,20 +61,6 @@ def hints(b):
     return b.log().count("hint: endpoint")
 
 
-# Cut off for arrears: the balance is below nothing, and the open relay is our own wish.
-CUT_OFF = """
-SET search_path = powergate;
-SELECT journal_post('test:cut', 'charge', 'used', 'test', NULL, ARRAY['prepaid', 'energy'], ARRAY['', ''],
-    ARRAY[m.account_id, NULL], ARRAY[100, -100]::bigint[], 'CNY', 1) FROM meter m WHERE address = :'m';
-INSERT INTO command (key, meter_id, kind, priority, order_us, rank, state, task, cause, created_by, generation, reason,
-    due_us, created_us, ended_us)
-SELECT 'relay:' || id || ':1', id, 'relay', 2, 1, 1, 'done', '{"relay": "open"}', 'credit is used up', 'test', 1, 'ARREARS',
-    1, 1, 1 FROM meter WHERE address = :'m';
-UPDATE meter_state SET relay_wanted = 'open', relay_seen = 'open', generation = 1, wanted_us = 1, seen_us = 1
-WHERE meter_id = (SELECT id FROM meter WHERE address = :'m');
-"""
-
-
 # --- chapters -------------------------------------------------------------------------------
 
 def paid_at_the_other(db, a, b, sim):
@@ -164,7 +150,7 @@ with gate.Cluster(BUILD) as db, node(db, "a") as a:
         meters[0]["relay"] = "open"
         meters += [{"address": m, "profile": "wallet-esam", "opened": "yes", "customer": m, "watts": 0}
                    for m in (WALLET, OTHER_WALLET)]
-        db.run(CUT_OFF, m=REMOTE)
+        field.cut_off(db, REMOTE)
         with gate.Sim(BUILD, a, meters, "--truth-frames", rtt_ms=200, port=crossing.port) as sim:
             gate.ok(gate.comes(lambda: sessions_of(db, "b") == 5, 15 * gate.SLOW), "five meters talk to b, none to a")
             for m in (WALLET, OTHER_WALLET):

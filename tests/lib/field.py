@@ -320,3 +320,21 @@ class Puppet(Line):
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
         super().close()
+
+
+# Cut off for arrears: the balance is below nothing, and the open relay is our own wish.
+CUT_OFF = """
+SET search_path = powergate;
+SELECT journal_post('test:cut', 'charge', 'used', 'test', NULL, ARRAY['prepaid', 'energy'], ARRAY['', ''],
+    ARRAY[m.account_id, NULL], ARRAY[100, -100]::bigint[], 'CNY', 1) FROM meter m WHERE address = :'m';
+INSERT INTO command (key, meter_id, kind, priority, order_us, rank, state, task, cause, created_by, generation, reason,
+    due_us, created_us, ended_us)
+SELECT 'relay:' || id || ':1', id, 'relay', 2, 1, 1, 'done', '{"relay": "open"}', 'credit is used up', 'test', 1, 'ARREARS',
+    1, 1, 1 FROM meter WHERE address = :'m';
+UPDATE meter_state SET relay_wanted = 'open', relay_seen = 'open', generation = 1, wanted_us = 1, seen_us = 1
+WHERE meter_id = (SELECT id FROM meter WHERE address = :'m');
+"""
+
+
+def cut_off(db, meter):
+    db.run(CUT_OFF, m=meter)
