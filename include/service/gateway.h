@@ -4,7 +4,8 @@
  * One TCP listener for every kind of meter.  A new connection of an identity that has a session
  * already becomes the session at once, under a higher epoch; the old one is kept mute for five
  * seconds and asked once: silence closes it, an answer means two devices with one name, and
- * both are quarantined (reliability.md D.3).
+ * both are quarantined (reliability.md D.3).  The old one may be another node's: that node hears
+ * of it and asks, and until the doubt has run out the new one is not believed.
  */
 #ifndef SERVICE_GATEWAY_H
 #define SERVICE_GATEWAY_H
@@ -43,8 +44,11 @@ void gateway_admit(struct gateway *g, struct link *link); /* a story's link */
 struct session *gateway_find(const struct gateway *g, int64_t endpoint_id);
 struct session *gateway_first(const struct gateway *g); /* then session_next() */
 int gateway_count(const struct gateway *g);
-/* Its meters or its state have changed: it logs in again. */
+/* Its meters or its state have changed: it logs in again, whichever node it talks to. */
 void gateway_refresh(struct gateway *g, int64_t endpoint_id);
+/* Another node says so of our session up to that epoch; or that it has a newer one, with that. */
+void gateway_refreshed(struct gateway *g, int64_t endpoint_id, int64_t epoch);
+void gateway_taken(struct gateway *g, int64_t endpoint_id, int64_t epoch);
 /* No new sessions; those there are closed, spread over that time. */
 void gateway_drain(struct gateway *g, int64_t over_us);
 

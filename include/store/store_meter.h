@@ -20,7 +20,6 @@ struct session_named {
 };
 struct session_opened {
 	struct endpoint *mine; /* the receiver's */
-	bool took_over;
 };
 typedef void store_opened_fn(int which, const struct session_opened *o, void *arg); /* each */
 typedef void store_done_fn(const struct err *e, void *arg);                         /* once, last */
@@ -34,6 +33,8 @@ void store_session_trusted(struct db *db, int64_t endpoint_id, int64_t epoch);
 void store_session_seen(struct db *db, struct db_column *ids, struct db_column *at);
 /* Whichever other nodes hold sessions of these hear "look ENDPOINT" on their channels. */
 void store_endpoint_hint(struct db *db, struct db_column *endpoints, const char *node);
+/* Whichever other node holds a session of it hears "refresh ENDPOINT EPOCH". */
+void store_endpoint_refresh(struct db *db, int64_t endpoint_id, const char *node);
 void store_quarantine(struct db *db, int64_t endpoint_id, const char *why, int64_t now_us);
 void store_node_start(
     struct db *db, const char *node, int64_t now_us, store_done_fn *fn, void *arg);

@@ -4,7 +4,7 @@
 -- the wire is unsure from now on.  One call for all that have said who they are, each identity
 -- once.  One row a meter; one row without meter when there is none; n counts from 1.
 CREATE OR REPLACE FUNCTION door.session_open(p_identity text[], p_kind text[], p_peer text[], p_node text, p_now bigint)
-RETURNS TABLE (n int, endpoint_id bigint, epoch bigint, state text, took_over boolean, meter_id bigint, address text,
+RETURNS TABLE (n int, endpoint_id bigint, epoch bigint, state text, meter_id bigint, address text,
     protocol text, profile text, customer text, password bytea, zone text, live boolean)
 LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
@@ -19,7 +19,8 @@ BEGIN
         ORDER BY t.identity ON CONFLICT (identity) DO NOTHING;
     END LOOP;
     IF taken IS NOT NULL THEN
-        PERFORM pg_notify('node_' || e.node, 'taken ' || e.id) FROM endpoint e WHERE e.id = ANY (taken) AND e.node <> p_node;
+        PERFORM pg_notify('node_' || e.node, format('taken %s %s', e.id, e.epoch + 1))
+        FROM endpoint e WHERE e.id = ANY (taken) AND e.node <> p_node;
         UPDATE endpoint e SET
             takeovers = CASE WHEN p_now - e.flap_us > 600000000 THEN 1 ELSE e.takeovers + 1 END,
             flap_us = CASE WHEN p_now - e.flap_us > 600000000 THEN p_now ELSE e.flap_us END
@@ -34,7 +35,7 @@ BEGIN
     FROM unnest(p_identity, p_peer) AS t(identity, peer) WHERE e.identity = t.identity;
     PERFORM powergate.commands_unsure(ids, ARRAY['the session that sent it is gone'], p_now);
     PERFORM powergate.push_connected(ids, p_now);
-    RETURN QUERY SELECT t.n::int, e.id, e.epoch, e.state, e.doubt_until_us > 0, m.id, m.address, m.protocol, m.profile,
+    RETURN QUERY SELECT t.n::int, e.id, e.epoch, e.state, m.id, m.address, m.protocol, m.profile,
         m.customer, m.password, m.zone, m.mode = 'live'
     FROM unnest(p_identity) WITH ORDINALITY AS t(identity, n)
     JOIN LATERAL (SELECT x.* FROM endpoint x WHERE x.identity = t.identity LIMIT 1) e ON true
@@ -103,6 +104,13 @@ CREATE OR REPLACE FUNCTION door.endpoint_hint(p_endpoints bigint[], p_node text)
 BEGIN
     PERFORM pg_notify('node_' || e.node, 'look ' || e.id) FROM endpoint e
     WHERE e.id = ANY (p_endpoints) AND e.node <> p_node AND e.closed_us IS NULL;
+END $$;
+
+-- Whoever else holds it has it log in again; the epoch keeps that from the session that comes then.
+CREATE OR REPLACE FUNCTION door.endpoint_refresh(p_endpoint bigint, p_node text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('node_' || e.node, format('refresh %s %s', e.id, e.epoch)) FROM endpoint e
+    WHERE e.id = p_endpoint AND e.node <> p_node AND e.closed_us IS NULL;
 END $$;
 
 CREATE OR REPLACE FUNCTION door.endpoint_quarantine(p_endpoint bigint, p_why text, p_now bigint)

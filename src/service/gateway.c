@@ -18,6 +18,7 @@
 struct gateway {
 	struct loop *loop;
 	struct db *db;
+	const char *node;
 	const struct gateway_conf *conf;
 	const struct gateway_events *events;
 	void *arg;
@@ -57,6 +58,8 @@ on_challenged(struct session *s, const struct answer *a, const struct err *e, vo
 		    g->db, ep->id, "two devices answer to this name", loop_now_us(g->loop));
 		if (now != NULL)
 			session_close(now, "two devices answer to this name");
+		else
+			store_endpoint_refresh(g->db, ep->id, g->node);
 	} else if (now != NULL) {
 		store_session_trusted(g->db, ep->id, session_endpoint(now)->epoch);
 	}
@@ -75,6 +78,17 @@ challenge(struct gateway *g, struct session *old)
 		return;
 	}
 	session_challenge(old, &ep->meters[0], &ask, CHALLENGE_US, on_challenged, g);
+}
+
+void
+gateway_taken(struct gateway *g, int64_t endpoint_id, int64_t epoch)
+{
+	struct session *old = map_get(g->by_endpoint, endpoint_id);
+
+	if (old == NULL || session_endpoint(old)->epoch >= epoch)
+		return;
+	map_take(g->by_endpoint, endpoint_id);
+	challenge(g, old);
 }
 
 /* --- logging in --------------------------------------------------------------------------- */
@@ -98,9 +112,6 @@ on_opened(struct session *s, const struct session_opened *o, const struct err *e
 	session_ready(s, o->mine);
 	if (old != NULL && old != s)
 		challenge(g, old);
-	else if (o->took_over)
-		store_session_trusted(
-		    g->db, o->mine->id, o->mine->epoch); /* its end was not ours to see */
 	if (o->mine->claimed && is_current(g, s))
 		g->events->on_ready(s, g->arg);
 }
@@ -213,6 +224,7 @@ gateway_new(struct loop *l, struct db *db, struct signer *signer, const char *no
 
 	g->loop = l;
 	g->db = db;
+	g->node = node;
 	g->conf = conf;
 	g->all.loop = l;
 	g->all.signer = signer;
@@ -273,6 +285,17 @@ gateway_refresh(struct gateway *g, int64_t endpoint_id)
 	struct session *s = map_get(g->by_endpoint, endpoint_id);
 
 	if (s != NULL)
+		session_close(s, "its meters have changed: log in again");
+	else
+		store_endpoint_refresh(g->db, endpoint_id, g->node);
+}
+
+void
+gateway_refreshed(struct gateway *g, int64_t endpoint_id, int64_t epoch)
+{
+	struct session *s = map_get(g->by_endpoint, endpoint_id);
+
+	if (s != NULL && session_endpoint(s)->epoch <= epoch)
 		session_close(s, "its meters have changed: log in again");
 }
 

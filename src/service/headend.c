@@ -176,7 +176,7 @@ static void
 heard_from_node(const char *payload, void *arg)
 {
 	struct headend *h = arg;
-	long long endpoint = 0;
+	long long endpoint = 0, epoch = 0;
 
 	if (sscanf(payload, "look %lld", &endpoint) == 1) {
 		struct session *s = gateway_find(h->gateway, endpoint);
@@ -184,8 +184,10 @@ heard_from_node(const char *payload, void *arg)
 		slog(h, LOG_LEVEL_DEBUG, "hint: endpoint %lld has work", endpoint);
 		if (s != NULL)
 			dispatch_look_session(h->dispatch, s);
-	} else if (sscanf(payload, "taken %lld", &endpoint) == 1) {
-		gateway_refresh(h->gateway, endpoint);
+	} else if (sscanf(payload, "taken %lld %lld", &endpoint, &epoch) == 2) {
+		gateway_taken(h->gateway, endpoint, epoch);
+	} else if (sscanf(payload, "refresh %lld %lld", &endpoint, &epoch) == 2) {
+		gateway_refreshed(h->gateway, endpoint, epoch);
 	}
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const struct db_stmt session_open = {"session_open", DB_COMMANDS, true, 0,
-    "SELECT n, endpoint_id, epoch, state, took_over, meter_id, address, protocol, profile,"
+    "SELECT n, endpoint_id, epoch, state, meter_id, address, protocol, profile,"
     " customer, encode(password, 'hex'), zone, live"
     " FROM door.session_open($1::text[], $2::text[], $3::text[], $4, $5::bigint)"};
 static const struct db_stmt session_close = {"session_close", DB_COMMANDS, true, 0,
@@ -20,6 +20,8 @@ static const struct db_stmt quarantine = {"quarantine", DB_COMMANDS, true, 0,
     "SELECT door.endpoint_quarantine($1::bigint, $2, $3::bigint)"};
 static const struct db_stmt endpoint_hint = {
     "endpoint_hint", DB_COMMANDS, true, 0, "SELECT door.endpoint_hint($1::bigint[], $2)"};
+static const struct db_stmt endpoint_refresh = {
+    "endpoint_refresh", DB_COMMANDS, true, 0, "SELECT door.endpoint_refresh($1::bigint, $2)"};
 static const struct db_stmt node_start = {
     "node_start", DB_COMMANDS, true, 0, "SELECT door.node_start($1, $2::bigint)"};
 
@@ -74,13 +76,13 @@ password_from(struct meter *m, const char *hex)
 static void
 meter_from(struct meter *m, const struct db_rows *rows, int row)
 {
-	m->id = db_cell_int(rows, row, 5);
-	db_cell_copy(rows, row, 6, m->address, sizeof m->address);
-	m->protocol = store_intern(db_cell_text(rows, row, 7));
-	m->profile = store_intern(db_cell_text(rows, row, 8));
-	db_cell_copy(rows, row, 9, m->customer, sizeof m->customer);
-	password_from(m, db_cell_text(rows, row, 10));
-	m->zone = store_zone(db_cell_text(rows, row, 11));
+	m->id = db_cell_int(rows, row, 4);
+	db_cell_copy(rows, row, 5, m->address, sizeof m->address);
+	m->protocol = store_intern(db_cell_text(rows, row, 6));
+	m->profile = store_intern(db_cell_text(rows, row, 7));
+	db_cell_copy(rows, row, 8, m->customer, sizeof m->customer);
+	password_from(m, db_cell_text(rows, row, 9));
+	m->zone = store_zone(db_cell_text(rows, row, 10));
 }
 
 /* From one row on: the endpoint, and as many meters as rows. */
@@ -89,13 +91,13 @@ endpoint_from(const struct db_rows *rows, int row, int n)
 {
 	struct endpoint *ep;
 
-	if (db_cell_null(rows, row, 5))
+	if (db_cell_null(rows, row, 4))
 		n = 0;
 	ep = endpoint_new(n);
 	ep->id = db_cell_int(rows, row, 1);
 	ep->epoch = db_cell_int(rows, row, 2);
 	ep->claimed = strcmp(db_cell_text(rows, row, 3), "claimed") == 0;
-	ep->live = n > 0 && db_cell_bool(rows, row, 12);
+	ep->live = n > 0 && db_cell_bool(rows, row, 11);
 	ep->n = n;
 	for (int i = 0; i < n; i++)
 		meter_from(&ep->meters[i], rows, row + i);
@@ -110,7 +112,7 @@ on_opened(const struct db_rows *rows, const struct err *e, void *arg)
 
 	for (int row = 0, n; row < count; row += n) {
 		int64_t which = db_cell_int(rows, row, 0);
-		struct session_opened opened = {.took_over = db_cell_bool(rows, row, 4)};
+		struct session_opened opened = {0};
 
 		for (n = 1; row + n < count && db_cell_int(rows, row + n, 0) == which;)
 			n++;
@@ -171,6 +173,12 @@ void
 store_endpoint_hint(struct db *db, struct db_column *endpoints, const char *node)
 {
 	db_ask(db, &endpoint_hint, NULL, NULL, db_array(endpoints), db_text(node));
+}
+
+void
+store_endpoint_refresh(struct db *db, int64_t endpoint_id, const char *node)
+{
+	db_ask(db, &endpoint_refresh, NULL, NULL, db_int(endpoint_id), db_text(node));
 }
 
 void

@@ -3,10 +3,11 @@
 #   tests/it/proxy.sh BUILD-DIR
 command -v haproxy >/dev/null || { echo "skip - haproxy is not installed (tools/deps proxy)"; exit 0; }
 PYTHONPATH=$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec python3 - "$@" <<'PY'
-import contextlib, os, re, socket, ssl, subprocess, sys, threading, time
+import contextlib, hashlib, hmac, json, os, re, socket, ssl, subprocess, sys, threading, time
 import gate
 
 BUILD = sys.argv[1]
+TILL = "/hooks/v1/till/9f1c2a7e55d0b3"
 
 
 def certificate(path):
@@ -163,6 +164,55 @@ def heads(db, d, p):
     gate.ok(said == [200], "a folded header, which the daemon refuses, is made one line", said)
 
 
+def providers(db, d, p):
+    """Each signs in headers of its own, or not at all; the proxy must stand in nobody's way."""
+    def send(path, body, headers=None):
+        return gate.request(p.port, "POST", path, body, {"Content-Type": "application/json", **(headers or {})}, tls=p.tls)
+
+    body = json.dumps({"id": "evt_1", "created": 1795000000, "livemode": True, "type": "payment_intent.succeeded", "data": {"object": {
+        "id": "pi_1", "status": "succeeded", "currency": "cny", "amount_received": 1300, "metadata": {"account_no": "R1"}}}}).encode()
+    stamp = str(int(time.time()))
+    mac = hmac.new(b"whsec_card", stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    a = send("/hooks/v1/card", body, {"Stripe-Signature": f"t={stamp},v1={mac}"})
+    gate.ok(a.status == 200 and a.json == {"received": True}, "a card payment in its provider's own form is taken", a)
+    a = send("/hooks/v1/card", body, {"Stripe-Signature": f"t={stamp},v1={mac[::-1]}"})
+    gate.ok(a.status == 401 and b"bad_signature" in a.body, "and with a wrong signature the daemon refuses it", a)
+    for name in ("wx", "ali", "naira"):
+        a = send("/hooks/v1/" + name, b"{}")
+        gate.ok(a.status == 404 and b"no such source" in a.body, f"{name}: not signed in our way, and the daemon is asked all the same", a)
+
+    def till(source, more=()):
+        body = json.dumps({"TransactionType": "Pay Bill", "TransID": "TILL1", "TransTime": "20261120110000", "TransAmount": "14.00",
+                           "BusinessShortCode": "600638", "BillRefNumber": "R1", "MSISDN": "2547"}).encode()
+        lines = [f"POST {TILL}/confirmation HTTP/1.1", "Host: 127.0.0.1", "Connection: close", f"Content-Length: {len(body)}", *more]
+        with contextlib.closing(socket.create_connection(("127.0.0.1", p.port), 5, (source, 0))) as plain:
+            with p.tls.wrap_socket(plain, server_hostname="127.0.0.1") as s:
+                s.sendall(("\r\n".join(lines) + "\r\n\r\n").encode() + body)
+                return s.recv(65536)
+
+    before = db.counts()["payment"]
+    for what, claim in (("an X-Forwarded-For", ["X-Forwarded-For: 127.0.0.2"]), ("two of them", ["X-Forwarded-For: 127.0.0.2"] * 2),
+                        ("a Forwarded", ["Forwarded: for=127.0.0.2"])):
+        said = till("127.0.0.3", claim)
+        gate.ok(gate.statuses(said) == [403] and db.counts()["payment"] == before, f"{what} of its own makes nobody a provider", said)
+    said = till("127.0.0.2")
+    gate.ok(gate.statuses(said) == [200] and b"Accepted" in said, "a provider that signs nothing is known by its address and its path", said)
+
+
+def questions(db, d, p):
+    """A terminal that lost its answer asks for it; nothing else is a GET."""
+    def ask(path, more=(), body=b""):
+        lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", "Connection: close",
+                 *(f"{k}: {v}" for k, v in gate.sign(d.secret, "ask_1", path.encode()).items()), *more]
+        return p.says(("\r\n".join(lines) + "\r\n\r\n").encode() + body)
+
+    gate.ok(ask("/hooks/v1/app/payments/P-1") == [200], "the question for a lost answer is answered")
+    gate.ok(ask("/hooks/v1/app/payments/P-0") == [404], "that of a payment nobody made as well")
+    gate.ok(ask("/hooks/v1/app/payments/P-1", ["Content-Length: 5"], b"12345") == [400], "a question has no body")
+    gate.ok(ask("/hooks/v1/app/payments/../app") == [404] and ask("/healthz") == [404] and ask("/hooks/v1/app") == [405],
+            "and asks for nothing else")
+
+
 def slow_senders(db, d, p):
     slow = [Slow(p) for _ in range(50)]
     for s in slow:
@@ -190,18 +240,33 @@ def daemon_away(db, d, p):
             "it comes back, and the repeat is accepted")
 
 
-with gate.Cluster(BUILD) as db, gate.Daemon(BUILD, db) as d:
+def keys(d):
+    """Sources of providers beside our own: one that signs in its way, and one that does not sign."""
+    d.write("card.secrets", "whsec_card\n")
+    card = d.write("card.yaml", "stripe:\n  secrets_file: card.secrets\n")
+    till = d.write("till.yaml", f"""mpesa:
+  shortcodes: "600638"
+  validation_path: {TILL}/validation
+  confirmation_path: {TILL}/confirmation
+  peers: [127.0.0.2/32]
+""")
+    return [{"name": "card", "provider": "stripe", "keys_file": card}, {"name": "till", "provider": "mpesa", "keys_file": till}]
+
+
+with gate.Cluster(BUILD) as db, gate.Daemon(BUILD, db, start=False) as d:
+    d.configure({"hooks": {"proxies": "127.0.0.1", "sources": d.settings["hooks"]["sources"] + keys(d)}})
+    d.start()
     d.remote("R1")
     p = Proxy(db, d)
     check = subprocess.run(["haproxy", "-c", "-f", p.conf], capture_output=True, text=True)
     gate.ok(check.returncode == 0 and "WARNING" not in check.stderr, "haproxy takes the file without a warning", check.stderr)
-    for part in (payments, lengths, heads, slow_senders, daemon_away):
+    for part in (payments, lengths, heads, providers, questions, slow_senders, daemon_away):
         part(db, d, p)
     paid = db.rows("SELECT payment_no, amount_minor FROM powergate.payment ORDER BY id")
     gate.ok(paid == [["P-1", "5000"], ["P-big", "100"], ["P-len", "700"], ["P-head", "800"],
-                     ["P-while", "1100"], ["P-away", "1200"]],
-            "in the end there are the six good payments and nothing else", paid)
-    gate.ok(db.value("SELECT prepaid_minor FROM powergate.account_state") == 8900 and not db.ledger_problems(),
+                     ["pi_1", "1300"], ["TILL1", "1400"], ["P-while", "1100"], ["P-away", "1200"]],
+            "in the end there are the eight good payments and nothing else", paid)
+    gate.ok(db.value("SELECT prepaid_minor FROM powergate.account_state") == 10200 and not db.ledger_problems(),
             "and the books balance", db.ledger_problems())
     gate.ok("panic" not in p.log().lower() and p.running() and d.running(), "both are still up")
 sys.exit(gate.done())

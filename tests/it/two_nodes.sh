@@ -16,7 +16,7 @@ import gate
 BUILD = sys.argv[1]
 REMOTE, SECOND, THIRD = "202600000001", "202600000002", "202600000003"
 WALLET, OTHER_WALLET = "202600000011", "202600000012"
-SOON = 10 * gate.SLOW   # the sweeps come every 30 s and more: what comes sooner was told
+SOON = 10 * gate.SLOW   # the sweeps come every 20 s and more: what comes sooner was told
 
 
 class Crossing:
@@ -48,7 +48,7 @@ class Crossing:
 def node(db, name, **more):
     return gate.Daemon(BUILD, db, {
         "daemon": {"log_level": "debug"},
-        "commands": {"sweep": "30s"},
+        "commands": {"sweep": "20s"},
         "reading": {"poll_interval": "1h", "freeze_window": "12h"},
         "session": {"reply_timeout": "2s"}, **more}, node=name)
 
@@ -108,7 +108,7 @@ def one_dies(db, a, b, sim, crossing):
     gate.ok(gate.comes(lambda: sessions_of(db, "a") == 5, 30 * gate.SLOW), "its meters dial into a")
     for n, meter, sent in zip(ids, (SECOND, THIRD), (1, 2)):
         # asked back at once; what was not done is due again some seconds later, and a sweep that
-        # has just passed by then comes again in 30 s
+        # has just passed by then comes again in 20 s
         done = gate.comes(lambda n=n: field.command(a, n)["state"] == "done", 75 * gate.SLOW)
         name = "obeyed" if meter == SECOND else "not obeyed"
         gate.ok(done and sim.state(meter)["relay"] == "open" and len(field.moves(sim, meter)) == moved[meter] + 1 and
@@ -119,22 +119,53 @@ def one_dies(db, a, b, sim, crossing):
     unsure = db.value("SELECT count(DISTINCT command_id) FROM powergate.command_history WHERE step = 'unsure' "
                       "AND text = 'the session that sent it is gone'")
     gate.ok(unsure == len(flying), "what b had sent was unsure until a had asked", f"{unsure} of {len(flying)}")
+    # a looks again once it is sure of whom it talks to
     applied = gate.comes(lambda: db.value("SELECT d.state FROM powergate.credit_delivery d JOIN powergate.payment p ON p.id = "
-                                          "d.payment_id WHERE p.payment_no = 'far-3'") == "APPLIED", SOON)
+                                          "d.payment_id WHERE p.payment_no = 'far-3'") == "APPLIED", 45 * gate.SLOW)
     gate.ok(applied and len(sim.truth("credit", OTHER_WALLET)) == 1, "the credit is proven by a, and was loaded once",
             sim.truth("credit", OTHER_WALLET))
 
 
-def one_comes_back(db, a, b, sim, crossing):
+def one_comes_back(db, a, b, sim):
     b.start()
     gate.ok(sessions_of(db, "a") == 5 and sessions_of(db, "b") == 0, "b comes back and takes nobody away")
     order = field.Order(b, "close", SECOND, wait=int(SOON)).end()
     gate.ok(order.code == 0 and sim.state(SECOND)["relay"] == "closed", "an order given at b is carried out by a", order)
-    # A meter that changes over while its old connection still stands: the old node is told to let go.
-    crossing.daemon = b
-    with contextlib.closing(field.Line(b.meters_port, field.heartbeat(THIRD))):
-        gate.ok(gate.comes(lambda: sessions_of(db, "b") == 1, SOON) and a.says("its meters have changed", SOON),
-                "a meter logs in at b while a still holds it: a lets go")
+
+
+def changed_at_the_other(a, b):
+    """What a person decides at b counts in the session that a has."""
+    def seen():
+        return [s["state"] for s in a.ask("session/list").json["rows"] if s["endpoint"] == THIRD]
+
+    b.order("endpoint/quarantine", endpoint=THIRD)
+    gate.ok(gate.comes(lambda: seen() == ["quarantined"], SOON), "quarantined at b, the meter is so in the session it has at a", seen())
+    b.order("endpoint/claim", endpoint=THIRD)
+    code, out, err = b.ctl("meter", "read", THIRD, f"--wait={int(SOON)}")
+    gate.ok(code == 0 and seen() != ["quarantined"], "claimed at b, it is talked to by a again", out + err)
+
+
+def taken_by_the_other(db, a, b, sim, crossing):
+    """A new connection at b while a still holds one: a asks the old one who it is."""
+    def doubt():
+        return db.value("SELECT doubt_until_us - opened_us FROM powergate.endpoint WHERE identity = :'i'", i=THIRD)
+
+    with contextlib.closing(field.Line(b.meters_port, field.heartbeat(THIRD))) as clone:
+        gate.until(lambda: sessions_of(db, "b") == 1, SOON, "the clone at b")
+        gate.ok(doubt() == 5000000, "a second one of that name at b is not believed at once", doubt())
+        gate.ok(gate.comes(lambda: field.work(b, "QUARANTINE"), SOON) and clone.closed(SOON),
+                "the first one answers at a: both are quarantined, also the one at b")
+    b.order("endpoint/claim", endpoint=THIRD)
+    sim.do(f"power {THIRD} off")
+    gate.until(lambda: not a.ask("meter/show", meter=THIRD).json.get("online"), SOON, "its end")
+    with contextlib.closing(field.Line(a.meters_port, field.heartbeat(THIRD))) as old:
+        gate.until(lambda: a.ask("meter/show", meter=THIRD).json.get("online"), SOON, "the old connection at a")
+        crossing.daemon = b
+        sim.do(f"power {THIRD} on")
+        gate.ok(gate.comes(lambda: sessions_of(db, "b") == 1, 30 * gate.SLOW) and old.closed(SOON),
+                "a silent one at a is asked, and let go")
+        code, out, err = b.ctl("meter", "read", THIRD, f"--wait={int(SOON)}")
+        gate.ok(code == 0, "and b has the meter", out + err)
 
 
 with gate.Cluster(BUILD) as db, node(db, "a") as a:
@@ -158,7 +189,9 @@ with gate.Cluster(BUILD) as db, node(db, "a") as a:
             paid_at_the_other(db, a, b, sim)
             ordered_at_the_other(a, b, sim)
             one_dies(db, a, b, sim, crossing)
-            one_comes_back(db, a, b, sim, crossing)
+            one_comes_back(db, a, b, sim)
+            changed_at_the_other(a, b)
+            taken_by_the_other(db, a, b, sim, crossing)
         gate.ok(not db.ledger_problems(), "the books balance", db.ledger_problems())
         gate.ok(a.running() and b.running(), "both daemons are up")
 sys.exit(gate.done())
