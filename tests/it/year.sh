@@ -73,6 +73,7 @@ SENTENCES = {
     "account": "{} accounts were charged what they used, to the cent",
     "balance": "{} balances are what was paid less what they used",
     "midnight": "{} balances of a midnight are those of the journals up to then",
+    "day": "{} days of a site were reconciled, from balance to balance as the journals have it",
     "trip": "{} trips, none by night, on a rest day, on a holiday or the day before",
     "check": "the books agree with themselves",
 }

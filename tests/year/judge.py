@@ -277,26 +277,36 @@ def judge_balances(case):
                        f"{number} left with {left}: has {kept}, was paid back {back}, owes {owed}")
 
 
-def judge_midnights(case):
-    """The balance that is kept with the registers of a midnight is that of the journals up to then."""
+def judge_history(case):
+    """Balances that were written down for a midnight, of accounts and of sites, are those of the journals up to then."""
     of = {}
-    for number, at_us, minor in case.rows(
-            "SELECT a.number, j.at_us, -p.amount_minor FROM powergate.posting p JOIN powergate.journal j ON j.id = p.journal_id "
-            "JOIN powergate.account a ON a.id = p.account_id WHERE p.ledger = 'prepaid' ORDER BY j.at_us"):
-        when, sums = of.setdefault(number, ([], [0]))
-        when.append(int(at_us))
-        sums.append(sums[-1] + int(minor))
-    only = {}
+    for site, number, ledger, at_us, minor in case.rows(
+            "SELECT t.name, a.number, p.ledger, j.at_us, -p.amount_minor FROM powergate.posting p JOIN powergate.journal j ON j.id = p.journal_id "
+            "JOIN powergate.account a ON a.id = p.account_id JOIN powergate.site t ON t.id = a.site_id ORDER BY j.at_us"):
+        for whose in [("site", site)] + [("account", number)] * (ledger == "prepaid"):
+            when, sums = of.setdefault(whose, ([], [0]))
+            when.append(int(at_us))
+            sums.append(sums[-1] + int(minor))
+
+    def up_to(whose, at_us):
+        when, sums = of.get(whose, ([], [0]))
+        return sums[bisect.bisect_right(when, at_us)]
+
+    stays = {}
     for stay in case.stays:
-        only.setdefault(stay["meter"], []).append(stay)
+        stays.setdefault(stay["meter"], []).append(stay)
     for address, at_us, minor in case.rows(
             "SELECT m.address, f.at_us, f.balance_minor FROM powergate.freeze_record f JOIN powergate.meter m ON m.id = f.meter_id "
             "WHERE f.balance_quality = 'ledger'"):
-        stay = only[address][0]
-        if len(only[address]) == 1 and stay["to"] is None:
-            when, sums = of.get(stay["account"], ([], [0]))
-            want = sums[bisect.bisect_right(when, int(at_us))]
+        stay = stays[address][0]
+        if len(stays[address]) == 1 and stay["to"] is None:
+            want = up_to(("account", stay["account"]), int(at_us))
             case.v.see("midnight", int(minor) == want, f"{stay['account']}: at {at_us} it had {minor}, by the journals {want}")
+    for site, day, *figures in case.rows("SELECT t.name, r.day, r.figures ->> 'opening_minor', r.figures ->> 'closing_minor' "
+                                         "FROM powergate.recon_run r JOIN powergate.site t ON t.id = r.site_id"):
+        day, zone = datetime.datetime.strptime(day, "%Y%m%d"), truth.zoneinfo.ZoneInfo(case.facts["sites"][site])
+        want = [up_to(("site", site), price.us((day + datetime.timedelta(n)).replace(tzinfo=zone).astimezone(price.UTC)) - 1) for n in (0, 1)]
+        case.v.see("day", list(map(int, figures)) == want, f"{site} on {day:%F}: from and to {figures}, by the journals {want}")
 
 
 def judge(directory, rows):
@@ -305,7 +315,7 @@ def judge(directory, rows):
     judge_changes(case, judge_charges(case))
     judge_trips(case)
     judge_balances(case)
-    judge_midnights(case)
+    judge_history(case)
     problems = rows("SELECT problem FROM door.ledger_check()")
     case.v.see("check", not problems, str(problems[:3]))
     return case.v
