@@ -195,7 +195,7 @@ class Story:
             with open(path, "w", encoding="ascii", opener=lambda p, flags: os.open(p, flags, 0o600)) as f:
                 f.write(SECRET + "\n")
         self.at(self.after(seconds=1030), "on")
-        self.at(self.after(seconds=5000), "db tidy")
+        self.at(self.after(days=2, hours=3, seconds=7), "db tidy")
         for week in range(1, self.days // 7):
             self.at(self.after(days=7 * week, hours=3, seconds=7), "db tidy")
         with open(os.path.join(self.dir, "story"), "w", encoding="ascii") as f:
