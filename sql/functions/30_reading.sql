@@ -58,12 +58,21 @@ END $$;
 -- first balance read after it, rolled back over what was loaded and charged in between.
 CREATE OR REPLACE FUNCTION powergate.balance_at(p_meter bigint, p_at bigint, p_wh bigint, OUT balance bigint, OUT how text)
 LANGUAGE plpgsql AS $$
-DECLARE a account; first_us bigint; credit bigint; loaded bigint; used_wh bigint; price bigint;
+DECLARE a account; first_us bigint; credit bigint; loaded bigint; used_wh bigint; price bigint; r record; n int := 0;
 BEGIN
     SELECT t.* INTO a FROM meter m JOIN account t ON t.id = m.account_id WHERE m.id = p_meter;
     IF a.fee_mode = 'remote' THEN
-        SELECT -COALESCE(sum(p.amount_minor), 0) INTO balance FROM posting p JOIN journal j ON j.id = p.journal_id
-        WHERE p.account_id = a.id AND p.ledger = 'prepaid' AND j.at_us <= p_at;
+        -- Back from what it has now, journal by journal: those since a midnight are few, those of all
+        -- years are not.  Their numbers rise with their times, but for clocks that differ a little.
+        balance := 0;
+        FOR r IN SELECT (SELECT s.prepaid_minor FROM account_state s WHERE s.account_id = a.id) AS now_minor, p.amount_minor, j.at_us
+            FROM posting p JOIN journal j ON j.id = p.journal_id
+            WHERE p.account_id = a.id AND p.ledger = 'prepaid' ORDER BY p.account_id DESC, p.journal_id DESC LOOP
+            n := n + 1;
+            IF n = 1 THEN balance := r.now_minor; END IF;
+            EXIT WHEN r.at_us < p_at - 86400000000;
+            IF r.at_us > p_at THEN balance := balance + r.amount_minor; END IF;
+        END LOOP;
         how := 'ledger';
     ELSIF a.fee_mode = 'local' THEN
         SELECT at_us, value INTO first_us, credit FROM reading

@@ -125,17 +125,20 @@ BEGIN
 END $$;
 
 -- R7 and what the day came to: balances of the site's accounts at its ends, and what moved them.
+-- Back from what they have now, which recon_balances() holds against all that was ever posted: a
+-- day is looked at three times in its own run, and the years before it are not to be read for that.
 CREATE OR REPLACE FUNCTION powergate.recon_figures(p_site bigint, p_day int) RETURNS jsonb LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_custom_plan AS $$
 DECLARE t site; starts bigint; ends bigint; moved jsonb; opening numeric; closing numeric; paid record;
 BEGIN
     SELECT * INTO t FROM site WHERE id = p_site;
     starts := powergate.recon_from(p_day, t.zone); ends := powergate.recon_from(powergate.recon_day_beside(p_day, 1), t.zone);
-    SELECT COALESCE(-sum(x.sum) FILTER (WHERE x.part = 0), 0), COALESCE(-sum(x.sum), 0),
-        COALESCE(jsonb_object_agg(x.kind, -x.sum) FILTER (WHERE x.part = 1), '{}') INTO opening, closing, moved
-    FROM (SELECT j.kind, (j.at_us >= starts)::int AS part, sum(l.amount_minor) AS sum FROM posting l
-          JOIN account a ON a.id = l.account_id AND a.site_id = p_site JOIN journal j ON j.id = l.journal_id
-          WHERE j.at_us < ends GROUP BY 1, 2) x;
+    SELECT n.minor + COALESCE(sum(x.sum), 0), n.minor + COALESCE(sum(x.sum) FILTER (WHERE x.later), 0),
+        COALESCE(jsonb_object_agg(x.kind, -x.sum) FILTER (WHERE NOT x.later), '{}') INTO opening, closing, moved
+    FROM (SELECT COALESCE(sum(s.prepaid_minor + s.loaded_minor - s.arrears_minor), 0) AS minor FROM account a
+          JOIN account_state s ON s.account_id = a.id WHERE a.site_id = p_site) n
+    LEFT JOIN (SELECT j.kind, j.at_us >= ends AS later, sum(l.amount_minor) AS sum FROM journal j JOIN posting l ON l.journal_id = j.id
+          JOIN account a ON a.id = l.account_id AND a.site_id = p_site WHERE j.at_us >= starts GROUP BY 1, 2) x ON true GROUP BY n.minor;
     SELECT count(*) AS n, COALESCE(sum(p.amount_minor), 0) AS sum INTO paid FROM payment p JOIN account a ON a.id = p.account_id AND a.site_id = p_site
     WHERE p.received_us >= starts AND p.received_us < ends;
     RETURN jsonb_build_object('currency', t.currency, 'opening_minor', opening, 'moved_minor', moved, 'closing_minor', closing,

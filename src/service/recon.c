@@ -87,7 +87,7 @@ on_sweep(void *arg)
 {
 	struct recon *r = arg;
 
-	timer_start(&r->sweep, r->loop, r->conf->sweep_us, on_sweep, r);
+	timer_sweep(&r->sweep, r->loop, r->conf->sweep_us, on_sweep, r);
 	recon_poke(r);
 }
 
@@ -101,7 +101,7 @@ recon_new(struct loop *l, struct db *db, const char *node, const struct recon_co
 	r->node = node;
 	r->conf = conf;
 	r->log.module = "recon";
-	timer_start(&r->sweep, l, conf->sweep_us, on_sweep, r);
+	timer_sweep(&r->sweep, l, conf->sweep_us, on_sweep, r);
 	return r;
 }
 

@@ -4,7 +4,12 @@ It knows the facts of the contracts (facts.json), the log of the true load, and 
 tariffs.  Of the daemon's it takes one thing: when it read which registers, for a reading is a
 fact of its own.  Each of these is held against the true load first; what lies between them is
 then reckoned with fractions by the rules of powergate-tariff(5), and compared with the ledger.
+
+What an account has is in stays: a meter from then to then, behind transformers or not.  Where one
+begins or ends in the middle of the story somebody read the display, and what that showed comes
+from the true load too.  Stays of one tenancy share their place in the tiers.
 """
+import bisect
 import datetime
 import json
 
@@ -34,11 +39,28 @@ class Case:
             self.facts = json.load(f)
         self.rows, self.v = rows, Verdict()
         self.start, self.end = self.facts["start_us"], self.facts["end_us"]
-        self.zones = {m["meter"]: self.facts["sites"][a["site"]] for a in self.facts["accounts"].values()
-                      for m in a["meters"]}
+        self.stays = [dict(stay, account=number) for number, a in self.facts["accounts"].items() for stay in a["meters"]]
+        self.zones = {stay["meter"]: self.facts["sites"][self.facts["accounts"][stay["account"]]["site"]] for stay in self.stays}
         self.true = truth.Truth(directory + "/truth.log", self.zones, self.start, self.end + 1_000_000)
         self.read = {}  # (meter, when) -> what the daemon read: [total, T1 .. T4]
+        self.times, self.due = {}, {}  # of each tariff; of each account what it must have been charged
         self.v.see("truth", not self.true.wrong, "\n".join(self.true.wrong[:3]))
+
+    def display(self, address, at_us):
+        return [self.true.meters[address].register(at_us, i) for i in range(5)]
+
+    def end_of(self, stay):
+        return self.end if stay["to"] is None else stay["to"]
+
+    def times_of(self, tariff):
+        """The tariff, from the files a person wrote."""
+        if tariff not in self.times:
+            texts = []
+            for path in self.facts["tariffs"][tariff]:
+                with open(path, encoding="ascii") as f:
+                    texts.append(f.read())
+            self.times[tariff] = price.Times(texts, self.start, self.end + 2_000_000)
+        return self.times[tariff]
 
 
 # --- readings -------------------------------------------------------------------------------------
@@ -59,20 +81,30 @@ def judge_reads(case):
         at_us, value, which = int(at_us), int(value), regs.index(reg)
         case.v.see("read", is_true(case, address, at_us, which, value), f"{address} at {at_us}: {reg} read as {value}")
         case.read.setdefault((address, at_us), [None] * 5)[which] = value
-    there = {}
+    there, frozen = {}, set()
     for address, day, at_us, waited, *values in case.rows(
             "SELECT m.address, f.day, f.at_us, f.read_us - f.at_us, f.total_wh, f.t1_wh, f.t2_wh, f.t3_wh, f.t4_wh "
             "FROM powergate.freeze_record f JOIN powergate.meter m ON m.id = f.meter_id WHERE f.quality = 'meter'"):
         at_us, values = int(at_us), list(map(int, values))
-        want = [case.true.meters[address].register(at_us, i) for i in range(5)]
+        want = case.display(address, at_us)
         case.v.see("frozen", want == values, f"{address} day {day}: frozen {values}, truly {want}")
         case.read[address, at_us] = values
+        frozen.add((address, at_us))
         there[address, int(day)] = int(waited)
-    for address, meter in case.true.meters.items():
-        for day, (at_us, _) in meter.frozen.items():
-            if at_us < case.end - price.DAY_US:
+    for stay in case.stays:
+        address = stay["meter"]
+        for day, (at_us, _) in case.true.meters[address].frozen.items():
+            if not (stay["from"] or 0) <= at_us < case.end_of(stay) - price.DAY_US:
+                continue
+            if not any(w["meter"] == address and w["from"] - price.DAY_US < at_us < w["to"] for w in case.facts["away"]):
                 case.v.see("freeze", there.get((address, day), price.DAY_US) < 14 * HOUR_US,
                            f"{address}: its record of {day} was read {there.get((address, day))} us later, or never")
+        for at_us in (stay["from"], stay["to"]):
+            if at_us is not None:
+                case.read[address, at_us] = case.display(address, at_us)
+    for w in case.facts["away"]:
+        within = [t for a, t in case.read if a == w["meter"] and w["from"] < t < w["to"] and (a, t) not in frozen]
+        case.v.see("away", not within, f"{w['meter']} was heard at {within}, and was silent")
 
 
 # --- charges --------------------------------------------------------------------------------------
@@ -84,118 +116,206 @@ def numbers(text):
 def charges(case):
     """account -> its charges that stand, in the order of what they are for."""
     out = {}
-    for number, address, kind, from_us, to_us, from_wh, to_wh, names, exact, state in case.rows(
-            "SELECT a.number, m.address, c.kind, c.from_us, c.to_us, c.from_wh, c.to_wh, array_to_string(c.names, ','), "
-            "c.exact, c.state FROM powergate.charge c JOIN powergate.tenancy y ON y.id = c.tenancy_id "
+    for number, tenancy, address, kind, from_us, to_us, from_wh, to_wh, times, names, exact, state in case.rows(
+            "SELECT a.number, c.tenancy_id, m.address, c.kind, c.from_us, c.to_us, c.from_wh, c.to_wh, c.multiplier, "
+            "array_to_string(c.names, ','), c.exact, c.state FROM powergate.charge c JOIN powergate.tenancy y ON y.id = c.tenancy_id "
             "JOIN powergate.account a ON a.id = y.account_id LEFT JOIN powergate.installation i ON i.id = c.installation_id "
             "LEFT JOIN powergate.meter m ON m.id = i.meter_id WHERE c.state <> 'replaced' ORDER BY c.from_us, c.id"):
         each, exact = len(numbers(exact)) // max(1, len(names.split(","))), numbers(exact)
         out.setdefault(number, []).append({
-            "meter": address, "kind": kind, "from": int(from_us), "to": int(to_us), "from_wh": numbers(from_wh),
-            "to_wh": numbers(to_wh), "state": state,  # of each component first nano, then parts of a nano
+            "tenancy": tenancy, "meter": address, "kind": kind, "from": int(from_us), "to": int(to_us), "from_wh": numbers(from_wh),
+            "to_wh": numbers(to_wh), "times": int(times), "state": state,  # of each component first nano, then parts of a nano
             "exact": {name: tuple(exact[i * each:i * each + 2]) for i, name in enumerate(names.split(","))}})
     return out
 
 
-def judge_interval(case, contract, number, c, last):
+def chapters_of(case, contract, c, stay, stretches):
+    """Of which chapters of the story a charge is one."""
+    t, zone = contract.times.versions[stretches[0][0][0]], contract.zone
+    first, last = (price.fair.local(zone, c[k] // 1000000) for k in ("from", "to"))
+    return {"dearer": len({key[0] for key, _ in stretches}) > 1, "night": last - first != datetime.timedelta(
+                seconds=c["to"] // 1000000 - c["from"] // 1000000), "turned": c["to_wh"][0] < c["from_wh"][0],
+            "holiday": t["bands"] > 1 and first.date() in t["holidays"] + t["makeups"], "transformers": stay["multiplier"] > 1,
+            "over silence": any(w["meter"] == c["meter"] and c["from"] < w["to"] and w["from"] < c["to"] for w in case.facts["away"])}
+
+
+def judge_interval(case, contract, c, stay, last):
     """One charge: between two readings, from where the last one ended, at its price."""
-    words = f"{number} {c['meter']} {c['from']} to {c['to']}"
+    words = f"{stay['account']} {c['meter']} {c['from']} to {c['to']}"
     ends = [case.read.get((c["meter"], c[k])) for k in ("from", "to")]
-    case.v.see("between", ends == [c["from_wh"], c["to_wh"]] and c["state"] == "posted",
-               f"{words}: from {c['from_wh']} to {c['to_wh']}, read {ends}, {c['state']}")
+    case.v.see("between", ends == [c["from_wh"], c["to_wh"]] and c["state"] == "posted" and c["times"] == stay["multiplier"],
+               f"{words}: from {c['from_wh']} to {c['to_wh']} times {c['times']}, read {ends}, {c['state']}")
     if None in ends:
         return
     case.v.see("chain", c["from"] >= last[0] and c["from_wh"] == last[1],
                f"{words}: begins with {c['from_wh']}, the one before it ended at {last}")
-    used, *bands = [None if None in pair else (pair[1] - pair[0]) % truth.WRAP_WH for pair in zip(*ends)]
+    used, *bands = [None if None in pair else (pair[1] - pair[0]) % truth.WRAP_WH * c["times"] for pair in zip(*ends)]
     stretches = contract.times.stretches(c["from"], c["to"])
     if len(stretches) > 1 and used > 0:
         within = [t for a, t in case.reads_of[c["meter"]] if c["from"] < t < c["to"]]
         case.v.see("cut", not within, f"{words}: a boundary lies within, and so do readings at {within}")
-    exact = contract.charge(c["from"], c["to"], used, None if None in bands else bands)
-    case.v.see("charge", all(c["exact"].get(name, (0, 0)) == (money * 10 ** 9, 0) for name, money in exact.items()),
-               f"{words}: {used} Wh ({bands}) cost {({k: float(x) for k, x in exact.items()})}, by the books {c['exact']}")
+    exact = contract.charge(c["from"], c["to"], used, None if None in bands else bands, price.UNIT_WH * c["times"])
+    good = all(c["exact"].get(name, (0, 0)) == (money * 10 ** 9, 0) for name, money in exact.items())
+    against = f"{words}: {used} Wh ({bands}) cost {({k: float(x) for k, x in exact.items()})}, by the books {c['exact']}"
+    case.v.see("charge", good, against)
+    for what, is_one in chapters_of(case, contract, c, stay, stretches).items():
+        if is_one:
+            case.v.see(what, good, against)
 
 
-def judge_fixed(case, contract, number, found, first_us):
+def judge_fixed(case, contract, words, charged, first_us, last_us):
     """A charge for each day from the first midnight on, whatever was read."""
-    charged = {c["from"] for c in found if c["kind"] == "fixed"}
-    for at_us, day in contract.times.midnights(first_us, case.end + 2_000_000):
+    for at_us, day in contract.times.midnights(first_us, last_us):
         if contract.day(at_us, day) != 0:
-            case.v.see("fixed", at_us in charged, f"{number}: no fixed charge for {day}")
+            case.v.see("fixed", at_us in charged, f"{words}: no fixed charge for {day}")
             charged.discard(at_us)
-    case.v.see("no more", not charged, f"{number}: fixed charges at {sorted(charged)[:5]} for no day")
+    case.v.see("no more", not charged, f"{words}: fixed charges at {sorted(charged)[:5]} for no day")
 
 
-def judge_account(case, number, account, times, found, posted):
-    contract = price.Contract(times)
-    energy = [c for c in found if c["kind"] == "energy"]
-    for address in [m["meter"] for m in account["meters"]]:
-        reads = case.reads_of.get(address, [])
-        if not reads:
-            continue
-        last = (reads[0][1], case.read[reads[0]])
-        for c in energy:
-            judge_interval(case, contract, number, c, last)
-            last = (c["to"], c["to_wh"])
-        case.v.see("upto", last[1][0] == case.read[reads[-1]][0],
-                   f"{number}: charged up to {last}, read {case.read[reads[-1]]} at {reads[-1]}")
-        judge_fixed(case, contract, number, found, reads[0][1])
+def judge_stay(case, contract, stay, energy):
+    """From its first reading to its last: nothing left out, nothing twice.  Its first reading, if there is one."""
+    address, until = stay["meter"], case.end_of(stay) if stay["to"] is not None else case.end + 2_000_000
+    reads = [t for a, t in case.reads_of.get(address, []) if (stay["from"] or 0) <= t <= until]
+    mine = [c for c in energy if c["meter"] == address and (stay["from"] or 0) <= c["from"] and c["to"] <= until]
+    if not reads:
+        return None, mine
+    last = (reads[0], case.read[address, reads[0]])
+    for c in mine:
+        judge_interval(case, contract, c, stay, last)
+        last = (c["to"], c["to_wh"])
+    case.v.see("upto", last[1][0] == case.read[address, reads[-1]][0],
+               f"{stay['account']}: {address} charged up to {last}, read {case.read[address, reads[-1]]} at {reads[-1]}")
+    return reads[0], mine
+
+
+def judge_account(case, number, found, posted):
+    account = case.facts["accounts"][number]
+    contract = price.Contract(case.times_of(account["tariff"]))
+    left = [c for c in found if c["kind"] == "energy"]
+    for k, tenancy in enumerate(account["tenancies"]):
+        contract.enter(tenancy)
+        ids, firsts = {case.tenancies.get((number, stay["meter"])) for stay in account["meters"] if stay["tenancy"] == k}, []
+        for stay in (dict(x, account=number) for x in account["meters"] if x["tenancy"] == k):
+            first_us, mine = judge_stay(case, contract, stay, left)
+            left = [c for c in left if c not in mine]
+            firsts.append(first_us)
+        case.v.see("tenancy", len(ids) == 1 and all(x is not None for x in firsts[:1]), f"{number}: tenancies {ids} by the books, one by contract")
+        if firsts[0] is not None:
+            charged = {c["from"] for c in found if c["kind"] == "fixed" and c["tenancy"] in ids}
+            judge_fixed(case, contract, number, charged, firsts[0], tenancy["to"] or case.end + 2_000_000)
+    case.v.see("no other", not left, f"{number}: charges for a meter it did not have then: {left[:2]}")
     case.v.see("account", contract.due == posted, f"{number}: posted {posted}, due {contract.due}")
+    if number in case.trued_up:
+        case.v.see("trued up", contract.due == posted, f"{number}: posted {posted}, due {contract.due}")
+    if len({stay["meter"] for stay in account["meters"] if stay["from"] is None}) > 1:
+        case.v.see("pair", contract.due == posted, f"{number}: posted {posted}, due {contract.due}")
+    case.due[number] = contract.due
 
 
 def judge_charges(case):
-    found, times, case.reads_of = charges(case), {}, {}
+    found, case.reads_of = charges(case), {}
     for address, at_us in sorted(case.read):
         case.reads_of.setdefault(address, []).append((address, at_us))
+    case.tenancies = {(number, address): tenancy for number, address, tenancy in case.rows(
+        "SELECT a.number, m.address, i.tenancy_id FROM powergate.installation i JOIN powergate.tenancy y ON y.id = i.tenancy_id "
+        "JOIN powergate.account a ON a.id = y.account_id JOIN powergate.meter m ON m.id = i.meter_id")}
     posted = {number: int(minor) for number, minor in case.rows(
         "SELECT a.number, sum(p.amount_minor) FROM powergate.posting p JOIN powergate.journal j ON j.id = p.journal_id "
         "JOIN powergate.account a ON a.id = p.account_id WHERE j.kind IN ('charge', 'fixed', 'trueup', 'rebill') "
         "AND p.ledger IN ('prepaid', 'loaded') GROUP BY 1")}
-    for number, account in case.facts["accounts"].items():
-        tariff = account["tariff"]
-        if tariff not in times:
-            texts = []
-            for path in case.facts["tariffs"][tariff]:
-                with open(path, encoding="ascii") as f:
-                    texts.append(f.read())
-            times[tariff] = price.Times(texts, case.start, case.end + 2_000_000)
-        judge_account(case, number, account, times[tariff], found.get(number, []), posted.get(number, 0))
+    case.trued_up = {number for number, in case.rows(
+        "SELECT DISTINCT a.number FROM powergate.posting p JOIN powergate.journal j ON j.id = p.journal_id JOIN powergate.account a "
+        "ON a.id = p.account_id WHERE j.kind = 'trueup'")}
+    for number in case.facts["accounts"]:
+        judge_account(case, number, found.get(number, []), posted.get(number, 0))
+    return found
+
+
+# --- other meters, other tenants ------------------------------------------------------------------
+
+def judge_changes(case, found):
+    """Up to what the old one showed, and on from what the new one did; not a Wh between belongs to anybody."""
+    for what, which in (("swap", case.facts["swaps"]), ("move", case.facts["moves"])):
+        for x in which:
+            out_us, in_us = (x["at"], x["at"]) if what == "swap" else (x["out"], x["in"])
+            before, after, old, new = (x["account"], x["account"], x["old"], x["new"]) if what == "swap" else (
+                x["account"], x["heir"], x["meter"], x["meter"])
+            ends = [c["to_wh"] for c in found.get(before, []) if c["meter"] == old and c["kind"] == "energy" and c["to"] <= out_us]
+            begins = [c["from_wh"] for c in found.get(after, []) if c["meter"] == new and c["kind"] == "energy" and c["from"] >= in_us]
+            good = ends and begins and ends[-1][0] == case.display(old, out_us)[0] and begins[0][0] == case.display(new, in_us)[0]
+            case.v.see(what, bool(good), f"{x}: up to {ends[-1:]}, on from {begins[:1]}, shown {case.display(old, out_us)}, {case.display(new, in_us)}")
 
 
 # --- supply and books -----------------------------------------------------------------------------
 
 def judge_trips(case):
     """Nobody is cut off by night, on a rest day, on a holiday or the day before one."""
-    for account in case.facts["accounts"].values():
-        calendar = case.facts["calendars"].get(account["site"], {})
-        for meter in account["meters"]:
-            for at_us, by in case.true.meters[meter["meter"]].opened:
-                when = datetime.datetime.fromtimestamp(at_us / 1000000, truth.zoneinfo.ZoneInfo(case.zones[meter["meter"]]))
-                day, next_day = (str(when.date() + datetime.timedelta(n)) for n in (0, 1))
-                works = when.weekday() < 5 or calendar.get(day) == "makeup"
-                good = works and "holiday" not in (calendar.get(day), calendar.get(next_day)) and 8 <= when.hour < 18
-                case.v.see("trip", good or not by.startswith("1C"), f"{meter['meter']} cut off at {when}")
+    sites = {stay["meter"]: case.facts["accounts"][stay["account"]]["site"] for stay in case.stays}
+    for address, site in sites.items():
+        calendar, zone = case.facts["calendars"].get(site, {}), truth.zoneinfo.ZoneInfo(case.zones[address])
+        for at_us, by in case.true.meters[address].opened:
+            when = datetime.datetime.fromtimestamp(at_us / 1000000, zone)
+            day, next_day = (str(when.date() + datetime.timedelta(n)) for n in (0, 1))
+            works = when.weekday() < 5 or calendar.get(day) == "makeup"
+            good = works and "holiday" not in (calendar.get(day), calendar.get(next_day)) and 8 <= when.hour < 18
+            case.v.see("trip", good or not by.startswith("1C"), f"{address} cut off at {when}")
 
 
-def judge_books(case):
-    """What was paid less what was charged is what each account has."""
-    for number, kept, paid, charged in case.rows(
-            "SELECT a.number, s.prepaid_minor, COALESCE((SELECT sum(amount_minor) FROM powergate.payment q "
+def judge_balances(case):
+    """What was paid, less what must have been charged, is what each account has; who has gone has it back, or owes it."""
+    gone = {x["account"] for x in case.facts["moves"]}
+    for number, kept, owed, paid, back in case.rows(
+            "SELECT a.number, s.prepaid_minor, s.arrears_minor, COALESCE((SELECT sum(amount_minor) FROM powergate.payment q "
             "WHERE q.account_id = a.id), 0), COALESCE((SELECT sum(p.amount_minor) FROM powergate.posting p "
-            "JOIN powergate.journal j ON j.id = p.journal_id WHERE p.account_id = a.id AND p.ledger = 'prepaid' "
-            "AND j.kind <> 'payment'), 0) "
+            "JOIN powergate.journal j ON j.id = p.journal_id WHERE p.account_id = a.id AND p.ledger = 'prepaid' AND j.kind = 'refund'), 0) "
             "FROM powergate.account a JOIN powergate.account_state s ON s.account_id = a.id ORDER BY 1"):
-        case.v.see("balance", int(kept) == int(paid) - int(charged),
-                   f"{number}: has {kept}, paid {paid}, charged {charged}")
-    problems = case.rows("SELECT problem FROM door.ledger_check()")
-    case.v.see("check", not problems, str(problems[:3]))
+        left = int(paid) - case.due[number]
+        case.v.see("balance", int(kept) == left - int(back) + int(owed),
+                   f"{number}: has {kept} and owes {owed}, paid {paid}, due {case.due[number]}, paid back {back}")
+        if number in gone:
+            case.v.see("settle", (int(kept), int(back), int(owed)) == (0, max(left, 0), max(-left, 0)),
+                       f"{number} left with {left}: has {kept}, was paid back {back}, owes {owed}")
+
+
+def judge_history(case):
+    """Balances that were written down for a midnight, of accounts and of sites, are those of the journals up to then."""
+    of = {}
+    for site, number, ledger, at_us, minor in case.rows(
+            "SELECT t.name, a.number, p.ledger, j.at_us, -p.amount_minor FROM powergate.posting p JOIN powergate.journal j ON j.id = p.journal_id "
+            "JOIN powergate.account a ON a.id = p.account_id JOIN powergate.site t ON t.id = a.site_id ORDER BY j.at_us"):
+        for whose in [("site", site)] + [("account", number)] * (ledger == "prepaid"):
+            when, sums = of.setdefault(whose, ([], [0]))
+            when.append(int(at_us))
+            sums.append(sums[-1] + int(minor))
+
+    def up_to(whose, at_us):
+        when, sums = of.get(whose, ([], [0]))
+        return sums[bisect.bisect_right(when, at_us)]
+
+    stays = {}
+    for stay in case.stays:
+        stays.setdefault(stay["meter"], []).append(stay)
+    for address, at_us, minor in case.rows(
+            "SELECT m.address, f.at_us, f.balance_minor FROM powergate.freeze_record f JOIN powergate.meter m ON m.id = f.meter_id "
+            "WHERE f.balance_quality = 'ledger'"):
+        stay = stays[address][0]
+        if len(stays[address]) == 1 and stay["to"] is None:
+            want = up_to(("account", stay["account"]), int(at_us))
+            case.v.see("midnight", int(minor) == want, f"{stay['account']}: at {at_us} it had {minor}, by the journals {want}")
+    for site, day, *figures in case.rows("SELECT t.name, r.day, r.figures ->> 'opening_minor', r.figures ->> 'closing_minor' "
+                                         "FROM powergate.recon_run r JOIN powergate.site t ON t.id = r.site_id"):
+        day, zone = datetime.datetime.strptime(day, "%Y%m%d"), truth.zoneinfo.ZoneInfo(case.facts["sites"][site])
+        want = [up_to(("site", site), price.us((day + datetime.timedelta(n)).replace(tzinfo=zone).astimezone(price.UTC)) - 1) for n in (0, 1)]
+        case.v.see("day", list(map(int, figures)) == want, f"{site} on {day:%F}: from and to {figures}, by the journals {want}")
 
 
 def judge(directory, rows):
     case = Case(directory, rows)
     judge_reads(case)
-    judge_charges(case)
+    judge_changes(case, judge_charges(case))
     judge_trips(case)
-    judge_books(case)
+    judge_balances(case)
+    judge_history(case)
+    problems = rows("SELECT problem FROM door.ledger_check()")
+    case.v.see("check", not problems, str(problems[:3]))
     return case.v

@@ -128,17 +128,35 @@ class Times:
 
 
 class Contract(fair.Account):
-    """One tenant's account: the sum of all it used."""
+    """One tenant's account: the sum of all it used, wherever it lives."""
 
     def __init__(self, times):
         super().__init__(times.versions[0])
         self.times, self.due = times, 0
 
+    def enter(self, tenancy):
+        """From here on a tenancy of its own, with tiers of its own; its first and last period may be cut short."""
+        self.since_us, self.until_us = tenancy["from"], tenancy["to"]
+        self.period = None
+
+    def _scale(self, period):
+        """How much longer than a normal one the period is, or the part of it that the tenant has."""
+        if not self.t["nominal"]:
+            return Fraction(1)
+        (day, hour), ends = self.t["period"], []
+        for month in (period[0], period[0] + 1):
+            ends.append(datetime.datetime(month // 12, month % 12 + 1, day, hour))
+        if self.since_us is not None:
+            ends[0] = max(ends[0], fair.local(self.zone, self.since_us // 1000000))
+        if self.until_us is not None:
+            ends[1] = min(ends[1], fair.local(self.zone, self.until_us // 1000000))
+        return Fraction((ends[1] - ends[0]) // datetime.timedelta(seconds=1), 86400 * self.t["nominal"])
+
     def _book(self, name, money):
         self.due += self.post(name, money)[0]
         return money
 
-    def _parts(self, stretches, used, bands):
+    def _parts(self, stretches, used, bands, unit_wh):
         """[[Wh by band] by stretch]: total over all time, a band's register over its own."""
         out = [[0] * len(s[1]) for s in stretches]
         if bands is None or any(len(s[1]) < 2 for s in stretches):
@@ -147,7 +165,7 @@ class Contract(fair.Account):
                 out[i][b] = part
             return out
         bands = list(bands)
-        if abs(used - sum(bands)) > UNIT_WH * len(bands):
+        if abs(used - sum(bands)) > unit_wh * len(bands):
             raise ValueError(f"the bands {bands} are not the total {used}")
         bands[bands.index(max(bands))] += used - sum(bands)
         for b, each in enumerate(bands):
@@ -158,14 +176,14 @@ class Contract(fair.Account):
                 out[i][b] = part
         return out
 
-    def charge(self, a_us, b_us, used, bands):
-        """{component: exact money}; bands: what each of the registers T1 to T4 counted, or None."""
+    def charge(self, a_us, b_us, used, bands, unit_wh=UNIT_WH):
+        """{component: exact money}; bands: what each of the registers T1 to T4 counted, or None; unit_wh: of a register."""
         stretches, out = self.times.stretches(a_us, b_us), {"energy": Fraction(0)}
-        for ((which, period), _), part in zip(stretches, self._parts(stretches, used, bands)):
+        for ((which, period), _), part in zip(stretches, self._parts(stretches, used, bands, unit_wh)):
             self.t = self.times.versions[which]
             if self.period != period:
                 self.period, self.used, self.band_used = period, 0, [0] * len(part)
-            out["energy"] += self.energy(part, fair.scale(self.t, period)) / 1000
+            out["energy"] += self.energy(part, self._scale(period)) / 1000
             for name, per_kwh in self.t["surcharges"]:
                 out[name] = out.get(name, Fraction(0)) + sum(part) * Fraction(per_kwh) / 1000
             self.used += sum(part)

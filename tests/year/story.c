@@ -6,6 +6,7 @@
 #include "base/loop.h"
 #include "call.h"
 #include "codec/webhook.h"
+#include "fill.h"
 #include "model/calendar.h"
 #include "service/sources.h"
 #include "sim/fleet.h"
@@ -19,8 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_ZONES 8
-#define AGAIN_US   MINUTE_US
+#define AGAIN_US MINUTE_US
 
 struct zone {
 	char name[64];
@@ -34,7 +34,7 @@ struct story {
 	struct story_parts parts;
 	struct wire_conf wires;
 	struct webhook_secret secret;
-	struct zone zones[MOST_ZONES];
+	struct zone zones[FILL_FLEETS];
 	int nzones;
 	struct truth *truth;
 	FILE *in, *told;
@@ -122,8 +122,8 @@ zone_new(struct story *s, const char *name, struct err *e)
 {
 	struct zone *z = &s->zones[s->nzones];
 
-	if (s->nzones == MOST_ZONES)
-		return err_set(e, ERR_INPUT, "more than %d zones", MOST_ZONES);
+	if (s->nzones == FILL_FLEETS)
+		return err_set(e, ERR_INPUT, "more than %d zones", FILL_FLEETS);
 	snprintf(z->name, sizeof z->name, "%s", name);
 	z->calendar = calendar_new(name, e);
 	if (z->calendar == NULL)
@@ -266,12 +266,21 @@ on_api(int status, const char *body, void *arg)
 static void
 do_api(struct story *s, char *words)
 {
-	char *json, target[80];
+	struct fill from = {.loop = s->parts.loop, .admin = s->admin, .nfleets = s->nzones};
+	struct buf json = {0};
+	char *rest, target[80];
+	struct err e;
 
-	snprintf(s->route, sizeof s->route, "%s", first_word(words, &json));
+	snprintf(s->route, sizeof s->route, "%s", first_word(words, &rest));
 	snprintf(target, sizeof target, "/v1/%s", s->route);
-	call(s->parts.loop, 0, s->parts.api_socket, "POST", target, "",
-	    span_of((const uint8_t *)json, strlen(json)), on_api, s);
+	for (int i = 0; i < s->nzones; i++)
+		from.fleets[i] = s->zones[i].fleet;
+	if (fill_words(&from, rest, &json, &e) < 0)
+		fail(s, s->route, e.text);
+	else
+		call(s->parts.loop, 0, s->parts.api_socket, "POST", target, "", buf_span(&json),
+		    on_api, s);
+	buf_clear(&json);
 }
 
 static int
@@ -320,7 +329,7 @@ static int
 do_db(struct story *s, const char *words, struct err *e)
 {
 	if (strcmp(words, "tidy") == 0)
-		return admin_do(s, "VACUUM", e);
+		return admin_do(s, "VACUUM (ANALYZE)", e);
 	if (strcmp(words, "on") == 0)
 		return admin_do(s, "ALTER ROLE year_daemon LOGIN", e);
 	if (admin_do(s, "ALTER ROLE year_daemon NOLOGIN", e) < 0)
@@ -365,6 +374,8 @@ on_deed(void *arg)
 		rc = do_db(s, rest, &e);
 	else if (strcmp(verb, "sink") == 0)
 		s->sink_status = atoi(rest);
+	else if (strcmp(verb, "chapter") == 0)
+		story_heard(s, verb, rest);
 	else if (strcmp(verb, "on") == 0)
 		do_on(s);
 	else

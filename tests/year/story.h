@@ -20,8 +20,10 @@
  *	T add ZONE address=...            a meter that is put up
  *	T db off | on | tidy              the daemon's database goes, comes back, is vacuumed
  *	T sink STATUS                     what whoever gets the notices answers
+ *	T chapter WORDS                   is only told: what comes now
  *
- * T is RFC 3339.  What was answered, and the notices that came, are told in DIR/told.log; what
+ * T is RFC 3339.  In the JSON stand {display ADDRESS}, what a person reads off that meter, and
+ * {left ACCOUNT}, what he is told it has (fill.h).  What was answered, and the notices that came, are told in DIR/told.log; what
  * the meters did in DIR/truth.log.
  */
 #ifndef YEAR_STORY_H
