@@ -222,7 +222,8 @@ BEGIN
     IF x.id IS NULL AND p_cause IS NULL THEN RETURN; END IF;
     SELECT total_wh INTO register FROM meter_state WHERE meter_id = p_meter;
     IF x.id IS NOT NULL THEN
-        UPDATE exposure e SET wh = greatest(COALESCE(register - e.from_wh, 0), 0), minor = greatest(e.from_minor - p_balance, 0),
+        UPDATE exposure e SET from_wh = COALESCE(e.from_wh, register),   -- of a meter that had not been read yet
+            wh = greatest(COALESCE(register - e.from_wh, 0), 0), minor = greatest(e.from_minor - p_balance, 0),
             ended_us = CASE WHEN x.cause IS DISTINCT FROM p_cause THEN p_now END WHERE e.id = x.id;
         IF x.cause = p_cause THEN RETURN; END IF;
     END IF;
