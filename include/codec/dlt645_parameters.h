@@ -56,6 +56,28 @@ struct meter_alarm {
 #define DLT645_ALARMS 3
 int dlt645_alarm_items(const struct meter_alarm *a, struct parameter out[DLT645_ALARMS]);
 
+/* The most that a meter lets be drawn at once, as it measures it itself: without the transformers
+ * in front of it.  Only 04000E01 is a limit that more than one source has; how long a meter bears
+ * with more is its maker's (2.4). */
+struct meter_limit {
+	int64_t watts; /* METER_NO_LIMIT: none, which is the most that the item can say */
+};
+#define METER_NO_LIMIT    INT64_C(-1)
+#define METER_MOST_WATTS  INT64_C(99999)
+#define DLT645_LOAD_LIMIT 0x04000e01u
+int dlt645_limit_items(const struct meter_limit *l, struct parameter out[1]);
+
+/* The newest trip, by the meter's own record (2.9).  By one source the operator is that of the
+ * order, so that ours can be known; another when the meter acted by itself. */
+#define DLT645_LAST_TRIP 0x1d00ff01u
+struct dlt645_trip {
+	int64_t at_us; /* on the meter's clock */
+	uint32_t operator_code;
+};
+/* From what was seen of it; false when that is none. */
+bool dlt645_trip_get(
+    struct dlt645_trip *t, const struct parameter *seen, const struct calendar *zone);
+
 /* "price of tariff 2, set 2: 0.8000 money/kWh, and should be 1.2000 money/kWh". */
 void dlt645_parameter_text(const struct parameter *p, char *out, size_t room);
 
@@ -65,5 +87,7 @@ void meter_tariff_json(const struct meter_tariff *t, const char *zone, struct bu
 int meter_tariff_from_json(struct meter_tariff *t, const struct cJSON *o, struct err *e);
 void meter_alarm_json(const struct meter_alarm *a, struct buf *json);
 int meter_alarm_from_json(struct meter_alarm *a, const struct cJSON *o, struct err *e);
+/* {"watts":5000}, or {"watts":null} for none. */
+int meter_limit_from_json(struct meter_limit *l, const struct cJSON *o, struct err *e);
 
 #endif

@@ -29,6 +29,7 @@ enum reg {
 	REG_TERMINALS,   /* terminal cover opened, times */
 	REG_POWER_DOWNS, /* supply lost, times */
 	REG_PRICE,       /* price now in force, micro major units per kWh */
+	REG_OVERLOADS,   /* drawn more than its limit allows, times, all phases */
 	REG_COUNT,
 };
 
@@ -69,12 +70,17 @@ struct meter {
 	int64_t auth_until_us;          /* its authentication, below, is good so long; 0: none */
 	int64_t quiet_until_us;         /* not asked before (monotonic) */
 	int64_t poll_us;                /* next scheduled read (monotonic) */
+	int64_t refuses_until_us;       /* then what it refused is asked for once more */
+	uint32_t refuses;               /* 1 << enum reg of what it refuses to be read */
+	int32_t overloads;              /* as last noted; -1: never */
 	char address[13];               /* 12 digits */
 	char customer[13];              /* customer number in the meter, 12 digits */
 	struct meter_key key;
 	uint8_t rand2[4], serial[8]; /* of a meter with a security chip */
 	uint8_t silences;            /* unanswered in a row */
 	bool skew_known;
+	bool limited;  /* a limit of its load is in force: asked for overloads */
+	bool off_told; /* its relay was found open, and why is known */
 };
 
 /* Twelve decimal digits.  ERR_INPUT says what is wrong. */

@@ -6,6 +6,9 @@
  * that has been gone for the time of grace, an hour in which people are cut off at all, and time
  * since the last close.  A restore needs nothing but the money (domain.md 5.10).
  *
+ * After overload a meter rests before it is given power again, and after too many within a time
+ * it stays off until a person has seen to it.
+ *
  * The balance is the account's; the relays are its meters', and each is wished for by itself.
  */
 #ifndef MODEL_SUPPLY_H
@@ -28,11 +31,14 @@ struct policy {
 	int64_t spread_us;          /* trips that waited for the morning leave over this time */
 	int64_t permit_after_us;    /* off for longer: somebody at the meter must close it */
 	int trip_from_minute, trip_until_minute; /* local minutes of the day; equal: any time */
-	bool trip_rest_days;    /* also on rest days, and on the day before a holiday */
-	int64_t rearm_minor;    /* a warning is armed again this far above its level */
-	int days_left;          /* warn when the credit lasts no longer; 0 never */
-	int silence_percent;    /* so many of the meters silent at once halts trips; 0 never */
-	int64_t restore_slo_us; /* a restore that takes longer is an alarm */
+	bool trip_rest_days;        /* also on rest days, and on the day before a holiday */
+	int64_t rearm_minor;        /* a warning is armed again this far above its level */
+	int days_left;              /* warn when the credit lasts no longer; 0 never */
+	int silence_percent;        /* so many of the meters silent at once halts trips; 0 never */
+	int64_t restore_slo_us;     /* a restore that takes longer is an alarm */
+	int overload_retries;       /* so often power comes back after overload, */
+	int64_t overload_period_us; /* within so long; once more, and it stays off */
+	int64_t overload_rest_us;   /* off at least so long after each */
 };
 
 /* The days of a site that are not like their weekday. */
@@ -43,8 +49,9 @@ struct site_day {
 	enum day_kind kind;
 };
 
-#define SUPPLY_LEVELS 8
-#define SUPPLY_METERS 16
+#define SUPPLY_LEVELS    8
+#define SUPPLY_OVERLOADS 11 /* one more than the settings allow retries */
+#define SUPPLY_METERS    16
 
 struct account_view {
 	int64_t account_id, version;
@@ -78,9 +85,14 @@ struct meter_view {
 	bool temporary;       /* temporary supply in force */
 	bool spared;          /* protected, power-keep, or a no-disconnect time of the site */
 	bool permit_only;     /* never closed without somebody at the meter */
+	bool kept;            /* it keeps power on by itself: only SAFETY is obeyed */
+	bool exposed;         /* an exposure is being counted */
 	int64_t reading_us;   /* newest actual reading, 0 for none */
 	int64_t closed_us;    /* last seen to close, 0 for never */
 	int64_t off_us;       /* off since, 0: it is not, or unknown */
+	int64_t overload_us[SUPPLY_OVERLOADS]; /* when it switched itself off for overload, newest
+						  first, since a person last saw to it */
+	int noverloads;
 };
 
 enum notice_kind { NOTICE_NONE, NOTICE_LOW, NOTICE_DAYS, NOTICE_FINAL };
@@ -99,6 +111,7 @@ enum hindrance {
 	HINDRANCE_OBSERVED, /* the site is only observed */
 	HINDRANCE_REFUSED,  /* it refuses: a person must look */
 	HINDRANCE_SENT,     /* decided, and not seen to be off yet */
+	HINDRANCE_KEPT,     /* held off, and the meter's power-keep stands above that */
 	HINDRANCE_COUNT
 };
 const char *hindrance_name(enum hindrance h);
@@ -107,6 +120,7 @@ struct wish {
 	enum relay wanted;        /* RELAY_UNKNOWN: leave it as it is */
 	enum hold hold;           /* what it is for */
 	enum hindrance hindrance; /* of a trip for arrears */
+	bool lock; /* too many overloads: a hold for SAFETY is placed, for that reason */
 	char why[120];
 };
 

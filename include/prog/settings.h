@@ -48,6 +48,7 @@ struct supply_conf {
 	int64_t final_notice, grace, spread, reading_age, after_close, trip_life;
 	int64_t permit_after, restore_slo, silence_percent, days_left;
 	int64_t restore_over, rearm;
+	int64_t overload_retries, overload_period, overload_rest;
 };
 
 struct settings {

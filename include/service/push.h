@@ -19,10 +19,14 @@ enum stage {
 	STAGE_PRICE,
 };
 
+/* What is wanted: a tariff goes by spare set and switch, the others are there once. */
+enum push_set { PUSH_TARIFF, PUSH_ALARM, PUSH_LIMIT };
+
 struct push {
-	bool alarm; /* else a tariff */
+	enum push_set set;
 	struct meter_tariff tariff;
 	struct meter_alarm levels;
+	struct meter_limit limit;
 	char state[16], why[200];
 	int64_t switch_us; /* as it was armed, on the meter's clock; 0: not */
 	int failures, rewrites;

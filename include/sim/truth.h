@@ -7,8 +7,9 @@
  *	lost       count amount_minor: the count was kept, the money was not
  *	open       customer count: the account; its money follows as a credit
  *	refused    function bits
- *	relay      from to by: "1C op 0000002a", "self", "button"
+ *	relay      from to by: "1C op 0000002a", "self", "self, load", "button"
  *	trip_self  credit_minor overdraft_minor
+ *	overload   watts limit_watts count trips
  *	warn       level credit_minor
  *	freeze     day energy_wh
  *	load       watts energy_wus t_wus relay power: what flows from now on, and what the

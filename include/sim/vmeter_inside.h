@@ -4,6 +4,7 @@
  *	vmeter.c           life, energy, money, midnight
  *	vmeter_tariff.c    tables of hours and prices, and the switch from one set to the other
  *	vmeter_relay.c     the relay, warnings, credit
+ *	vmeter_overload.c  the limit of its load
  *	vmeter_setup.c     settings and state as text
  *	vmeter_frames.c    who is asked what: the frame and its answer
  *	vmeter_reads.c     the table of what can be read
@@ -40,6 +41,9 @@
 #define REBOOT_US      (5 * SECOND_US)
 #define LOCK_US        DAY_US
 #define PASSWORD_TRIES 3
+#define LACKS          4
+
+#define VMETER_NO_LIMIT 999999 /* 99.9999 kW, the most that 04000E01 can say: none */
 
 enum vmeter_profile { VMETER_REMOTE, VMETER_WALLET_ESAM };
 enum vmeter_class { CLASS_PASSWORD, CLASS_98, CLASS_99 };
@@ -145,6 +149,13 @@ struct vmeter {
 	LAST(struct relay_record) trips;
 	LAST(struct relay_record) closes;
 
+	/* load: the limit in tenths of a watt, as 04000E01 has it */
+	int64_t limit_dw, overload_delay_s, overload_again_s; /* again 0: stays off */
+	int64_t over_since_us, again_us;                      /* 0: it is not */
+	int64_t overload_us;                                  /* in all */
+	bool in_overload;
+	LAST(struct span_record) overloads;
+
 	/* clock: base at base_at, then drifting */
 	int64_t clock_base_us, clock_base_at_us, drift_ppm;
 	int time_set_day; /* 08 is obeyed once a day */
@@ -165,6 +176,7 @@ struct vmeter {
 	size_t part;     /* most value bytes in one answer */
 	struct buf last_answer;
 	uint32_t rest_di, boots, frames_in, frames_out;
+	uint32_t lacks[LACKS]; /* identifiers that this model does not have */
 };
 
 static inline bool
@@ -205,11 +217,18 @@ void vmeter_judge(struct vmeter *v); /* warns, trips and closes by itself */
 void vmeter_trip_due(struct vmeter *v);
 bool vmeter_order(struct vmeter *v, uint8_t n1, uint32_t operator_code); /* false: refused */
 void vmeter_credit(struct vmeter *v, int64_t amount_minor, uint32_t count);
+void vmeter_relay_self(struct vmeter *v, bool open); /* by nobody's order, nor for want of credit */
+
+/* vmeter_overload.c */
+bool vmeter_overloaded(const struct vmeter *v);
+int64_t vmeter_overload_next(const struct vmeter *v);
+void vmeter_overload_judge(struct vmeter *v);
 
 /* vmeter_frames.c and its neighbours.  The parts answer into *reply; false is silence. */
 bool vmeter_refuse(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply, unsigned bits);
 bool vmeter_password(struct vmeter *v, const uint8_t *level_and_password);
 bool vmeter_read(struct vmeter *v, uint32_t di, struct buf *out); /* false: no such data */
+bool vmeter_lacks(const struct vmeter *v, uint32_t di);
 bool vmeter_write(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply);
 bool vmeter_control(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply);
 bool vmeter_security(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply);

@@ -5,7 +5,7 @@
 -- once.  One row a meter; one row without meter when there is none; n counts from 1.
 CREATE OR REPLACE FUNCTION door.session_open(p_identity text[], p_kind text[], p_peer text[], p_node text, p_now bigint)
 RETURNS TABLE (n int, endpoint_id bigint, epoch bigint, state text, meter_id bigint, address text,
-    protocol text, profile text, customer text, password bytea, zone text, live boolean)
+    protocol text, profile text, customer text, password bytea, zone text, live boolean, limited boolean, overloads bigint)
 LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE ids bigint[]; taken bigint[];
@@ -36,10 +36,11 @@ BEGIN
     PERFORM powergate.commands_unsure(ids, ARRAY['the session that sent it is gone'], p_now);
     PERFORM powergate.push_connected(ids, p_now);
     RETURN QUERY SELECT t.n::int, e.id, e.epoch, e.state, m.id, m.address, m.protocol, m.profile,
-        m.customer, m.password, m.zone, m.mode = 'live'
+        m.customer, m.password, m.zone, m.mode = 'live', m.limited, m.overloads
     FROM unnest(p_identity) WITH ORDINALITY AS t(identity, n)
     JOIN LATERAL (SELECT x.* FROM endpoint x WHERE x.identity = t.identity LIMIT 1) e ON true
-    LEFT JOIN LATERAL (SELECT x.*, s.zone, s.mode FROM meter x JOIN site s ON s.id = x.site_id
+    LEFT JOIN LATERAL (SELECT x.*, s.zone, s.mode, q.limit_watts IS NOT NULL AS limited, q.overloads
+        FROM meter x JOIN site s ON s.id = x.site_id JOIN meter_state q ON q.meter_id = x.id
         WHERE x.endpoint_id = e.id AND x.state = 'active' AND e.state = 'claimed' ORDER BY x.id OFFSET 0) m ON true
     ORDER BY t.n, m.id;
 END $$;
@@ -126,17 +127,18 @@ END $$;
 -- What the meter's status word said; powergate's own wish is not touched.
 CREATE OR REPLACE FUNCTION powergate.relay_noted(p_meter bigint, p_status bigint, p_relay text, p_at bigint)
 RETURNS void LANGUAGE plpgsql AS $$
-DECLARE was text; account bigint;
+DECLARE was text; kept bigint; account bigint;
 BEGIN
     PERFORM powergate.account_of_first(p_meter);
-    SELECT relay_seen INTO was FROM meter_state WHERE meter_id = p_meter FOR UPDATE;
+    SELECT relay_seen, status INTO was, kept FROM meter_state WHERE meter_id = p_meter FOR UPDATE;
     UPDATE meter_state SET status = p_status, relay_seen = p_relay, seen_us = p_at,
         closed_us = CASE WHEN p_relay = 'closed' AND was <> 'closed' THEN p_at ELSE closed_us END,
         off_us = CASE WHEN p_relay <> 'closed' THEN COALESCE(off_us, p_at) END
     WHERE meter_id = p_meter AND COALESCE(seen_us, 0) <= p_at;
-    IF FOUND AND was <> p_relay THEN
-        SELECT account_id INTO account FROM meter WHERE id = p_meter;
+    IF NOT FOUND OR (was = p_relay AND (COALESCE(kept, 0) # p_status) & 4096 = 0) THEN RETURN; END IF;
+    SELECT account_id INTO account FROM meter WHERE id = p_meter;
+    IF was <> p_relay THEN
         PERFORM powergate.event_add('relay', p_meter, account, format('relay %s -> %s', was, p_relay), p_at);
-        PERFORM powergate.mark_dirty(ARRAY[account], p_at);
     END IF;
+    PERFORM powergate.mark_dirty(ARRAY[account], p_at);     -- also when its power-keep has begun or ended
 END $$;

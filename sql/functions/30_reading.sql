@@ -4,7 +4,7 @@
 -- its account; p_relay names the relay's state where reg is 'status'.
 CREATE OR REPLACE FUNCTION door.reading_ingest(p_meter bigint[], p_at bigint[], p_heard bigint[], p_reg text[],
     p_value bigint[], p_relay text[], p_now bigint) RETURNS int LANGUAGE plpgsql AS $$
-DECLARE n int; r record; touched bigint[];
+DECLARE n int; r record; touched bigint[]; kept bigint[];
 BEGIN
     INSERT INTO reading (at_us, meter_id, reg, value, heard_us)
     SELECT at, meter, reg, value, heard
@@ -42,6 +42,12 @@ BEGIN
     SELECT array_agg(DISTINCT m.account_id) INTO touched
     FROM moved v JOIN meter m ON m.id = v.meter_id WHERE v.moved AND m.account_id IS NOT NULL;
     PERFORM powergate.mark_rate(touched, p_now);
+    -- A power-keep that has begun or ended decides whether a hold can be obeyed.
+    SELECT array_agg(m.account_id) INTO kept FROM unnest(p_meter, p_reg, p_value, p_relay, p_at) AS t(meter, reg, value, relay, at)
+    JOIN meter_state s ON s.meter_id = t.meter JOIN meter m ON m.id = t.meter
+    WHERE t.reg = 'status' AND t.relay = s.relay_seen AND COALESCE(s.seen_us, 0) <= t.at AND m.account_id IS NOT NULL
+      AND (COALESCE(s.status, 0) # t.value) & 4096 <> 0;
+    IF kept IS NOT NULL THEN PERFORM powergate.mark_dirty(kept, p_now); END IF;
     -- A relay that is where it was is noted for all at once; one that moved, one by one.
     UPDATE meter_state s SET status = t.value, seen_us = t.at
     FROM unnest(p_meter, p_reg, p_value, p_relay, p_at) AS t(meter, reg, value, relay, at)

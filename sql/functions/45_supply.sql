@@ -45,6 +45,13 @@ BEGIN
         ORDER BY d.day LIMIT 40) n);
 END $$;
 
+-- The meter keeps power on by itself, or was promised to: it would refuse to trip for anything but
+-- SAFETY, which ends that first.
+CREATE OR REPLACE FUNCTION powergate.kept(p_meter bigint, p_status bigint, p_now bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN COALESCE(p_status, 0) & 4096 <> 0 OR powergate.kept_on(p_meter, p_now);
+END $$;
+
 -- What has been charged to an account in all, under its present tax.
 CREATE OR REPLACE FUNCTION powergate.spent(p_account bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -75,11 +82,12 @@ BEGIN
 END $$;
 CREATE OR REPLACE FUNCTION powergate.hold_release(p_meter bigint, p_kind text, p_reason text, p_by text, p_now bigint)
 RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE a bigint; h bigint;
+DECLARE a bigint; h hold;
 BEGIN
     UPDATE hold SET released_us = p_now, released_by = p_by, release_reason = p_reason
-    WHERE meter_id = p_meter AND kind = p_kind AND released_us IS NULL RETURNING id INTO h;
+    WHERE meter_id = p_meter AND kind = p_kind AND released_us IS NULL RETURNING * INTO h;
     IF NOT FOUND THEN RETURN false; END IF;
+    PERFORM powergate.overload_released(h, p_now);
     SELECT account_id INTO a FROM meter WHERE id = p_meter;
     PERFORM powergate.event_add('hold', p_meter, a, format('hold %s released by %s: %s', p_kind, p_by, p_reason), p_now);
     -- the trip for SAFETY has ended the meter's power-keep
@@ -87,7 +95,7 @@ BEGIN
         PERFORM powergate.keep_want(p_meter, true, 'KEEP_ON stands, and SAFETY is released', p_by, p_now);
     END IF;
     IF a IS NOT NULL THEN
-        PERFORM powergate.customer_notice('release:' || h, 'release', a, NULL, powergate.hold_words(p_meter, p_kind, p_reason), p_now, 86400000000);
+        PERFORM powergate.customer_notice('release:' || h.id, 'release', a, NULL, powergate.hold_words(p_meter, p_kind, p_reason), p_now, 86400000000);
         PERFORM powergate.mark_dirty(ARRAY[a], p_now);
     END IF;
     RETURN true;
@@ -180,7 +188,8 @@ BEGIN
         ORDER BY x.id LIMIT 200 LOOP
         UPDATE exposure SET alarms = r.alarms + 1 WHERE id = r.id;
         PERFORM powergate.work_add('exposure:' || r.meter_id, 'EXPOSURE',
-            format('meter %s uses power without credit for %s h already: %s', r.address, r.hours, r.cause),
+            format(CASE r.cause WHEN 'kept' THEN 'meter %s is held off and uses power for %s h already: its power-keep stands'
+                ELSE 'meter %s uses power without credit for %s h already: ' || r.cause END, r.address, r.hours),
             'powergatectl exposure list; reach the meter or the customer', r.account_id, r.meter_id, NULL, NULL, p_now);
         PERFORM powergate.staff_notice(format('exposure:%s:%s', r.id, r.alarms + 1), 'exposure', r.account_id, jsonb_build_object('meter', r.address,
             'energy_wh', r.wh, 'amount_minor', r.minor, 'hours', r.hours, 'count', r.alarms + 1, 'why', r.cause,
@@ -213,7 +222,8 @@ BEGIN
     IF x.id IS NULL AND p_cause IS NULL THEN RETURN; END IF;
     SELECT total_wh INTO register FROM meter_state WHERE meter_id = p_meter;
     IF x.id IS NOT NULL THEN
-        UPDATE exposure e SET wh = greatest(COALESCE(register - e.from_wh, 0), 0), minor = greatest(e.from_minor - p_balance, 0),
+        UPDATE exposure e SET from_wh = COALESCE(e.from_wh, register),   -- of a meter that had not been read yet
+            wh = greatest(COALESCE(register - e.from_wh, 0), 0), minor = greatest(e.from_minor - p_balance, 0),
             ended_us = CASE WHEN x.cause IS DISTINCT FROM p_cause THEN p_now END WHERE e.id = x.id;
         IF x.cause = p_cause THEN RETURN; END IF;
     END IF;

@@ -151,6 +151,9 @@ BEGIN
         RETURN 'cancel: the hold is lifted';
     END IF;
     IF c.reason <> 'SAFETY' THEN
+        IF powergate.kept(c.meter_id, s.status, p_now) THEN
+            RETURN 'wait: the meter keeps power on and would refuse';
+        END IF;
         -- a trip that is in the log already has been counted
         IF EXISTS (SELECT FROM trip_log WHERE command_id = c.id) THEN RETURN NULL; END IF;
         SELECT COALESCE(sum(meters), 0) INTO fleet FROM site;
@@ -231,7 +234,8 @@ BEGIN
         WHERE q.id = c.id RETURNING q.* INTO c;
         PERFORM powergate.history(c.id, CASE WHEN was = 'waiting' THEN 'dispatched' ELSE 'asked back' END, '', p_now);
         IF was = 'waiting' AND c.kind = 'relay' AND c.task ->> 'relay' = 'open' THEN
-            INSERT INTO trip_log SELECT c.id, p_now, m.site_id, m.id FROM meter m WHERE m.id = c.meter_id ON CONFLICT DO NOTHING;
+            INSERT INTO trip_log SELECT c.id, p_now, m.site_id, m.id FROM meter m JOIN meter_state s ON s.meter_id = m.id
+            WHERE m.id = c.meter_id AND s.relay_seen <> 'open' ON CONFLICT DO NOTHING;     -- one that is off already costs nobody his supply
         END IF;
         d := NULL;
         IF c.delivery_id IS NOT NULL THEN
@@ -273,7 +277,8 @@ BEGIN
         ended_us = CASE WHEN t IN ('done', 'refused', 'expired', 'cancelled') THEN p_now END WHERE id = p_id;
     PERFORM powergate.history(p_id, t, COALESCE(p_outcome, ''), p_now);
     IF t = 'refused' THEN
-        PERFORM powergate.work_add('refused:' || p_id, 'REFUSED', format('the meter refuses %s: %s', CASE WHEN c.task ? 'keep' THEN 'power-keep' ELSE c.kind END, p_outcome),
+        -- a limit that it does not take is no reason not to switch it; a wrong password is (3)
+        PERFORM powergate.work_add('refused:' || p_id, CASE WHEN c.task ->> 'set' = 'limit' AND COALESCE(p_refusal, c.refusal) <> 3 THEN 'LIMIT' ELSE 'REFUSED' END, format('the meter refuses %s: %s', CASE WHEN c.task ? 'keep' THEN 'power-keep' ELSE c.kind END, p_outcome),
             'see powergatectl command show ' || p_id || '; mend the cause, then ask again', account, c.meter_id, NULL, c.delivery_id, p_now);
     ELSIF t = 'done' AND c.kind = 'relay' AND NOT c.task ? 'keep' AND account IS NOT NULL THEN
         PERFORM powergate.customer_notice('relay:' || p_id,

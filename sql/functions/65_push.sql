@@ -152,6 +152,9 @@ BEGIN
         active_us = CASE WHEN p_state = 'active' AND r.state <> 'active' THEN p_now ELSE active_us END,
         checked_us = CASE WHEN p_state IN ('acknowledged', 'active') THEN p_now ELSE checked_us END
     WHERE meter_id = r.meter_id AND set_name = r.set_name;
+    IF r.set_name = 'limit' AND p_state = 'active' THEN
+        UPDATE meter_state SET limit_watts = (r.wanted ->> 'watts')::bigint WHERE meter_id = r.meter_id;
+    END IF;
     IF p_state <> r.state AND p_state IN ('acknowledged', 'active', 'refused') THEN
         PERFORM powergate.event_add('parameters', c.meter_id, account,
             format('%s %s: %s%s', r.set_name, r.version, p_state, CASE WHEN p_why <> '' THEN ', ' || p_why ELSE '' END), p_now);

@@ -6,7 +6,8 @@ RETURNS TABLE (account_id bigint, version bigint, fee_mode text, live boolean, s
     estimate bigint, spent bigint, spent_days text, warned bigint, warn_minor text, days_warned boolean, trip_minor bigint, below_us bigint,
     final_sent_us bigint, final_state text, unrated boolean, payment_id bigint, untold boolean, paid_open boolean,
     meter_id bigint, wanted text, seen text, wanted_for text, relay_pending boolean, refused boolean, holds text, temporary boolean, spared boolean,
-    permit_only boolean, reading_us bigint, closed_us bigint, off_us bigint, credit bigint, days text)
+    permit_only boolean, reading_us bigint, closed_us bigint, off_us bigint, credit bigint, days text,
+    kept boolean, exposed boolean, overloads text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
@@ -23,7 +24,9 @@ BEGIN
         t.permit_only, CASE WHEN a.fee_mode = 'local' THEN x.credit_us ELSE x.total_us END, x.closed_us, x.off_us, x.credit_minor,
         -- the days only where somebody may be cut off
         CASE WHEN s.prepaid_minor <= a.trip_minor - s.extra_minor OR EXISTS (SELECT FROM hold h WHERE h.meter_id = m.id AND h.released_us IS NULL)
-             THEN powergate.days_ahead(t.id, t.zone, p_now) END
+             THEN powergate.days_ahead(t.id, t.zone, p_now) END,
+        powergate.kept(m.id, x.status, p_now), EXISTS (SELECT FROM exposure q WHERE q.meter_id = m.id AND q.ended_us IS NULL),
+        CASE WHEN x.overloads > 0 THEN powergate.overloads_of(m.id) END
     -- while a payment waits for its split nothing is decided; the split marks the account
     FROM (SELECT account_id FROM (
               (SELECT account_id FROM account_state WHERE dirty_us IS NOT NULL AND NOT split_pending LIMIT p_limit)
@@ -101,12 +104,13 @@ DECLARE w record;
 BEGIN
     FOR w IN SELECT x.*, (SELECT m.endpoint_id FROM meter m WHERE m.id = x.meter) AS endpoint_id
         FROM jsonb_to_recordset(p_meters) AS x(meter bigint, wanted text, hold text, why text,
-            expires bigint, hindrance text) ORDER BY x.meter LOOP
+            expires bigint, hindrance text, lock text) ORDER BY x.meter LOOP
         IF w.wanted IS NOT NULL THEN
             PERFORM powergate.relay_want(w.meter, w.wanted, w.hold, w.why, p_payment, 'powergated', p_now, w.expires);
             IF w.wanted = 'open' AND w.hold = 'ARREARS' THEN PERFORM powergate.flapping_noted(w.meter, p_account, p_now); END IF;
             RETURN NEXT w.endpoint_id;
         END IF;
+        IF w.lock IS NOT NULL THEN PERFORM powergate.overload_lock(w.meter, p_account, w.lock, p_now); END IF;
         PERFORM powergate.exposure_note(w.meter, p_account, w.hindrance, p_balance, p_now);
     END LOOP;
 END $$;

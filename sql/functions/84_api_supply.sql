@@ -45,7 +45,7 @@ BEGIN
 END $$;
 CREATE OR REPLACE FUNCTION door.api_hold_list(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
     SELECT powergate.rows_json(jsonb_agg(jsonb_build_object('meter', m.address, 'account', (SELECT number FROM account WHERE id = m.account_id),
-        'hold', h.kind, 'reason', h.reason, 'by', h.placed_by, 'placed_us', h.placed_us, 'released_us', h.released_us,
+        'hold', h.kind, 'cause', h.cause, 'reason', h.reason, 'by', h.placed_by, 'placed_us', h.placed_us, 'released_us', h.released_us,
         'release_reason', h.release_reason) ORDER BY h.id DESC))
     FROM (SELECT * FROM hold x WHERE (p ? 'all' OR x.released_us IS NULL) AND (NOT p ? 'meter' OR x.meter_id = powergate.meter_id(p))
           ORDER BY x.id DESC LIMIT powergate.limited(p)) h JOIN meter m ON m.id = h.meter_id;
@@ -179,16 +179,33 @@ END $$;
 
 -- --- why ----------------------------------------------------------------------------------------
 
+-- It has switched itself off since it was seen on.
+CREATE OR REPLACE FUNCTION powergate.why_overload(p_meter bigint, s meter_state) RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE newest bigint; n bigint;
+BEGIN
+    SELECT max(o.at_us), count(*) INTO newest, n FROM overload_trip o WHERE o.meter_id = p_meter AND NOT o.forgiven
+        AND o.at_us > (SELECT max(q.at_us) FROM overload_trip q WHERE q.meter_id = p_meter) - 86400000000;
+    IF newest IS NULL OR newest < COALESCE(s.closed_us, 0) THEN RETURN NULL; END IF;
+    RETURN format(': it switched itself off for overload%s, %s times within a day; it is given power again after a rest, and held off when that is too often',
+        COALESCE(', its limit is ' || powergate.watts_text(s.limit_watts), ''), n);
+END $$;
+
 -- What keeps it off or on, strongest first, and what would change it.
 CREATE OR REPLACE FUNCTION powergate.why_supply(m meter, s meter_state, a account, t account_state, p_now bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
-DECLARE h hold; o supply_override; x exposure; local boolean := a.fee_mode = 'local';
+DECLARE h hold; o supply_override; x exposure; over text; local boolean := a.fee_mode = 'local';
 BEGIN
     SELECT * INTO h FROM hold q WHERE q.meter_id = m.id AND q.released_us IS NULL
     ORDER BY array_position('{SAFETY,MAINTENANCE,FRAUD,MOVE_OUT,ADMIN}', q.kind) LIMIT 1;
     SELECT * INTO o FROM supply_override q WHERE (q.meter_id = m.id OR q.site_id = m.site_id) AND powergate.in_force(q, p_now)
     ORDER BY array_position('{TEMP_SUPPLY,PROTECTED,KEEP_ON,NO_DISCONNECT}', q.kind) LIMIT 1;
     IF h.id IS NOT NULL AND (o.kind IS DISTINCT FROM 'TEMP_SUPPLY' OR h.kind IN ('SAFETY', 'MAINTENANCE', 'FRAUD')) THEN
-        RETURN format(': it is held off (%s, by %s): %s; a person must release that, paying does not', h.kind, h.placed_by, h.reason);
+        RETURN format(': it is held off (%s, by %s): %s; a person must release that, paying does not', h.kind, h.placed_by, h.reason)
+            || CASE WHEN h.kind <> 'SAFETY' AND s.relay_seen <> 'open' AND powergate.kept(m.id, s.status, p_now) THEN
+                '; the meter keeps power on and would refuse, so the order goes out when its power-keep ends' ELSE '' END;
+    END IF;
+    over := CASE WHEN s.overloads > 0 AND s.relay_seen <> 'closed' AND s.relay_wanted <> 'open' THEN powergate.why_overload(m.id, s) END;
+    IF over IS NOT NULL THEN
+        RETURN over;
     ELSIF local THEN
         RETURN format(': it keeps its own balance, last read %s', COALESCE(powergate.money_text(s.credit_minor), 'never'))
             || CASE WHEN t.prepaid_minor > 0 THEN format(', and %s more is on its way into it', powergate.money_text(t.prepaid_minor)) ELSE '' END;

@@ -17,6 +17,23 @@ CREATE OR REPLACE FUNCTION door.api_push_show(p jsonb, p_who text, p_now bigint)
         WHERE r.meter_id = powergate.meter_id(p) AND r.set_name = COALESCE(p ->> 'set', 'tariff')),
         powergate.api_error(404, 'nothing is wanted of this meter'));
 $$;
+-- How much a meter lets be drawn at once; null for no limit.
+CREATE OR REPLACE FUNCTION door.api_meter_limit(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE n bigint; m meter; watts bigint;
+BEGIN
+    SELECT * INTO m FROM meter WHERE address = p ->> 'meter' AND state = 'active';
+    IF m.id IS NULL THEN RETURN powergate.api_error(404, 'no such meter'); END IF;
+    IF COALESCE(p ->> 'reason', '') = '' THEN RETURN powergate.api_error(400, 'a reason is needed'); END IF;
+    IF COALESCE(p ->> 'watts', '') !~ '^([1-9][0-9]{0,4}|none)$' THEN
+        RETURN powergate.api_error(400, 'watts is 1 to 99999, or none');
+    END IF;
+    watts := CASE WHEN p ->> 'watts' <> 'none' THEN (p ->> 'watts')::bigint END;
+    n := powergate.push_wish(m.id, 'limit', jsonb_build_object('watts', watts), COALESCE(powergate.watts_text(watts), 'none'), p_who, p_now);
+    PERFORM powergate.event_add('limit', m.id, m.account_id, format('limit wanted %s by %s: %s', COALESCE(powergate.watts_text(watts), 'none'),
+        p_who, p ->> 'reason'), p_now);
+    PERFORM powergate.audited(p_who, 'meter.limit', p, 'generation ' || n, p_now);
+    RETURN jsonb_build_object('meter', m.address, 'set', 'limit', 'watts', watts, 'generation', n, 'look', m.endpoint_id);
+END $$;
 -- Once more, or only a look when it is done.
 CREATE OR REPLACE FUNCTION door.api_push_retry(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE n bigint; refitted bigint; m bigint := powergate.meter_id(p);

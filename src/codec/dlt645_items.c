@@ -385,12 +385,34 @@ static const struct {
     [REG_TERMINALS] = {0x03300e00, 1  },
     [REG_POWER_DOWNS] = {0x03110000, 1  },
     [REG_PRICE] = {0x02800020, 100},
+    [REG_OVERLOADS] = {0x030f0000, 1  },
 };
 
 uint32_t
 dlt645_di_of(enum reg r)
 {
 	return (unsigned)r < REG_COUNT ? regs[r].di : 0;
+}
+
+/* Times and minutes, phase after phase; one that a meter does not have may be filler. */
+static int
+phases_count(uint32_t di, struct span data, int64_t *value, struct err *e)
+{
+	struct dlt645_value v[6];
+	int n = dlt645_values(dlt645_item(di), data, v, 6, e), counted = 0;
+	int64_t sum = 0;
+
+	for (int i = 0; i < n; i += 2)
+		if (!v[i].absent) {
+			sum += v[i].number;
+			counted++;
+		}
+	if (n < 0)
+		return err_wrap(e, "%08x", (unsigned)di);
+	if (counted == 0)
+		return err_set(e, ERR_INPUT, "%08x: no count", (unsigned)di);
+	*value = sum;
+	return 0;
 }
 
 int
@@ -402,6 +424,8 @@ dlt645_reg_value(enum reg r, struct span data, int64_t *value, struct err *e)
 
 	if (dlt645_di_of(r) == 0)
 		return err_set(e, ERR_BUG, "register %d is in no identifier", (int)r);
+	if (r == REG_OVERLOADS)
+		return phases_count(regs[r].di, data, value, e);
 	i = dlt645_item(regs[r].di);
 	if (r == REG_CREDIT && data.len == 8) {
 		if (dlt645_reg_value(r, span_of(data.bytes + 4, 4), &overdraft, e) < 0)

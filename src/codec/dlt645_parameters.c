@@ -220,6 +220,13 @@ dlt645_alarm_items(const struct meter_alarm *a, struct parameter out[DLT645_ALAR
 	return DLT645_ALARMS;
 }
 
+int
+dlt645_limit_items(const struct meter_limit *l, struct parameter out[1])
+{
+	out[0] = number(DLT645_LOAD_LIMIT, 3, l->watts == METER_NO_LIMIT ? 999999 : l->watts * 10);
+	return 1;
+}
+
 /* --- what a meter says of itself ----------------------------------------------------------- */
 
 int
@@ -289,6 +296,28 @@ dlt645_facts_get(struct dlt645_facts *f, bool priced, const struct parameter *se
 		f->switch_us[GROUP_PRICES] = moment_of(&seen[9], zone);
 	}
 	return 0;
+}
+
+bool
+dlt645_trip_get(struct dlt645_trip *t, const struct parameter *seen, const struct calendar *zone)
+{
+	const uint8_t *p = seen->seen;
+	struct civil c;
+	int64_t v[6];
+
+	if (seen->seen_len < 10) /* time 6, operator 4 */
+		return false;
+	for (size_t i = 0; i < 6; i++)
+		if (bcd_get(span_of(p + i, 1), &v[i]) < 0)
+			return false;
+	c = (struct civil){
+	    2000 + (int)v[5], (int)v[4], (int)v[3], (int)v[2], (int)v[1], (int)v[0], 0};
+	if (!calendar_valid(&c))
+		return false;
+	t->at_us = calendar_instant(zone, &c);
+	t->operator_code =
+	    (uint32_t)p[6] | (uint32_t)p[7] << 8 | (uint32_t)p[8] << 16 | (uint32_t)p[9] << 24;
+	return true;
 }
 
 /* --- for people -------------------------------------------------------------------------- */

@@ -227,3 +227,12 @@ meter_alarm_from_json(struct meter_alarm *a, const struct cJSON *o, struct err *
 		return err_set(e, ERR_INPUT, "no meter has a level that high");
 	return 0;
 }
+
+int
+meter_limit_from_json(struct meter_limit *l, const struct cJSON *o, struct err *e)
+{
+	*l = (struct meter_limit){METER_NO_LIMIT};
+	if (cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(o, "watts")))
+		return 0;
+	return json_integer(o, "watts", 1, METER_MOST_WATTS, &l->watts, e);
+}

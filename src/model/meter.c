@@ -23,6 +23,7 @@ reg_name(enum reg r)
 	    [REG_TERMINALS] = "terminals",
 	    [REG_POWER_DOWNS] = "power_downs",
 	    [REG_PRICE] = "price",
+	    [REG_OVERLOADS] = "overloads",
 	};
 
 	return names[r];

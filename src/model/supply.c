@@ -16,7 +16,8 @@ const char *
 hindrance_name(enum hindrance h)
 {
 	static const char *const names[HINDRANCE_COUNT] = {"none", "notice", "grace", "hours",
-	    "spared", "reading", "payment", "unrated", "observed", "refused", "unreachable"};
+	    "spared", "reading", "payment", "unrated", "observed", "refused", "unreachable",
+	    "kept"};
 
 	return names[h];
 }
@@ -153,6 +154,51 @@ arrears_hindrance(const struct policy *p, const struct account_view *v, const st
 	return m->reading_us + p->reading_age_us < now_us ? HINDRANCE_READING : HINDRANCE_NONE;
 }
 
+/* --- overload ----------------------------------------------------------------------------- */
+
+static int
+overloads_lately(const struct policy *p, const struct meter_view *m, int64_t now_us)
+{
+	int n = 0;
+
+	while (n < m->noverloads && m->overload_us[n] > now_us - p->overload_period_us)
+		n++;
+	return n;
+}
+
+/* Also one that tries again by itself: it would go on for ever. */
+static bool
+overload_locks(const struct policy *p, const struct meter_view *m, int64_t now_us, struct wish *w)
+{
+	int n = overloads_lately(p, m, now_us);
+
+	if (n <= p->overload_retries)
+		return false;
+	w->lock = true;
+	snprintf(w->why, sizeof w->why, "overload %d times within %lld h", n,
+	    (long long)((p->overload_period_us + 1800 * US) / (3600 * US)));
+	return true;
+}
+
+/* It has not been on since its newest overload. */
+static bool
+overload_off(const struct meter_view *m)
+{
+	return m->noverloads > 0 && m->seen != RELAY_CLOSED && m->overload_us[0] > m->closed_us;
+}
+
+static bool
+overload_rests(
+    const struct policy *p, const struct meter_view *m, int64_t now_us, struct decision *d)
+{
+	int64_t over_us = m->noverloads > 0 ? m->overload_us[0] + p->overload_rest_us : 0;
+
+	if (!overload_off(m) || over_us <= now_us)
+		return false;
+	look_again(d, over_us);
+	return true;
+}
+
 /* --- one meter ---------------------------------------------------------------------------- */
 
 static void
@@ -180,17 +226,24 @@ stays_off(const struct policy *p, const struct account_view *v, const struct met
 
 static void
 want_closed(const struct policy *p, const struct account_view *v, const struct meter_view *m,
-    int64_t now_us, struct wish *w)
+    int64_t now_us, struct decision *d, struct wish *w)
 {
 	bool off_long = m->off_us != 0 && now_us - m->off_us > p->permit_after_us;
 	bool somebody;
 
+	if (overload_rests(p, m, now_us, d))
+		return;
 	if (m->wanted != RELAY_OPEN) {
-		/* It should have power and has none: a command that came to nothing, or a hand at
-		 * the meter.  A local meter switches by itself. */
-		if (m->seen != RELAY_OPEN || m->relay_pending || m->refused || v->local)
+		/* It should have power and has none: a command that came to nothing, a hand at the
+		 * meter, or overload.  A local meter switches by itself, but for that. */
+		if (m->seen != RELAY_OPEN || m->relay_pending || m->refused ||
+		    (v->local && !overload_off(m)))
 			return;
-		snprintf(w->why, sizeof w->why, "it is off and nothing keeps it off");
+		if (overload_off(m))
+			snprintf(w->why, sizeof w->why, "after overload: %d of %d times",
+			    overloads_lately(p, m, now_us), p->overload_retries);
+		else
+			snprintf(w->why, sizeof w->why, "it is off and nothing keeps it off");
 	} else if (m->wanted_for == HOLD_ARREARS) {
 		if (stays_off(p, v, m))
 			return; /* somebody closed it; its turn to be cut off comes */
@@ -209,6 +262,10 @@ static void
 decide_hold(const struct policy *p, const struct account_view *v, const struct meter_view *m,
     enum hold hold, int64_t now_us, struct decision *d, struct wish *w)
 {
+	if (m->kept && hold != HOLD_SAFETY && m->seen != RELAY_OPEN) {
+		w->hindrance = HINDRANCE_KEPT; /* its end marks the account */
+		return;
+	}
 	if (m->wanted == RELAY_CLOSED && !hold_any_hour(hold) && !(m->at_once & HOLD_BIT(hold))) {
 		int64_t turn = supply_trip_window(p, v, now_us);
 
@@ -234,6 +291,8 @@ decide_meter(const struct policy *p, const struct account_view *v, const struct 
 		decide_hold(p, v, m, hold, now_us, d, w);
 		return;
 	}
+	if (overload_locks(p, m, now_us, w))
+		return;
 	if (stays_off(p, v, m)) {
 		bool off = m->seen != RELAY_CLOSED;
 
@@ -255,7 +314,7 @@ decide_meter(const struct policy *p, const struct account_view *v, const struct 
 			return;
 		}
 	}
-	want_closed(p, v, m, now_us, w);
+	want_closed(p, v, m, now_us, d, w);
 }
 
 /* Whether there is a meter that the want of money would cut off. */

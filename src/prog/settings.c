@@ -224,6 +224,13 @@ static const struct conf_field supply_fields[] = {
 	"Minor units above the trip threshold at which power comes back."),
     CONF_RANGE(struct supply_conf, rearm, CONF_INT, "200", 0, 1000000, true,
 	"Minor units, or a tenth of the level if that is more, above a level that arm it again."),
+    CONF_RANGE(struct supply_conf, overload_retries, CONF_INT, "3", 0, 10, true,
+	"So often a meter that switched itself off for overload gets power again by itself; once "
+	"more within the period, and it is held off for SAFETY until a person releases it."),
+    CONF_RANGE(struct supply_conf, overload_period, CONF_DURATION, "1d", MINUTE_US, 30 * DAY_US,
+	true, "The period in which overloads count together."),
+    CONF_RANGE(struct supply_conf, overload_rest, CONF_DURATION, "5m", 0, DAY_US, true,
+	"A meter stays off at least so long after overload."),
     {0},
 };
 
@@ -392,6 +399,9 @@ settings_policy(const struct settings *s)
 	    .spread_us = s->supply.spread,
 	    .permit_after_us = s->supply.permit_after,
 	    .restore_slo_us = s->supply.restore_slo,
+	    .overload_retries = (int)s->supply.overload_retries,
+	    .overload_period_us = s->supply.overload_period,
+	    .overload_rest_us = s->supply.overload_rest,
 	    .silence_percent = (int)s->supply.silence_percent,
 	    .days_left = (int)s->supply.days_left,
 	    .trip_life_us = s->supply.trip_life,

@@ -79,6 +79,7 @@ static const struct api_route routes[] = {
     READ("meter/why", "why", "meter"),
     WRITE("meter/add", "meter_add", ROLE_ADMIN),
     WRITE("meter/relay", "relay", ROLE_OPERATOR),
+    WRITE("meter/limit", "meter_limit", ROLE_OPERATOR),
     WRITE("meter/read", "read", ROLE_OPERATOR),
     WRITE("meter/commission", "commission", ROLE_OPERATOR),
     SPECIAL("POST", "meter/password", ROLE_ADMIN, set_password),

@@ -7,7 +7,8 @@
  *	SPARE    the sets that differ: written, each item read back
  *	ARM      their switch times; from then on the wish is acknowledged
  *	         ... the meter switches; this is the next command, which finds no difference ...
- *	SINGLE   what is there once: holidays, weekend, settlement day
+ *	SINGLE   what is there once: holidays, weekend, settlement day; all of it where levels or
+ *	         a limit are wanted
  *	PRICE    does it charge what its tables say?  Then the wish is active.
  *
  * Nothing is remembered but what the meter itself shows, so a walk that was cut off, lost its
@@ -188,10 +189,20 @@ static void
 write_single(struct turn *t)
 {
 	struct push *p = t->push;
+	int n = 0;
 
-	begin_stage(t, STAGE_SINGLE,
-	    p->alarm ? dlt645_alarm_items(&p->levels, p->items)
-		     : dlt645_single_items(&p->tariff, p->items));
+	switch (p->set) {
+	case PUSH_TARIFF:
+		n = dlt645_single_items(&p->tariff, p->items);
+		break;
+	case PUSH_ALARM:
+		n = dlt645_alarm_items(&p->levels, p->items);
+		break;
+	case PUSH_LIMIT:
+		n = dlt645_limit_items(&p->limit, p->items);
+		break;
+	}
+	begin_stage(t, STAGE_SINGLE, n);
 }
 
 static void
@@ -207,6 +218,8 @@ active(struct turn *t)
 {
 	int64_t next = t->audit_us + loop_jitter_us(t->loop, t->audit_us / 10);
 
+	if (t->push->set == PUSH_LIMIT) /* from now on it is asked what came of it */
+		t->meter->limited = t->push->limit.watts != METER_NO_LIMIT;
 	push_finish(t, &(struct push_news){.state = "active",
 			   .why = "in force, and read back",
 			   .look_us = loop_now_us(t->loop) + next});
@@ -281,7 +294,7 @@ stage_done(struct turn *t)
 			push_come_back(t, "arming took longer than until the switch", 0);
 		break;
 	case STAGE_SINGLE:
-		if (p->alarm)
+		if (p->set != PUSH_TARIFF)
 			active(t);
 		else
 			read_price(t);
@@ -318,7 +331,7 @@ begin(struct turn *t)
 	struct push *p = t->push;
 
 	p->begun = true;
-	if (p->alarm)
+	if (p->set != PUSH_TARIFF)
 		write_single(t);
 	else
 		begin_stage(t, STAGE_FACTS, dlt645_facts_items(p->tariff.priced, p->items));

@@ -37,9 +37,15 @@ read_wish(struct push *p, const cJSON *o, struct err *e)
 		return -1;
 	p->failures = (int)failures;
 	p->rewrites = (int)rewrites;
-	p->alarm = strcmp(set, "alarm") == 0;
-	return p->alarm ? meter_alarm_from_json(&p->levels, wanted, e)
-			: meter_tariff_from_json(&p->tariff, wanted, e);
+	if (strcmp(set, "alarm") == 0) {
+		p->set = PUSH_ALARM;
+		return meter_alarm_from_json(&p->levels, wanted, e);
+	}
+	if (strcmp(set, "limit") == 0) {
+		p->set = PUSH_LIMIT;
+		return meter_limit_from_json(&p->limit, wanted, e);
+	}
+	return meter_tariff_from_json(&p->tariff, wanted, e);
 }
 
 struct push *

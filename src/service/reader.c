@@ -2,8 +2,8 @@
 
 #include "base/log.h"
 #include "base/loop.h"
-#include "codec/dlt645_profile.h"
 #include "model/calendar.h"
+#include "service/poll.h"
 #include "store/store_reading.h"
 
 #include <stdlib.h>
@@ -20,6 +20,7 @@ struct reader {
 	struct db *db;
 	struct dispatch *dispatch;
 	struct intake *intake;
+	struct polls polls;
 	struct gateway *gateway;
 	const char *node;
 	const struct reader_conf *conf;
@@ -37,77 +38,6 @@ struct gap {
 };
 
 /* --- polls -------------------------------------------------------------------------------- */
-
-/* One meter being read, a register at a time, so that an order waits for one answer at most. */
-struct polling {
-	struct reader *r;
-	struct meter *m;
-	struct task all;
-	int next;
-	bool clock_asked;
-};
-
-static void poll_next(struct session *s, struct polling *p);
-
-static void
-on_polled(struct session *s, const struct answer *a, const struct err *e, void *arg)
-{
-	struct polling *p = arg;
-	struct reader *r = p->r;
-	bool answered = e->class == ERR_NONE || e->class == ERR_REFUSED;
-
-	if (answered)
-		intake_readings(r->intake, a->readings, a->n);
-	if (answered && p->next < p->all.nregs &&
-	    !dispatch_wants(r->dispatch, session_endpoint(s)->id)) {
-		poll_next(s, p);
-		return;
-	}
-	if (p->next < p->all.nregs && answered)
-		p->m->poll_us = loop_mono_us(r->loop); /* made way: again when the order is done */
-	session_release(s);
-	free(p);
-}
-
-static void
-poll_next(struct session *s, struct polling *p)
-{
-	struct task t = {.kind = TASK_READ};
-
-	if (!p->m->skew_known && p->next == 0 && !p->clock_asked) { /* once a session */
-		p->clock_asked = true;
-		t.kind = TASK_CLOCK;
-		session_ask(s, p->m, &t, NULL, on_polled, p);
-		return;
-	}
-	t.regs[t.nregs++] = p->all.regs[p->next++];
-	if (t.regs[0] == REG_TOTAL_WH) /* one block holds the tariffs too */
-		while (p->next < p->all.nregs && p->all.regs[p->next] <= REG_T4_WH)
-			t.regs[t.nregs++] = p->all.regs[p->next++];
-	session_ask(s, p->m, &t, NULL, on_polled, p);
-}
-
-static void
-poll_meter(struct reader *r, struct session *s, struct meter *m)
-{
-	const struct dlt645_profile *profile = dlt645_profile(m->profile);
-	struct polling *p = mem_new(sizeof *p);
-	struct task *t = &p->all;
-
-	p->r = r;
-	p->m = m;
-	for (int k = 0; k < 5; k++)
-		t->regs[t->nregs++] = (enum reg)(REG_TOTAL_WH + k);
-	t->regs[t->nregs++] = REG_STATUS;
-	if (profile != NULL && profile->local) {
-		t->regs[t->nregs++] = REG_CREDIT;
-		t->regs[t->nregs++] = REG_PRICE;
-	}
-	m->poll_us = loop_mono_us(r->loop) + r->conf->poll_us +
-		     loop_jitter_us(r->loop, r->conf->poll_us / 10);
-	session_hold(s);
-	poll_next(s, p);
-}
 
 /* The meter of this session that has waited longest beyond its time. */
 static struct meter *
@@ -310,7 +240,7 @@ on_tick(void *arg)
 			continue;
 		m = poll_due(session_endpoint(s), mono);
 		if (m != NULL)
-			poll_meter(r, s, m);
+			poll_meter(&r->polls, s, m, r->conf->poll_us);
 	}
 }
 
@@ -328,6 +258,7 @@ reader_new(struct loop *l, struct db *db, struct dispatch *d, struct intake *i, 
 	r->db = db;
 	r->dispatch = d;
 	r->intake = i;
+	r->polls = (struct polls){l, db, d, i};
 	r->node = node;
 	r->conf = conf;
 	r->zone = zone;

@@ -188,6 +188,8 @@ piece_end(const struct vmeter *v, int64_t now_us)
 		end = v->switch_at_us;
 	if (v->trip_due_us != 0 && v->trip_due_us < end)
 		end = v->trip_due_us;
+	if (vmeter_overload_next(v) < end)
+		end = vmeter_overload_next(v);
 	if (flow(v) > 0 && deducts(v)) {
 		wait = until_level(v);
 		if (until_step(v) < wait)
@@ -290,6 +292,7 @@ static void
 live_through_history(struct vmeter *v)
 {
 	int64_t now_us = v->at_us, end_wus = v->wus[0], start_us, watts = v->watts;
+	int64_t limit_dw = v->limit_dw;
 	const struct vmeter_world *was = v->world;
 	struct vmeter_world silent = {.zone = was->zone};
 	bool opened = v->opened, open = v->open;
@@ -299,6 +302,7 @@ live_through_history(struct vmeter *v)
 		v->watts = end_wus / (now_us - start_us);
 	v->world = &silent;
 	v->opened = v->open = false;
+	v->limit_dw = VMETER_NO_LIMIT;
 	v->wus[0] = v->wus[3] = end_wus - v->watts * (now_us - start_us);
 	v->month_start_wus = v->wus[0];
 	v->at_us = start_us;
@@ -308,6 +312,7 @@ live_through_history(struct vmeter *v)
 	v->opened = opened;
 	v->open = open;
 	v->watts = watts;
+	v->limit_dw = limit_dw;
 }
 
 /* Settings may come in any order, so what follows from them waits for the first run. */
@@ -359,6 +364,8 @@ vmeter_new(const struct vmeter_world *world, const char *address, uint64_t seed,
 		v->dice = v->dice * 31 + (uint64_t)*p;
 	v->at_us = v->clock_base_us = v->clock_base_at_us = now_us;
 	v->watts = 500;
+	v->limit_dw = VMETER_NO_LIMIT;
+	v->overload_delay_s = 60;
 	vmeter_tariff_init(v);
 	v->part = 196;
 	v->band = 3;
@@ -410,6 +417,7 @@ vmeter_power(struct vmeter *v, int64_t now_us, bool on)
 		return;
 	v->off = !on;
 	vmeter_tell(v, v->at_us, "power", "\"on\":%s", on ? "true" : "false");
+	vmeter_overload_judge(v);
 	if (!on) {
 		LAST_PUSH(v->outages, (struct span_record){vmeter_clock(v, v->at_us), 0});
 		v->boots++;

@@ -182,6 +182,9 @@ read_status(struct vmeter *v, uint32_t di, struct buf *out)
 	for (unsigned i = 1; i <= 7; i++) {
 		uint32_t bits = i == 3 ? vmeter_status(v) : 0;
 
+		if (i == 4 && vmeter_overloaded(v)) /* phase A */
+			bits = 0x0020;
+
 		if (i != word && word != 0xff)
 			continue;
 		buf_put_u8(out, (uint8_t)bits);
@@ -215,6 +218,9 @@ read_settings(struct vmeter *v, uint32_t di, struct buf *out)
 	case 0x04001005:
 		put_bcd(out, 4, v->reclose_minor);
 		return vmeter_local(v);
+	case 0x04000e01:
+		put_bcd(out, 3, v->limit_dw);
+		return true;
 	case 0x04001401:
 		put_bcd(out, 2, v->trip_delay_min);
 		return true;
@@ -318,6 +324,33 @@ read_span_record(struct vmeter *v, uint32_t di, struct buf *out)
 	return true;
 }
 
+/* Times and minutes of three phases; ours is on A. */
+static bool
+read_overloads(struct vmeter *v, uint32_t di, struct buf *out)
+{
+	(void)di;
+	put_bcd(out, 3, v->overloads.total);
+	put_bcd(out, 3, v->overload_us / MINUTE_US);
+	put_fill(out, 12, 0);
+	return true;
+}
+
+static bool
+read_one_overload(struct vmeter *v, uint32_t di, struct buf *out)
+{
+	unsigned item = di >> 8 & 0xff, n = di & 0xff;
+
+	if (item == 0 && (n == 1 || n == 2)) {
+		put_bcd(out, 3, n == 1 ? v->overloads.total : v->overload_us / MINUTE_US);
+		return true;
+	}
+	if ((item != 0x01 && item != 0x12) || n == 0 || n > RECORDS)
+		return false;
+	put_time(v, out, item == 1 ? v->overloads.at[n - 1].from_us : v->overloads.at[n - 1].to_us,
+	    true);
+	return true;
+}
+
 static bool
 read_programming(struct vmeter *v, uint32_t di, struct buf *out)
 {
@@ -364,13 +397,26 @@ static const struct readable {
     {0x03300e00, 0xffffff00, read_span_record  },
     {0x03110000, 0xffffff00, read_span_record  },
     {0x03300000, 0xffffff00, read_programming  },
+    {0x030f0000, 0xffffffff, read_overloads    },
+    {0x1c010000, 0xffff0000, read_one_overload },
     {0x1d000000, 0xff000000, read_relay_record },
     {0x1e000000, 0xff000000, read_relay_record },
 };
 
 bool
+vmeter_lacks(const struct vmeter *v, uint32_t di)
+{
+	for (int i = 0; i < LACKS; i++)
+		if (v->lacks[i] == di && di != 0)
+			return true;
+	return false;
+}
+
+bool
 vmeter_read(struct vmeter *v, uint32_t di, struct buf *out)
 {
+	if (vmeter_lacks(v, di))
+		return false;
 	for (size_t i = 0; i < sizeof readables / sizeof *readables; i++)
 		if ((di & readables[i].mask) == readables[i].di)
 			return readables[i].read(v, di, out);

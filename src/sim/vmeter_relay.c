@@ -7,7 +7,8 @@
  *	   `--credit used up, kept off by nobody--> open
  *
  * A relay that the credit opened, credit closes (or permits, where a button is needed); one
- * that an order opened waits for an order (dlt645.md 3.1, 4.1).
+ * that an order opened waits for an order (dlt645.md 3.1, 4.1).  What opens it for its load is
+ * in vmeter_overload.c; credit does not close that.
  */
 #include "sim/vmeter_inside.h"
 
@@ -70,7 +71,7 @@ relay_set(struct vmeter *v, bool open, bool commanded, const char *by)
 
 	v->open = open;
 	v->commanded = commanded;
-	v->trip_due_us = 0;
+	v->trip_due_us = v->again_us = 0;
 	if (strcmp(from, vmeter_relay_word(v)) == 0)
 		return;
 	if (open && !was)
@@ -89,6 +90,14 @@ set_by_order(struct vmeter *v, bool open, bool commanded)
 	snprintf(by, sizeof by, "1C op %08x", v->operator_code);
 	v->by_self = false;
 	relay_set(v, open, commanded, by);
+}
+
+void
+vmeter_relay_self(struct vmeter *v, bool open)
+{
+	v->operator_code = 0;
+	v->by_self = false;
+	relay_set(v, open, open, "self, load");
 }
 
 void
@@ -201,6 +210,7 @@ warn(struct vmeter *v, int i)
 void
 vmeter_judge(struct vmeter *v)
 {
+	vmeter_overload_judge(v);
 	if (!vmeter_local(v) || !v->opened || v->off)
 		return;
 	warn(v, 0);

@@ -24,6 +24,8 @@ enum kind {
 	KIND_CREDIT,
 	KIND_HISTORY,
 	KIND_PART,
+	KIND_LIMIT,
+	KIND_LACKS, /* identifiers in hex, by commas */
 };
 
 static const struct setting {
@@ -64,6 +66,10 @@ static const struct setting {
     {"clock_drift_ppm",  KIND_DRIFT,    0,                    -100000,   100000    },
     {"part",	     KIND_PART,     0,                    4,         196       },
     {"history",          KIND_HISTORY,  0,                    0,         800       },
+    {"limit_watts",      KIND_LIMIT,    0,                    0,         99999     },
+    {"overload_delay_s", KIND_INT,      AT(overload_delay_s), 0,         9999      },
+    {"overload_again_s", KIND_INT,      AT(overload_again_s), 0,         9999      },
+    {"lacks",            KIND_LACKS,    0,                    0,         0         },
 #undef AT
 #undef FIRST
 #undef MONEY
@@ -121,6 +127,25 @@ set_prices(struct vmeter *v, const struct setting *s, const char *text, struct e
 	if (n != BANDS)
 		return err_set(e, ERR_INPUT, "prices: %d of %d", n, BANDS);
 	memcpy(vmeter_set_of(v, SET_PRICES)->price_micro, prices, sizeof prices);
+	return 0;
+}
+
+static int
+set_lacks(struct vmeter *v, const char *text, struct err *e)
+{
+	uint32_t found[LACKS] = {0};
+	char *end;
+
+	for (int n = 0; *text != '\0'; n++) {
+		unsigned long di = strtoul(text, &end, 16);
+
+		if (n == LACKS || end != text + 8 || (*end != ',' && *end != '\0'))
+			return err_set(e, ERR_INPUT,
+			    "lacks: '%s' is not up to %d identifiers of 8 digits", text, LACKS);
+		found[n] = (uint32_t)di;
+		text = *end == ',' ? end + 1 : end;
+	}
+	memcpy(v->lacks, found, sizeof v->lacks);
 	return 0;
 }
 
@@ -197,6 +222,9 @@ set_number(struct vmeter *v, const struct setting *s, int64_t n)
 	case KIND_PART:
 		v->part = (size_t)n;
 		break;
+	case KIND_LIMIT:
+		v->limit_dw = n * 10;
+		break;
 	default:
 		memcpy((char *)v + s->offset, &n, sizeof n);
 	}
@@ -228,6 +256,8 @@ set_one(struct vmeter *v, const struct setting *s, const char *value, struct err
 		return set_profile(v, value, e);
 	case KIND_PRICES:
 		return set_prices(v, s, value, e);
+	case KIND_LACKS:
+		return set_lacks(v, value, e);
 	case KIND_RELAY:
 		return set_relay(v, value, e);
 	default:
@@ -334,6 +364,8 @@ vmeter_state(struct vmeter *v, int64_t now_us, struct buf *json)
 	buf_printf(json,
 	    ",\"trips\":%u,\"closes\":%u,\"covers\":%u,\"terminals\":%u,\"power_downs\":%u",
 	    v->trips.total, v->closes.total, v->covers.total, v->terminals.total, v->outages.total);
+	buf_printf(json, ",\"limit_watts\":%lld,\"overloads\":%u,\"overloaded\":%s",
+	    (long long)v->limit_dw / 10, v->overloads.total, YES(vmeter_overloaded(v)));
 	buf_printf(json, ",\"programmings\":%u,\"boots\":%u,\"locked\":%s,\"auth\":%s",
 	    v->programmings.total, v->boots, YES(v->at_us < v->locked_until_us),
 	    YES(esam_authenticated(&v->chip, v->at_us)));

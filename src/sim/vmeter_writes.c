@@ -48,6 +48,7 @@ static const struct writable {
     {0x04000102, CLASS_PASSWORD, 3, 0,                   0},
     {0x0400010c, CLASS_PASSWORD, 7, 0,                   0},
     {0x0400040e, CLASS_99,       6, 0,                   0},
+    {0x04000e01, CLASS_PASSWORD, 3, AT(limit_dw),        1},
     {0x04001001, CLASS_99,       4, AT(warn_minor[0]),   1},
     {0x04001002, CLASS_99,       4, AT(warn_minor[1]),   1},
     {0x04001003, CLASS_98,       4, AT(overdraft_minor), 1},
@@ -197,7 +198,7 @@ vmeter_write(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply)
 		return vmeter_refuse(v, ask, reply, BIT_OTHER);
 	if (di >> 24 != 0x04)
 		return vmeter_refuse(v, ask, reply, BIT_PASSWORD);
-	if (!writable_find(di, &w))
+	if (vmeter_lacks(v, di) || !writable_find(di, &w))
 		return vmeter_refuse(v, ask, reply, BIT_NO_DATA);
 	if (!may_write(v, &w, ask->data[4]))
 		return vmeter_refuse(v, ask, reply, BIT_PASSWORD);

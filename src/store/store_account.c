@@ -12,7 +12,8 @@ static const struct db_stmt dirty = {"accounts_dirty", DB_BILLING, true, 0,
     "warned,"
     " warn_minor, days_warned, trip_minor, below_us, final_sent_us, final_state, unrated,"
     " payment_id, untold, paid_open, meter_id, wanted, seen, wanted_for, relay_pending, refused,"
-    " holds, temporary, spared, permit_only, reading_us, closed_us, off_us, credit, days"
+    " holds, temporary, spared, permit_only, reading_us, closed_us, off_us, credit, days,"
+    " kept, exposed, overloads"
     " FROM door.accounts_dirty($1::int, $2::bigint)"};
 static const struct db_stmt decided = {"accounts_decided", DB_BILLING, true, 0,
     "SELECT account_id, endpoint_id FROM door.accounts_decided($1::bigint[], $2::bigint[],"
@@ -58,7 +59,10 @@ enum {
 	CLOSED,
 	OFF,
 	CREDIT,
-	DAYS
+	DAYS,
+	KEPT,
+	EXPOSED,
+	OVERLOADS
 };
 
 static void
@@ -108,6 +112,20 @@ holds_from(struct meter_view *m, const char *text)
 		m->holds |= HOLD_BIT(hold_parse(name));
 		if (mark != NULL)
 			m->at_once |= HOLD_BIT(hold_parse(name));
+	}
+}
+
+static void
+overloads_from(struct meter_view *m, const char *text)
+{
+	char *end;
+
+	for (; m->noverloads < SUPPLY_OVERLOADS; text = end) {
+		int64_t at_us = strtoll(text, &end, 10);
+
+		if (end == text)
+			return;
+		m->overload_us[m->noverloads++] = at_us;
 	}
 }
 
@@ -170,7 +188,10 @@ meter_from(struct dirty *a, const struct db_rows *rows, int i)
 	m->refused = db_cell_bool(rows, i, REFUSED);
 	holds_from(m, db_cell_text(rows, i, HOLDS));
 	m->temporary = db_cell_bool(rows, i, TEMPORARY);
-	m->spared = db_cell_bool(rows, i, SPARED);
+	m->kept = db_cell_bool(rows, i, KEPT);
+	m->spared = db_cell_bool(rows, i, SPARED) || m->kept;
+	m->exposed = db_cell_bool(rows, i, EXPOSED);
+	overloads_from(m, db_cell_text(rows, i, OVERLOADS));
 	m->permit_only = db_cell_bool(rows, i, PERMIT_ONLY);
 	m->reading_us = db_cell_int(rows, i, READING);
 	m->closed_us = db_cell_int(rows, i, CLOSED);
@@ -246,6 +267,8 @@ put_wish(struct buf *b, const struct meter_view *m, const struct wish *w, int64_
 		put_text(b, "why", w->why);
 		put_int(b, "expires", expires_us);
 	}
+	if (w->lock)
+		put_text(b, "lock", w->why);
 	if (w->hindrance != HINDRANCE_NONE)
 		put_text(b, "hindrance", hindrance_name(w->hindrance));
 	buf_put_u8(b, '}');
@@ -259,7 +282,8 @@ has_deeds(const struct dirty *a, const struct decision *what)
 		     what->below || a->view.below_us != 0;
 
 	for (int i = 0; i < a->nmeters && !deeds; i++)
-		deeds = what->wish[i].wanted != RELAY_UNKNOWN;
+		deeds = what->wish[i].wanted != RELAY_UNKNOWN || what->wish[i].lock ||
+			what->wish[i].hindrance == HINDRANCE_KEPT || a->meter[i].exposed;
 	return deeds;
 }
 
@@ -286,8 +310,8 @@ put_deeds(struct decided *d, const struct dirty *a, const struct decision *what,
 		const struct wish *w = &what->wish[i];
 
 		/* the others have nothing to note, unless an exposure may have ended */
-		if (w->wanted == RELAY_UNKNOWN && w->hindrance == HINDRANCE_NONE &&
-		    a->view.below_us == 0)
+		if (w->wanted == RELAY_UNKNOWN && w->hindrance == HINDRANCE_NONE && !w->lock &&
+		    a->view.below_us == 0 && !a->meter[i].exposed)
 			continue;
 		if (n++ > 0)
 			buf_put_u8(b, ',');

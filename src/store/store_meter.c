@@ -8,7 +8,7 @@
 
 static const struct db_stmt session_open = {"session_open", DB_COMMANDS, true, 0,
     "SELECT n, endpoint_id, epoch, state, meter_id, address, protocol, profile,"
-    " customer, encode(password, 'hex'), zone, live"
+    " customer, encode(password, 'hex'), zone, live, limited, overloads"
     " FROM door.session_open($1::text[], $2::text[], $3::text[], $4, $5::bigint)"};
 static const struct db_stmt session_close = {"session_close", DB_COMMANDS, true, 0,
     "SELECT door.session_close($1::bigint[], $2::bigint[], $3::text[], $4::bigint)"};
@@ -83,6 +83,8 @@ meter_from(struct meter *m, const struct db_rows *rows, int row)
 	db_cell_copy(rows, row, 8, m->customer, sizeof m->customer);
 	password_from(m, db_cell_text(rows, row, 9));
 	m->zone = store_zone(db_cell_text(rows, row, 10));
+	m->limited = db_cell_bool(rows, row, 12);
+	m->overloads = db_cell_null(rows, row, 13) ? -1 : (int32_t)db_cell_int(rows, row, 13);
 }
 
 /* From one row on: the endpoint, and as many meters as rows. */

@@ -457,6 +457,9 @@ START_TEST(registers_arrive_in_our_units)
 	ck_assert_int_eq(reg(REG_PURCHASES, "0700"), 7);
 	ck_assert_int_eq(reg(REG_PRICE, "83480000"), 488300);
 	ck_assert_int_eq(reg(REG_TRIPS, "120000"), 12);
+	ck_assert_int_eq(reg(REG_OVERLOADS, "020000070000 110000300000 000000000000"), 13);
+	ck_assert_int_eq(reg(REG_OVERLOADS, "020000070000 FFFFFFFFFFFF FFFFFFFFFFFF"), 2);
+	ck_assert_int_eq(reg(REG_OVERLOADS, "FFFFFFFFFFFF FFFFFFFFFFFF FFFFFFFFFFFF"), INT64_MIN);
 	ck_assert_int_eq(reg(REG_TOTAL_WH, "00000E00"), INT64_MIN);
 	ck_assert_int_eq(reg(REG_TOTAL_WH, "000000"), INT64_MIN);
 	ck_assert_int_eq(reg(REG_COUNT, "000000"), INT64_MIN);

@@ -266,6 +266,61 @@ START_TEST(what_is_kept_is_what_was_wanted)
 }
 END_TEST
 
+START_TEST(a_limit_is_kilowatts_with_four_places)
+{
+	static const struct {
+		const char *json, *data;
+	} good[] = {
+	    {"{\"watts\":5000}",  "000005"},
+	    {"{\"watts\":1}",     "100000"},
+	    {"{\"watts\":99999}", "909999"},
+	    {"{\"watts\":null}",  "999999"},
+	};
+	static const char *const bad[] = {"{\"watts\":0}", "{\"watts\":100000}", "{}"};
+	struct meter_limit l;
+	struct parameter p;
+	char hex[16];
+	struct err e;
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		struct cJSON *o = cJSON_Parse(good[i].json);
+
+		ck_assert_int_eq(meter_limit_from_json(&l, o, &e), 0);
+		ck_assert_int_eq(dlt645_limit_items(&l, &p), 1);
+		ck_assert_uint_eq(p.id, 0x04000e01);
+		hex_out(hex, span_of(p.data, p.len));
+		ck_assert_str_eq(hex, good[i].data);
+		cJSON_Delete(o);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct cJSON *o = cJSON_Parse(bad[i]);
+
+		ck_assert_int_lt(meter_limit_from_json(&l, o, &e), 0);
+		cJSON_Delete(o);
+	}
+	ck_assert_uint_eq(dlt645_write_level(DLT645_LOAD_LIMIT), 0); /* by password */
+}
+END_TEST
+
+START_TEST(a_record_of_a_trip_says_when_and_by_whom)
+{
+	struct calendar *zone = calendar_new("Asia/Shanghai", &(struct err){0});
+	struct parameter p = {
+	    .seen_len = 34, .seen = {0x05, 0x04, 0x15, 0x20, 0x11, 0x26, 0x2a, 0x00, 0x01, 0x80}
+        };
+	struct dlt645_trip trip;
+
+	ck_assert(dlt645_trip_get(&trip, &p, zone)); /* 2026-11-20 15:04:05 */
+	ck_assert_int_eq(trip.at_us, INT64_C(1795158245) * 1000000);
+	ck_assert_uint_eq(trip.operator_code, 0x8001002au);
+	memset(p.seen, 0xff, 34); /* there was none */
+	ck_assert(!dlt645_trip_get(&trip, &p, zone));
+	p.seen_len = 6;
+	ck_assert(!dlt645_trip_get(&trip, &p, zone));
+	calendar_free(zone);
+}
+END_TEST
+
 START_TEST(what_no_meter_holds_is_not_taken)
 {
 	static const char *const bad[] = {"{}",
@@ -612,6 +667,8 @@ main(void)
 	tcase_add_test(c, people_read_what_is_and_what_should_be);
 	tcase_add_test(c, what_is_kept_is_what_was_wanted);
 	tcase_add_test(c, what_no_meter_holds_is_not_taken);
+	tcase_add_test(c, a_limit_is_kilowatts_with_four_places);
+	tcase_add_test(c, a_record_of_a_trip_says_when_and_by_whom);
 	tcase_add_test(c, a_password_writes_what_the_sheet_shows);
 	tcase_add_test(c, what_is_right_already_is_not_written);
 	tcase_add_test(c, a_chip_wants_its_parameters_signed_or_sealed);

@@ -38,7 +38,10 @@ daytime(void)
 	    .permit_after_us = 24 * HOUR,
 	    .trip_from_minute = 8 * 60,
 	    .trip_until_minute = 18 * 60,
-	    .rearm_minor = 200};
+	    .rearm_minor = 200,
+	    .overload_retries = 3,
+	    .overload_period_us = 24 * HOUR,
+	    .overload_rest_us = 300 * S};
 }
 
 static struct account_view
@@ -549,6 +552,133 @@ carry_out(struct meter_view *m, const struct wish *w, int64_t now)
 	m->off_us = w->wanted == RELAY_CLOSED ? 0 : now;
 }
 
+/* --- overload ----------------------------------------------------------------------------- */
+
+/* Off by itself since so long, the last of so many overloads a quarter of an hour apart. */
+static struct meter_view
+overloaded(int times, int64_t ago_us)
+{
+	struct meter_view m = live_meter();
+
+	m.seen = RELAY_OPEN;
+	m.off_us = NOW - ago_us;
+	m.closed_us = NOW - ago_us - 60 * S;
+	m.noverloads = times;
+	for (int i = 0; i < times; i++)
+		m.overload_us[i] = NOW - ago_us - i * 900 * S;
+	return m;
+}
+
+static struct account_view
+paid_account(void)
+{
+	struct account_view v = empty_account();
+
+	v.balance_minor = 9000;
+	v.below_us = v.final_sent_us = 0;
+	v.warned = v.final_asked = false;
+	return v;
+}
+
+START_TEST(after_overload_it_rests_and_is_given_power_again)
+{
+	struct policy p = daytime();
+	struct account_view v = paid_account();
+	struct decision d = decide_at(&p, &v, overloaded(1, 100 * S), NOW);
+
+	ck_assert_int_eq(d.wish[0].wanted, RELAY_UNKNOWN);
+	ck_assert_int_eq(d.look_again_us, NOW + 200 * S);
+	d = decide_at(&p, &v, overloaded(1, 300 * S), NOW);
+	ck_assert_int_eq(d.wish[0].wanted, RELAY_CLOSED);
+	ck_assert(!d.wish[0].lock);
+	ck_assert_str_eq(d.wish[0].why, "after overload: 1 of 3 times");
+	d = decide_at(&p, &v, overloaded(3, 300 * S), NOW);
+	ck_assert_str_eq(d.wish[0].why, "after overload: 3 of 3 times");
+}
+END_TEST
+
+START_TEST(once_more_and_it_stays_off_until_a_person_comes)
+{
+	struct policy p = daytime();
+	struct account_view v = paid_account();
+	struct meter_view m = overloaded(4, 10 * S);
+	struct decision d = decide_at(&p, &v, m, NOW);
+
+	ck_assert(d.wish[0].lock);
+	ck_assert_int_eq(d.wish[0].wanted, RELAY_UNKNOWN);
+	ck_assert_str_eq(d.wish[0].why, "overload 4 times within 24 h");
+	m.seen = RELAY_CLOSED; /* it tries by itself */
+	ck_assert(decide_at(&p, &v, m, NOW).wish[0].lock);
+	m.holds = HOLD_BIT(HOLD_SAFETY); /* the hold is there */
+	d = decide_at(&p, &v, m, NOW);
+	ck_assert(!d.wish[0].lock);
+	ck_assert_int_eq(d.wish[0].wanted, RELAY_OPEN);
+	ck_assert_int_eq(d.wish[0].hold, HOLD_SAFETY);
+	p.overload_retries = 0;
+	ck_assert(decide_at(&p, &v, overloaded(1, 10 * S), NOW).wish[0].lock);
+}
+END_TEST
+
+START_TEST(only_those_within_the_period_count)
+{
+	struct policy p = daytime();
+	struct account_view v = paid_account();
+	struct meter_view m = overloaded(4, 600 * S);
+
+	m.overload_us[3] = NOW - 24 * HOUR;
+	ck_assert_int_eq(decide_at(&p, &v, m, NOW).wish[0].wanted, RELAY_CLOSED);
+	m.overload_us[3]++;
+	ck_assert(decide_at(&p, &v, m, NOW).wish[0].lock);
+}
+END_TEST
+
+START_TEST(who_pays_gets_power_back_after_the_rest_and_a_local_meter_too)
+{
+	struct policy p = daytime();
+	struct account_view v = paid_account();
+	struct meter_view m = overloaded(1, 100 * S);
+
+	m.wanted = RELAY_OPEN; /* it was cut off for money meanwhile */
+	m.wanted_for = HOLD_ARREARS;
+	ck_assert_int_eq(decide_at(&p, &v, m, NOW).wish[0].wanted, RELAY_UNKNOWN);
+	ck_assert_int_eq(decide_at(&p, &v, m, NOW + 200 * S).wish[0].wanted, RELAY_CLOSED);
+	m.closed_us = m.overload_us[0] + S; /* it was on since: the rest is over */
+	ck_assert_int_eq(decide_at(&p, &v, m, NOW).wish[0].wanted, RELAY_CLOSED);
+	v.local = true;
+	m = overloaded(1, 400 * S);
+	ck_assert_int_eq(decide_at(&p, &v, m, NOW).wish[0].wanted, RELAY_CLOSED);
+	m.noverloads = 0; /* its credit is used up: its own affair */
+	ck_assert_int_eq(decide_at(&p, &v, m, NOW).wish[0].wanted, RELAY_UNKNOWN);
+}
+END_TEST
+
+/* --- power-keep --------------------------------------------------------------------------- */
+
+START_TEST(a_meter_that_keeps_power_on_is_ordered_nothing_that_it_refuses)
+{
+	static const enum hold others[] = {HOLD_ADMIN, HOLD_MOVE_OUT, HOLD_FRAUD, HOLD_MAINTENANCE};
+	struct policy p = daytime();
+	struct account_view v = paid_account();
+	struct meter_view m = live_meter();
+	struct decision d;
+
+	m.kept = true;
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		m.holds = m.at_once = HOLD_BIT(others[i]);
+		d = decide_at(&p, &v, m, NOW);
+		ck_assert_int_eq(d.wish[0].wanted, RELAY_UNKNOWN);
+		ck_assert_int_eq(d.wish[0].hindrance, HINDRANCE_KEPT);
+	}
+	m.holds |= HOLD_BIT(HOLD_SAFETY); /* which ends the power-keep first */
+	ck_assert_int_eq(decide_at(&p, &v, m, NOW).wish[0].wanted, RELAY_OPEN);
+	m.holds = m.at_once = HOLD_BIT(HOLD_ADMIN);
+	m.kept = false;
+	d = decide_at(&p, &v, m, NOW);
+	ck_assert_int_eq(d.wish[0].wanted, RELAY_OPEN);
+	ck_assert_int_eq(d.wish[0].hindrance, HINDRANCE_NONE);
+}
+END_TEST
+
 START_TEST(deciding_twice_is_deciding_once_and_no_hold_lets_power_on)
 {
 	static const enum relay states[] = {
@@ -577,6 +707,7 @@ START_TEST(deciding_twice_is_deciding_once_and_no_hold_lets_power_on)
 		m.holds = random() % 2 ? m.holds : 0;
 		m.temporary = random() % 5 == 0;
 		m.spared = random() % 5 == 0;
+		m.kept = random() % 7 == 0;
 		m.reading_us = now - random() % (4 * HOUR);
 		supply_decide(&p, &v, &m, 1, now, &first);
 		strongest = hold_strongest(m.holds);
@@ -625,6 +756,11 @@ main(void)
 	tcase_add_test(c, one_warning_a_crossing_and_the_lowest_level_only);
 	tcase_add_test(c, credit_that_lasts_only_days_is_a_warning_of_its_own);
 	tcase_add_test(c, a_local_meter_is_warned_about_and_switched_for_holds_only);
+	tcase_add_test(c, after_overload_it_rests_and_is_given_power_again);
+	tcase_add_test(c, once_more_and_it_stays_off_until_a_person_comes);
+	tcase_add_test(c, only_those_within_the_period_count);
+	tcase_add_test(c, who_pays_gets_power_back_after_the_rest_and_a_local_meter_too);
+	tcase_add_test(c, a_meter_that_keeps_power_on_is_ordered_nothing_that_it_refuses);
 	tcase_add_test(c, deciding_twice_is_deciding_once_and_no_hold_lets_power_on);
 	suite_add_tcase(s, c);
 	srunner_run_all(r, CK_ENV);
