@@ -159,7 +159,9 @@ static void
 freeze_done(struct session *s, struct freezing *f)
 {
 	static const struct task counts = {
-	    .kind = TASK_READ, .regs = {REG_PURCHASES, REG_BOUGHT}, .nregs = 2};
+	    .kind = TASK_READ, .regs = {REG_PURCHASES, REG_BOUGHT},
+                 .nregs = 2
+        };
 	const struct dlt645_profile *profile = dlt645_profile(f->m->profile);
 
 	if (profile != NULL && profile->recharge != RECHARGE_NONE &&

@@ -213,7 +213,7 @@ def reopening(d, plan):
             "what a person has resolved stays so while it is the same", still)
 
 
-# --- R2 to R9 ----------------------------------------------------------------------------------
+# --- R2 to R10 ---------------------------------------------------------------------------------
 
 def site(d, db, sim):
     """Planted at the meters and in the books; the meters are as old as yesterday."""
