@@ -278,8 +278,8 @@ BEGIN
 END $$;
 
 -- The next day's work that is due and nobody's: at the hour, local, on the day after, and for up
--- to a week later.  Whoever takes it has it for ten minutes.
-CREATE OR REPLACE FUNCTION door.recon_take(p_node text, p_zone text, p_minute int, p_now bigint)
+-- to a week later.  Whoever takes it has it for the time of the lease.
+CREATE OR REPLACE FUNCTION door.recon_take(p_node text, p_zone text, p_minute int, p_lease bigint, p_now bigint)
 RETURNS TABLE (target text, day int) LANGUAGE plpgsql AS $$
 DECLARE x record; taken text;
 BEGIN
@@ -294,7 +294,7 @@ BEGIN
         LEFT JOIN recon_job j ON j.target = q.target AND j.day = d.day
         WHERE d.day >= powergate.recon_day_of(q.since_us, q.zone) AND (j.target IS NULL OR (j.done_us IS NULL AND j.lease_us <= p_now))
         ORDER BY d.day, q.rank, q.target LOOP
-        INSERT INTO recon_job AS j VALUES (x.target, x.day, p_node, p_now + 600000000)
+        INSERT INTO recon_job AS j VALUES (x.target, x.day, p_node, p_now + p_lease)
         ON CONFLICT ON CONSTRAINT recon_job_pkey DO UPDATE SET node = p_node, lease_us = EXCLUDED.lease_us WHERE j.done_us IS NULL AND j.lease_us <= p_now
         RETURNING j.target INTO taken;
         IF taken IS NOT NULL THEN

@@ -4,8 +4,9 @@
 ALTER TABLE recon_source ALTER COLUMN zone DROP NOT NULL;
 ALTER TABLE recon_source ADD COLUMN fee_ppm int CHECK (fee_ppm BETWEEN 0 AND 1000000);
 
--- The refunds of a payment, whichever statement tells them: there are few.
-CREATE INDEX statement_row_refund ON statement_row (payment_no) WHERE kind = 'refund';
+-- The refunds of a statement, and those of a payment whichever statement tells them: there are few.
+CREATE INDEX statement_row_refund ON statement_row (statement_id) WHERE kind = 'refund';
+CREATE INDEX statement_row_refunded ON statement_row (payment_no) WHERE kind = 'refund';
 
 -- A meter in front of others.  What it counts and they do not may be so much of it, no more.
 CREATE TABLE master_meter (
