@@ -48,16 +48,17 @@ BEGIN
     WHERE d.id IS NULL AND w.payment_id IS NULL AND u.payment_id IS NULL AND v.id IS NULL AND p.received_us < r.at_us - p_limit_us;
 END $$;
 
--- R4: the meter's count of purchases and the sum of them are ours.
+-- R4: the meter's count of purchases and the sum of them are ours.  What differs after they were
+-- adopted is another break than what differed before.
 CREATE OR REPLACE FUNCTION powergate.recon_counters(r recon_run, p_scope text) RETURNS void
 LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     INSERT INTO recon_found (run_id, scope, rule, kind, key, amount_minor, currency, account_id, meter_id, text)
-    SELECT r.id, p_scope, 'R4', CASE WHEN x.foreign_minor > 0 OR x.purchases > x.count_ours THEN 'FOREIGN_CREDIT' ELSE 'COUNTER_GAP' END, format('%s:R4:%s', p_scope, x.id),
+    SELECT r.id, p_scope, 'R4', CASE WHEN x.foreign_minor > 0 OR x.purchases > x.count_ours THEN 'FOREIGN_CREDIT' ELSE 'COUNTER_GAP' END, format('%s:R4:%s:%s', p_scope, x.id, x.base_count),
         x.foreign_minor, x.currency, x.account_id, x.id,
         format('meter %s counts %s purchases of %s in all, ours are %s of %s', x.address, x.purchases,
             COALESCE(powergate.money_text(x.bought_minor), '?'), x.count_ours, COALESCE(powergate.money_text(x.bought_ours), '?'))
-    FROM (SELECT m.id, m.address, m.account_id, t.currency, s.purchases, s.bought_minor,
+    FROM (SELECT m.id, m.address, m.account_id, t.currency, s.purchases, s.bought_minor, s.base_count,
               greatest(s.base_count, COALESCE(d.last, 0)) AS count_ours, s.base_bought + COALESCE(d.sum, 0) AS bought_ours,
               s.bought_minor - s.base_bought - COALESCE(d.sum, 0) AS foreign_minor
           FROM meter m JOIN meter_state s ON s.meter_id = m.id AND s.base_count IS NOT NULL AND s.purchases IS NOT NULL JOIN site t ON t.id = m.site_id
