@@ -17,7 +17,7 @@ struct recon;
 struct recon_conf {
 	char *at;   /* "10:30"; empty: by hand only */
 	char *zone; /* of sources that have none of their own */
-	int64_t cutoff_us, undelivered_us, supply_us, sweep_us;
+	int64_t cutoff_us, undelivered_us, supply_us, sweep_us, lease_us;
 };
 
 /* conf is borrowed. */

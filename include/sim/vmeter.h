@@ -61,6 +61,9 @@ void vmeter_heartbeat(struct vmeter *v, int64_t now_us, struct buf *out);
 
 /* What people and weather do to it. */
 bool vmeter_button(struct vmeter *v, int64_t now_us); /* false: it was not waiting for it */
+/* Credit from somebody else's vending system or handheld: the next count, and in its records.
+ * false: it keeps no credit, or its account is not open. */
+bool vmeter_topup(struct vmeter *v, int64_t now_us, int64_t amount_minor);
 void vmeter_cover(struct vmeter *v, int64_t now_us, bool terminal, bool opened);
 void vmeter_power(struct vmeter *v, int64_t now_us, bool on);
 void vmeter_reboot(struct vmeter *v, int64_t now_us);

@@ -149,31 +149,6 @@ BEGIN
     WHERE x.run_id = p_run AND x.payment_no = ANY (pair.numbers) AND x.kind IN ('MISSING_PAYMENT', 'MISSING_STATEMENT');
 END $$;
 
-CREATE OR REPLACE FUNCTION powergate.recon_r1_doubled(p_run bigint, p_scope text, p_source text, p_statement bigint) RETURNS void
-LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
-BEGIN
-    INSERT INTO recon_found (run_id, scope, rule, kind, key, amount_minor, currency, account_id, payment_id, line, text)
-    SELECT p_run, p_scope, 'R1', 'DUPLICATE', p_scope || ':DUPLICATE:' || d.payment_no, d.over, d.currency, p.account_id, p.id, d.line,
-        format('payment %s stands in %s lines of the statement, the last is %s', d.payment_no, d.n, d.line)
-    FROM (SELECT r.payment_no, count(*) AS n, max(r.line) AS line, (sum(r.amount_minor) - min(r.amount_minor))::bigint AS over, min(r.currency) AS currency
-          FROM statement_row r WHERE r.statement_id = p_statement AND r.kind = 'payment' GROUP BY r.payment_no HAVING count(*) > 1) d
-    LEFT JOIN LATERAL (SELECT q.* FROM payment q WHERE q.source = p_source AND q.payment_no = d.payment_no LIMIT 1) p ON true;
-    INSERT INTO recon_found (run_id, scope, rule, kind, key, amount_minor, currency, line, text)
-    SELECT p_run, p_scope, 'R1', 'DUPLICATE', p_scope || ':DUPLICATE:order:' || d.order_no, d.over, d.currency, d.line,
-        format('order %s was paid by %s payments', d.order_no, d.n)
-    FROM (SELECT r.order_no, count(DISTINCT r.payment_no) AS n, max(r.line) AS line,
-              (sum(r.amount_minor) - min(r.amount_minor))::bigint AS over, min(r.currency) AS currency
-          FROM statement_row r WHERE r.statement_id = p_statement AND r.kind = 'payment' AND r.order_no <> ''
-          GROUP BY r.order_no HAVING count(*) > 1 AND count(DISTINCT r.payment_no) > 1) d;
-    INSERT INTO recon_found (run_id, scope, rule, kind, key, amount_minor, currency, account_id, payment_id, line, text)
-    SELECT p_run, p_scope, 'R1', 'REFUND', p_scope || ':REFUND:' || r.payment_no || ':' || r.refund_no, r.amount_minor, r.currency, p.account_id, p.id,
-        r.line, format('refund %s of payment %s, %s, is not in the ledger', r.refund_no, r.payment_no, powergate.money_text(r.amount_minor))
-    FROM statement_row r
-    LEFT JOIN LATERAL (SELECT q.* FROM payment q WHERE q.source = p_source AND q.payment_no = r.payment_no LIMIT 1) p ON true
-    WHERE r.statement_id = p_statement AND r.kind = 'refund' AND NOT EXISTS (
-        SELECT FROM journal j JOIN journal v ON v.reverses = j.id WHERE j.key = 'pay:' || p_source || ':' || r.payment_no);
-END $$;
-
 -- One source's day.  Hash joins only: whatever the statistics say, both sides may be a million.
 CREATE OR REPLACE FUNCTION powergate.recon_r1(r recon_run, p_zone text, p_cutoff bigint) RETURNS recon_run LANGUAGE plpgsql
 SET plan_cache_mode = force_custom_plan SET work_mem = '64MB' AS $$
@@ -211,6 +186,8 @@ BEGIN
     UPDATE recon_found x SET text = CASE WHEN x.text = '' THEN powergate.recon_r1_words(x) ELSE x.text END,
         key = format('%s:%s:%s', found_scope, x.kind, x.payment_no) WHERE x.run_id = r.id;
     PERFORM powergate.recon_r1_doubled(r.id, found_scope, r.source, s.id);
+    PERFORM powergate.recon_r1_refunds(r.id, found_scope, r.source, r.day, p_zone, p_cutoff);
+    PERFORM powergate.recon_r1_fees(r.id, found_scope, r.source, s.id);
     SELECT n - count(*) FILTER (WHERE x.payment_id IS NOT NULL AND x.kind IN ('MISSING_STATEMENT', 'AMOUNT')) INTO matched
     FROM recon_found x WHERE x.run_id = r.id;
     r.figures := r.figures || jsonb_build_object('agree', matched, 'found', (SELECT COALESCE(jsonb_object_agg(k.kind, k.n), '{}')

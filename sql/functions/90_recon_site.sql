@@ -1,5 +1,5 @@
--- What a site's day is reconciled on: payments, ledger, deliveries, meters (R2 to R9), and its
--- closing.  What rests on a meter's state is looked at as it is now; a delivery on its way may
+-- What a site's day is reconciled on: payments, ledger, deliveries, meters (R2 to R10), and
+-- its closing.  What rests on a meter's state is looked at as it is now; a delivery on its way may
 -- explain a difference, so meters that have one wait for the next run.
 
 -- R2: one journal a payment, of the same amount, and none without a payment.
@@ -48,16 +48,17 @@ BEGIN
     WHERE d.id IS NULL AND w.payment_id IS NULL AND u.payment_id IS NULL AND v.id IS NULL AND p.received_us < r.at_us - p_limit_us;
 END $$;
 
--- R4: the meter's count of purchases and the sum of them are ours.
+-- R4: the meter's count of purchases and the sum of them are ours.  What differs after they were
+-- adopted is another break than what differed before.
 CREATE OR REPLACE FUNCTION powergate.recon_counters(r recon_run, p_scope text) RETURNS void
 LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     INSERT INTO recon_found (run_id, scope, rule, kind, key, amount_minor, currency, account_id, meter_id, text)
-    SELECT r.id, p_scope, 'R4', CASE WHEN x.foreign_minor > 0 OR x.purchases > x.count_ours THEN 'FOREIGN_CREDIT' ELSE 'COUNTER_GAP' END, format('%s:R4:%s', p_scope, x.id),
+    SELECT r.id, p_scope, 'R4', CASE WHEN x.foreign_minor > 0 OR x.purchases > x.count_ours THEN 'FOREIGN_CREDIT' ELSE 'COUNTER_GAP' END, format('%s:R4:%s:%s', p_scope, x.id, x.base_count),
         x.foreign_minor, x.currency, x.account_id, x.id,
         format('meter %s counts %s purchases of %s in all, ours are %s of %s', x.address, x.purchases,
             COALESCE(powergate.money_text(x.bought_minor), '?'), x.count_ours, COALESCE(powergate.money_text(x.bought_ours), '?'))
-    FROM (SELECT m.id, m.address, m.account_id, t.currency, s.purchases, s.bought_minor,
+    FROM (SELECT m.id, m.address, m.account_id, t.currency, s.purchases, s.bought_minor, s.base_count,
               greatest(s.base_count, COALESCE(d.last, 0)) AS count_ours, s.base_bought + COALESCE(d.sum, 0) AS bought_ours,
               s.bought_minor - s.base_bought - COALESCE(d.sum, 0) AS foreign_minor
           FROM meter m JOIN meter_state s ON s.meter_id = m.id AND s.base_count IS NOT NULL AND s.purchases IS NOT NULL JOIN site t ON t.id = m.site_id
@@ -68,7 +69,7 @@ BEGIN
     WHERE x.purchases <> x.count_ours OR x.foreign_minor <> 0;
 END $$;
 
--- R5: a balance never rises by more than what was bought; and every meter has its freeze (R6).
+-- R6: every meter has its freeze, and what it counted is priced.
 CREATE OR REPLACE FUNCTION powergate.recon_freezes(r recon_run, p_scope text, p_day_scope text, p_to bigint) RETURNS void
 LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
 DECLARE next_day int := powergate.recon_day_beside(r.day, 1);
@@ -79,15 +80,6 @@ BEGIN
             CASE WHEN EXISTS (SELECT FROM freeze_absent x WHERE x.meter_id = m.id AND x.day = next_day) THEN ': the meter has none' ELSE '' END
     FROM meter m WHERE m.site_id = r.site_id AND m.state = 'active' AND m.created_us < p_to
       AND NOT EXISTS (SELECT FROM freeze_record f WHERE f.meter_id = m.id AND f.day = next_day);
-    INSERT INTO recon_found (run_id, scope, rule, kind, key, amount_minor, currency, account_id, meter_id, text)
-    SELECT r.id, p_day_scope, 'R5', 'BALANCE_DRIFT', format('%s:R5:%s', p_day_scope, m.id), g.balance_minor - f.balance_minor - c.credit, t.currency,
-        m.account_id, m.id, format('meter %s: %s at the beginning, %s bought, %s at the end of %s', m.address, powergate.money_text(f.balance_minor),
-            powergate.money_text(c.credit), powergate.money_text(g.balance_minor), r.day)
-    FROM meter m JOIN account a ON a.id = m.account_id AND a.fee_mode = 'local' JOIN site t ON t.id = m.site_id
-    JOIN freeze_record f ON f.meter_id = m.id AND f.day = r.day JOIN freeze_record g ON g.meter_id = m.id AND g.day = next_day
-    CROSS JOIN LATERAL (SELECT COALESCE(sum(q.amount_minor), 0)::bigint AS credit FROM credit_delivery q WHERE q.meter_id = m.id
-        AND q.state = 'APPLIED' AND q.planned_us <= g.at_us AND q.applied_us > f.at_us) c
-    WHERE m.site_id = r.site_id AND g.balance_minor > f.balance_minor + c.credit + 1;
     INSERT INTO recon_found (run_id, scope, rule, kind, key, account_id, meter_id, text)
     SELECT r.id, p_scope, 'R6', 'ENERGY_GAP', format('%s:R6:%s', p_scope, m.id), m.account_id, m.id,
         format('meter %s: the use of account %s is not priced%s', m.address, a.number, ': ' || s.unrated_why)
@@ -170,6 +162,8 @@ BEGIN
     PERFORM powergate.recon_deliveries(r, scope, p_undelivered);
     PERFORM powergate.recon_counters(r, scope);
     PERFORM powergate.recon_freezes(r, scope, day_scope, ends);
+    PERFORM powergate.recon_drift(r, day_scope);
+    PERFORM powergate.recon_loss(r, day_scope);
     PERFORM powergate.recon_chain(r, scope);
     PERFORM powergate.recon_balances(r, scope);
     PERFORM powergate.recon_supply(r, scope, p_supply);
@@ -267,7 +261,7 @@ BEGIN
         r := powergate.recon_r1(r, powergate.recon_zone(p_source, p_zone), p_cutoff);
         beside := powergate.recon_day_beside(p_day, -1); -- what it carried may be explained now
         IF EXISTS (SELECT FROM recon_break b WHERE b.scope = format('source:%s:%s', p_source, beside) AND b.state IN ('open', 'carried')
-            AND b.kind IN ('MISSING_STATEMENT', 'MISSING_PAYMENT')) THEN
+            AND b.kind IN ('MISSING_STATEMENT', 'MISSING_PAYMENT', 'REFUND_MISSING')) THEN
             PERFORM powergate.recon_run_one('source', p_source, NULL, beside, p_zone, p_cutoff, p_undelivered, p_supply, p_who, p_now);
         END IF;
     ELSIF p_target = 'site' THEN
@@ -288,8 +282,8 @@ BEGIN
 END $$;
 
 -- The next day's work that is due and nobody's: at the hour, local, on the day after, and for up
--- to a week later.  Whoever takes it has it for ten minutes.
-CREATE OR REPLACE FUNCTION door.recon_take(p_node text, p_zone text, p_minute int, p_now bigint)
+-- to a week later.  Whoever takes it has it for the time of the lease.
+CREATE OR REPLACE FUNCTION door.recon_take(p_node text, p_zone text, p_minute int, p_lease bigint, p_now bigint)
 RETURNS TABLE (target text, day int) LANGUAGE plpgsql AS $$
 DECLARE x record; taken text;
 BEGIN
@@ -304,7 +298,7 @@ BEGIN
         LEFT JOIN recon_job j ON j.target = q.target AND j.day = d.day
         WHERE d.day >= powergate.recon_day_of(q.since_us, q.zone) AND (j.target IS NULL OR (j.done_us IS NULL AND j.lease_us <= p_now))
         ORDER BY d.day, q.rank, q.target LOOP
-        INSERT INTO recon_job AS j VALUES (x.target, x.day, p_node, p_now + 600000000)
+        INSERT INTO recon_job AS j VALUES (x.target, x.day, p_node, p_now + p_lease)
         ON CONFLICT ON CONSTRAINT recon_job_pkey DO UPDATE SET node = p_node, lease_us = EXCLUDED.lease_us WHERE j.done_us IS NULL AND j.lease_us <= p_now
         RETURNING j.target INTO taken;
         IF taken IS NOT NULL THEN

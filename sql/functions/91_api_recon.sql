@@ -17,6 +17,7 @@ BEGIN
     IF p ? 'zone' AND NOT EXISTS (SELECT FROM pg_timezone_names WHERE name = p ->> 'zone') THEN
         RETURN powergate.api_error(400, format('no time zone "%s"', p ->> 'zone'));
     END IF;
+    IF p ? 'fee' AND COALESCE(p ->> 'fee', '') !~ '^([0-9]{1,4}|10000)$' THEN RETURN powergate.api_error(400, 'a fee is 0.00 to 100.00 per cent'); END IF;
     PERFORM pg_advisory_xact_lock(hashtext('powergate statement ' || (p ->> 'source')));
     SELECT * INTO s FROM statement q WHERE q.source = p ->> 'source' AND q.sha256 = p ->> 'sha256';
     IF s.sealed_us IS NOT NULL THEN
@@ -31,8 +32,9 @@ BEGIN
             (p ->> 'refund_count')::bigint, (p ->> 'refund_minor')::bigint, p_who, p_now) RETURNING * INTO s;
         PERFORM powergate.audited(p_who, 'statement.import', p, 'statement ' || s.id, p_now);
     END IF;
-    IF p ? 'zone' THEN
-        INSERT INTO recon_source VALUES (p ->> 'source', p ->> 'zone') ON CONFLICT (source) DO UPDATE SET zone = EXCLUDED.zone;
+    IF p ? 'zone' OR p ? 'fee' THEN
+        INSERT INTO recon_source AS x (source, zone, fee_ppm) VALUES (p ->> 'source', p ->> 'zone', (p ->> 'fee')::int * 100)
+        ON CONFLICT (source) DO UPDATE SET zone = COALESCE(EXCLUDED.zone, x.zone), fee_ppm = COALESCE(EXCLUDED.fee_ppm, x.fee_ppm);
     END IF;
     RETURN powergate.statement_json(s) || jsonb_build_object('status', 'begun');
 END $$;
@@ -184,3 +186,23 @@ CREATE OR REPLACE FUNCTION door.api_recon_days(p jsonb, p_who text, p_now bigint
     FROM (SELECT * FROM recon_day x WHERE NOT p ? 'site' OR x.site_id = (SELECT id FROM site WHERE name = p ->> 'site')
           ORDER BY x.day DESC, x.site_id LIMIT powergate.limited(p)) d;
 $$;
+
+-- --- meters in front of meters --------------------------------------------------------------------------
+
+-- All that stand behind it, told at once; none: it is in front of nobody any more.
+CREATE OR REPLACE FUNCTION door.api_meter_master(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE m meter; subs text[] := string_to_array(NULLIF(p ->> 'subs', ''), ','); bad text;
+BEGIN
+    SELECT * INTO m FROM meter WHERE address = p ->> 'meter' FOR UPDATE;
+    IF m.id IS NULL THEN RETURN powergate.api_error(404, 'no such meter'); END IF;
+    SELECT x INTO bad FROM unnest(subs) x LEFT JOIN meter y ON y.address = x
+    WHERE y.id IS NULL OR y.site_id <> m.site_id OR y.id = m.id OR EXISTS (SELECT FROM submeter q WHERE q.meter_id = y.id AND q.master_id <> m.id) LIMIT 1;
+    IF bad IS NOT NULL THEN RETURN powergate.api_error(409, format('meter %s is none of this site, or stands behind another', bad)); END IF;
+    DELETE FROM master_meter k WHERE k.meter_id = m.id;
+    IF subs IS NOT NULL THEN
+        INSERT INTO master_meter VALUES (m.id, COALESCE((p ->> 'multiplier')::int, 1), COALESCE((p ->> 'loss')::int, 500) * 100);
+        INSERT INTO submeter SELECT DISTINCT y.id, m.id FROM meter y WHERE y.address = ANY (subs);
+    END IF;
+    PERFORM powergate.audited(p_who, 'meter.master', p, COALESCE(cardinality(subs), 0) || ' behind it', p_now);
+    RETURN jsonb_build_object('meter', m.address, 'subs', COALESCE(cardinality(subs), 0));
+END $$;

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define PORTION    ((size_t)200 * 1024) /* as they stand in the file: they grow by quoting */
 #define ROWS_MOST  1500
@@ -142,6 +143,7 @@ begin(const struct ctl *c, const struct statement *s, int day, struct buf *answe
 {
 	const char *path = ctl_value(c, "file"), *slash = strrchr(path, '/');
 	const char *provider = ctl_value(c, "provider"), *zone = ctl_value(c, "zone");
+	const char *fee = ctl_value(c, "fee");
 	struct question q = {0};
 
 	question_text(&q, "source", ctl_value(c, "source"));
@@ -158,6 +160,8 @@ begin(const struct ctl *c, const struct statement *s, int day, struct buf *answe
 	question_int(&q, "refund_minor", s->total[STATEMENT_REFUND].amount_minor);
 	if (zone != NULL)
 		question_text(&q, "zone", zone);
+	if (fee != NULL)
+		question_text(&q, "fee", fee);
 	return ask(c, "statement/begin", &q, answer);
 }
 
@@ -228,18 +232,33 @@ take_day(const struct ctl *c, const struct statement *s, int *day, struct err *e
 	return one ? 0 : err_set(e, ERR_INPUT, "of which day is it? give --day");
 }
 
+/* Read and added up; and what was told beside the download is true of it. */
+static int
+take_file(const struct ctl *c, struct span file, struct statement *s, struct err *e)
+{
+	const char *provider = ctl_value(c, "provider"), *sha1 = ctl_value(c, "sha1");
+
+	if (statement_read(provider != NULL ? provider : "standard", file, s, e) < 0)
+		return -1;
+	if (sha1 == NULL || strcasecmp(sha1, s->sha1) == 0)
+		return 0;
+	err_set(e, ERR_INPUT, "its SHA-1 is %s", s->sha1);
+	statement_clear(s);
+	memset(s, 0, sizeof *s);
+	return -1;
+}
+
 enum ctl_exit
 ctl_statement_import(struct ctl *c)
 {
-	const char *path = ctl_value(c, "file"), *provider = ctl_value(c, "provider");
+	const char *path = ctl_value(c, "file");
 	struct statement s = {0};
 	struct buf file = {0};
 	enum ctl_exit end = CTL_NO;
 	struct err e;
 	int day = 0;
 
-	if (ctl_read_file(path, &file, &e) < 0 ||
-	    statement_read(provider != NULL ? provider : "standard", buf_span(&file), &s, &e) < 0) {
+	if (ctl_read_file(path, &file, &e) < 0 || take_file(c, buf_span(&file), &s, &e) < 0) {
 		ctl_complain("%s: %s", path, e.text);
 		end = e.class == ERR_REFUSED ? CTL_USAGE : CTL_NO;
 	} else if (take_day(c, &s, &day, &e) < 0) {

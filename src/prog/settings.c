@@ -287,6 +287,8 @@ static const struct conf_field recon_fields[] = {
 	"A relay that is not as it was wanted for longer is a break."),
     CONF_TIME(struct recon_conf, sweep_us, "sweep", "1m", SECOND_US / 10, HOUR_US, true,
 	"How often days that are due are looked for."),
+    CONF_TIME(struct recon_conf, lease_us, "lease", "10m", SECOND_US, HOUR_US, true,
+	"How long a node may take for one of them; then another one does it."),
     {0},
 };
 

@@ -128,6 +128,7 @@ static const struct api_route routes[] = {
     WRITE("reading/accept", "reading_accept", ROLE_OPERATOR),
     WRITE("reading/refuse", "reading_refuse", ROLE_OPERATOR),
     WRITE("meter/swap", "meter_swap", ROLE_OPERATOR),
+    WRITE("meter/master", "meter_master", ROLE_ADMIN),
     WRITE("meter/multiplier", "meter_multiplier", ROLE_ADMIN),
     WRITE("account/move-in", "move_in", ROLE_OPERATOR),
     WRITE("account/move-out", "move_out", ROLE_OPERATOR),

@@ -73,6 +73,34 @@ freeze_end(struct session *s, struct freezing *f)
 	free(f);
 }
 
+static void
+on_counted(struct session *s, const struct answer *a, const struct err *e, void *arg)
+{
+	struct freezing *f = arg;
+
+	if (e->class == ERR_NONE || e->class == ERR_REFUSED)
+		intake_readings(f->r->intake, a->readings, a->n);
+	freeze_end(s, f);
+}
+
+/* With today's record, or when it was given up, a wallet is asked once a day how often and with
+ * how much it was filled: credit that we did not send is seen the next morning. */
+static void
+freeze_done(struct session *s, struct freezing *f)
+{
+	static const struct task counts = {
+	    .kind = TASK_READ, .regs = {REG_PURCHASES, REG_BOUGHT},
+                 .nregs = 2
+        };
+	const struct dlt645_profile *profile = dlt645_profile(f->m->profile);
+
+	if (profile != NULL && profile->recharge != RECHARGE_NONE &&
+	    f->day == calendar_day(f->m->zone, loop_now_us(f->r->loop)))
+		session_ask(s, f->m, &counts, NULL, on_counted, f);
+	else
+		freeze_end(s, f);
+}
+
 /* A meter whose clock is late has its midnight after ours: today is given up only some hours on. */
 static void
 freeze_missing(struct session *s, struct freezing *f)
@@ -80,9 +108,12 @@ freeze_missing(struct session *s, struct freezing *f)
 	struct reader *r = f->r;
 	int64_t now = loop_now_us(r->loop);
 
-	if (now - calendar_day_start(f->m->zone, f->day) > LATE_CLOCK_US)
+	if (now - calendar_day_start(f->m->zone, f->day) > LATE_CLOCK_US) {
 		store_freeze_absent(r->db, f->m->id, f->day, now);
-	freeze_end(s, f);
+		freeze_done(s, f);
+	} else {
+		freeze_end(s, f);
+	}
 }
 
 static int
@@ -114,7 +145,7 @@ on_frozen(struct session *s, const struct answer *a, const struct err *e, void *
 	store_freeze(r->db, f->m->id, day, a->frozen_us, a->frozen_wh, loop_now_us(r->loop));
 	off = days_between(f->m->zone, f->day, day);
 	if (off == 0) {
-		freeze_end(s, f);
+		freeze_done(s, f);
 		return;
 	}
 	/* off > 0: the record is newer than the day; older ones have higher numbers */

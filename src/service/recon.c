@@ -10,7 +10,7 @@
 
 /* Not repeatable: the lease that was lost on the way runs out by itself. */
 static const struct db_stmt take = {"recon_take", DB_RECON, false, 0,
-    "SELECT target, day FROM door.recon_take($1, $2, $3::int, $4::bigint)"};
+    "SELECT target, day FROM door.recon_take($1, $2, $3::int, $4::bigint, $5::bigint)"};
 /* Repeatable: a day's work that is done is not done again. */
 static const struct db_stmt work = {"recon_do", DB_RECON, true, 0,
     "SELECT opened, closed, is_closed FROM door.recon_do($1, $2::int, $3, $4, $5::bigint, "
@@ -79,7 +79,7 @@ recon_poke(struct recon *r)
 		return;
 	r->busy = true;
 	db_ask(r->db, &take, on_taken, r, db_text(r->node), db_text(r->conf->zone), db_int(minute),
-	    db_int(loop_now_us(r->loop)));
+	    db_int(r->conf->lease_us), db_int(loop_now_us(r->loop)));
 }
 
 static void

@@ -90,6 +90,18 @@ do_button(struct call *k, struct err *e)
 }
 
 static int
+do_topup(struct call *k, struct err *e)
+{
+	long long minor = k->words[2] != NULL ? atoll(k->words[2]) : 0;
+
+	if (minor <= 0)
+		return err_set(e, ERR_INPUT, "topup ADDRESS AMOUNT, in minor units");
+	if (!vmeter_topup(k->unit->v, k->now_us, minor))
+		return err_set(e, ERR_REFUSED, "the meter takes no credit");
+	return 0;
+}
+
+static int
 do_cover(struct call *k, struct err *e)
 {
 	bool terminal = false, opened = true;
@@ -192,6 +204,7 @@ static const struct command {
     {"set",    true,  true,  do_set   },
     {"fault",  true,  true,  do_fault },
     {"button", true,  false, do_button},
+    {"topup",  true,  false, do_topup },
     {"cover",  true,  false, do_cover },
     {"reboot", true,  true,  do_reboot},
     {"power",  true,  true,  do_power },

@@ -244,3 +244,14 @@ vmeter_credit(struct vmeter *v, int64_t amount_minor, uint32_t count)
 	    (long long)amount_minor, (long long)before, (long long)v->credit_minor);
 	vmeter_judge(v);
 }
+
+bool
+vmeter_topup(struct vmeter *v, int64_t now_us, int64_t amount_minor)
+{
+	vmeter_run(v, now_us);
+	if (!vmeter_local(v) || !v->opened || v->off)
+		return false;
+	vmeter_tell(v, v->at_us, "topup", "\"amount_minor\":%lld", (long long)amount_minor);
+	vmeter_credit(v, amount_minor, v->purchases + 1);
+	return true;
+}

@@ -3,7 +3,7 @@
 # what is found is what was planted, no less and no more.  A closed day stays as it was closed.
 #   tests/it/recon.sh BUILD-DIR
 PYTHONPATH=$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec python3 - "$@" <<'PY'
-import collections, concurrent.futures, datetime, json, random, sys
+import collections, concurrent.futures, datetime, hashlib, json, random, subprocess, sys
 import gate
 
 BUILD = sys.argv[1]
@@ -12,6 +12,7 @@ EAST = datetime.timezone(datetime.timedelta(hours=8))
 WALLET, DARK, LIT = "202600000201", "202600000202", "202600000203"
 TODAY = datetime.datetime.now(EAST).replace(hour=0, minute=0, second=0, microsecond=0)
 YESTERDAY = TODAY - datetime.timedelta(days=1)
+LONG_AGO = TODAY - datetime.timedelta(days=90)
 
 Paid = collections.namedtuple("Paid", "no amount at")
 
@@ -213,7 +214,7 @@ def reopening(d, plan):
             "what a person has resolved stays so while it is the same", still)
 
 
-# --- R2 to R9 ----------------------------------------------------------------------------------
+# --- R2 to R10 ---------------------------------------------------------------------------------
 
 def site(d, db, sim):
     """Planted at the meters and in the books; the meters are as old as yesterday."""
@@ -223,9 +224,8 @@ def site(d, db, sim):
         "SELECT count(*) FROM powergate.credit_delivery WHERE state = 'APPLIED' AND kind = 'recharge'") == 1, 30)
     ctl(d, "recon", "run", f"--day={day_of(YESTERDAY)}", "--site=here")
     gate.ok(good and not breaks(d, site="here"), "credit that went into a meter by us is no break", breaks(d, site="here"))
-    # as the meter would report somebody else's purchase: the simulated one takes credit from nobody else
-    db.run("UPDATE powergate.meter_state SET purchases = purchases + 1, bought_minor = bought_minor + 300 WHERE meter_id = "
-           "(SELECT id FROM powergate.meter WHERE address = :'a')", a=WALLET)
+    sim.do(f"topup {WALLET} 300")  # by a stranger; the daily reading of the counts is not waited for
+    d.ctl("meter", "read", WALLET, "--regs=purchases,bought", "--wait=10")
     db.run("UPDATE powergate.account_state SET prepaid_minor = prepaid_minor + 777 WHERE account_id = "
            "(SELECT id FROM powergate.account WHERE number = 'R2')")
     db.run("SET search_path = powergate; UPDATE meter SET created_us = created_us - 2 * 86400000000")
@@ -276,6 +276,94 @@ def closing(d, db):
             "the closed day is what it was")
 
 
+def refunds(d, db):
+    """What the provider says went back, what it told, and what the books took back."""
+    n = [Paid(f"B-{i}", 1000 + i, LONG_AGO + datetime.timedelta(hours=9 + i)) for i in range(5)]
+    for p in n:
+        d.pay("R1", p.amount, p.no, paid_at=p.at.isoformat())
+
+    def tell(i, minor):
+        d.post(json.dumps({"type": "payment.refunded", "data": {"refund_no": f"F-{i}", "payment_no": f"B-{i}", "amount_minor": minor, "currency": "CNY"}}).encode(),
+               f"msg_F-{i}")
+
+    def reverse(i):
+        d.order("ledger/reverse", journal=str(db.value("SELECT id FROM powergate.journal WHERE key = :'k'", k=f"pay:app:B-{i}")), reason="given back")
+
+    for i in (0, 1, 2, 3):
+        tell(i, 400 if i == 2 else n[i].amount)
+    for i in (0, 2, 3):
+        reverse(i)
+    # they were told today and are in today's list: all of 0, more than was told of 2, nothing of 3, and twice of 4
+    rows = "".join(f"refund,B-{i},{no},{TODAY.isoformat()},{yuan(minor)}\n" for i, no, minor in (
+        (0, "F-0", n[0].amount), (1, "F-1", n[1].amount), (2, "F-2", n[2].amount), (4, "F-4a", 300), (4, "F-4b", 301)))
+    total = n[0].amount + n[1].amount + n[2].amount + 601
+    text = (f"powergate-day-end,1,app,{TODAY.strftime('%Y-%m-%d')},CNY\nkind,payment_no,refund_no,paid_at,amount\n{rows}total,5,0.00,{yuan(total)}\n")
+    name = d.write("refunds.csv", text)
+    code, _, err = d.ctl("statement", "import", name, "--source=app", "--sha1=" + 40 * "0")
+    gate.ok(code == 1 and "its SHA-1 is" in err and not ctl(d, "statement", "list", f"--day={day_of(TODAY)}")["rows"],
+            "a file that has not the sum that was told beside it is not taken in", err)
+    ctl(d, "statement", "import", name, "--source=app", "--sha1=" + hashlib.sha1(text.encode()).hexdigest())
+    ctl(d, "recon", "run", f"--day={day_of(TODAY)}", "--source=app")
+    found = sorted((b["kind"], b["text"].split()[1], b["amount_minor"]) for b in breaks(d, day=day_of(TODAY), source="app")
+                   if b["text"].startswith("refund"))
+    gate.ok(found == [("AMOUNT", "F-2", n[2].amount - 400), ("REFUND", "F-1", n[1].amount), ("REFUND", "F-4a", 300), ("REFUND", "F-4b", 301),
+                      ("REFUND_MISSING", "F-3", n[3].amount)],
+            "a refund that nobody took back, one of another amount than was told, one that is in no list: each is found, and no other", found)
+    reverse(1)
+    ctl(d, "recon", "run", f"--day={day_of(TODAY)}", "--source=app")
+    gone = [b["why"] for b in breaks(d, day=day_of(TODAY), source="app") if b["text"].startswith("refund F-1 ")]
+    gate.ok(gone == ["it is gone"], "and is gone when the books have taken it back", gone)
+
+
+def masters(d):
+    code, _, err = d.ctl("meter", "master", LIT, f"--subs={DARK},{WALLET}", "--loss=5.00", "--multiplier=40")
+    gate.ok(code == 0, "a meter stands in front of two others", err)
+    for sentence, words in (("itself", [LIT, f"--subs={LIT}"]), ("one behind another", [WALLET, f"--subs={DARK}"]), ("one that is none", [LIT, "--subs=202600009999"])):
+        code, _, err = d.ctl("meter", "master", *words)
+        gate.ok(code == 1 and "stands behind another" in err, f"and not in front of {sentence}", err)
+    code, out, err = d.ctl("meter", "master", LIT, "--json")
+    gate.ok(code == 0 and json.loads(out)["subs"] == 0, "and of nobody any more", err)
+
+
+class Stuck:
+    """Nobody begins a run while this lasts."""
+
+    def __init__(self, db):
+        self.db = db
+
+    def __enter__(self):
+        self.psql = subprocess.Popen(["psql", "-X", "-q", self.db.conninfo], stdin=subprocess.PIPE, text=True)
+        self.psql.stdin.write("BEGIN; LOCK TABLE powergate.recon_run IN EXCLUSIVE MODE;\n")
+        self.psql.stdin.flush()
+        gate.until(lambda: self.db.value("SELECT count(*) FROM pg_locks WHERE mode = 'ExclusiveLock' AND granted AND relation = 'powergate.recon_run'::regclass") == 1,
+                   5, "the lock")
+
+    def __exit__(self, *_):
+        self.psql.stdin.close()
+        self.psql.wait()
+
+
+def takeover(db):
+    """The node that has a piece of work dies over it."""
+    db.run("DELETE FROM powergate.recon_job")
+    quick = {"recon": {"at": "00:00", "sweep": "100ms", "lease": "3s"}}
+    mine = "SELECT target, day, lease_us, node FROM powergate.recon_job WHERE done_us IS NULL"
+    with Stuck(db), gate.Daemon(BUILD, db, quick, node="e") as holder:
+        gate.until(lambda: db.rows(mine), 10, "a piece of work is taken")
+        target, day, lease_us, node = db.rows(mine)[0]
+        holder.kill()
+        db.run("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE query LIKE '%recon_do%' AND pid <> pg_backend_pid()")
+    runs = "SELECT at_us FROM powergate.recon_run WHERE id > {} AND actor = 'powergated' AND day = {} AND target || COALESCE(':' || source, ':' || site_id, '') = '{}'"
+    before = db.value("SELECT COALESCE(max(id), 0) FROM powergate.recon_run")
+    with gate.Daemon(BUILD, db, quick, node="f"):
+        good = gate.comes(lambda: db.value("SELECT count(*) FROM powergate.recon_job WHERE done_us IS NULL") == 0 and
+                          db.value(f"SELECT count(*) FROM powergate.recon_job WHERE day = {day} AND target = '{target}'") == 1, 20)
+    seen = db.rows(runs.format(before, day, target))
+    by = db.rows(f"SELECT node FROM powergate.recon_job WHERE day = {day} AND target = '{target}'")
+    gate.ok(good and node == "e" and by == [["f"]] and len(seen) == 1, "the holder is killed over a piece of work: another node does it, once", f"{by} {seen}")
+    gate.ok(seen and int(seen[0][0]) >= int(lease_us), "and not before the lease has run out", f"{seen} {lease_us}")
+
+
 def job(d, db):
     """Two nodes, and each piece of work is done by one of them."""
     db.run("DELETE FROM powergate.recon_job")
@@ -305,7 +393,10 @@ with gate.Cluster(BUILD) as db, gate.Daemon(BUILD, db, {"recon": {"at": "", "sup
         reopening(d, plans[1])
         site(d, db, sim)
         closing(d, db)
+        refunds(d, db)
+        masters(d)
         job(d, db)
+        takeover(db)
     gate.ok(d.running(), "the daemon is still the same process")
 sys.exit(gate.done())
 PY

@@ -69,6 +69,19 @@ class Life:
         return self.world.db.psql(f"SELECT {', '.join(columns)} FROM powergate.{name} "
                                   f"ORDER BY {', '.join(str(i + 1) for i in range(len(columns)))}", self.conninfo)
 
+    def everything(self):
+        """table -> its rows, as table() has them, by one visit."""
+        columns = {}
+        for table, column in self.rows("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'powergate' "
+                                       "ORDER BY table_name, ordinal_position"):
+            if column not in SURROGATES.get(table, ()):
+                columns.setdefault(table, []).append(column)
+        names = [t for t in self.tables() if t not in NOT_COMPARED]
+        text = self.world.db.psql("".join(f"\\echo -- {t}\nSELECT {', '.join(columns[t])} FROM powergate.{t} "
+                                          f"ORDER BY {', '.join(str(i + 1) for i in range(len(columns[t])))};\n" for t in names), self.conninfo)
+        parts = ("\n" + text).split("\n-- ")[1:]
+        return {part.split("\n", 1)[0]: part for part in parts}
+
     def tables(self):
         return [t for t, in self.rows("SELECT table_name FROM information_schema.tables WHERE table_schema = 'powergate'"
                                       " AND table_type = 'BASE TABLE' AND table_name NOT LIKE 'reading\\_%' ORDER BY 1")]

@@ -9,6 +9,7 @@
 #include "fill.h"
 #include "model/calendar.h"
 #include "service/sources.h"
+#include "shell.h"
 #include "sim/fleet.h"
 #include "sim/fleet_control.h"
 #include "sim/truth.h"
@@ -45,6 +46,7 @@ struct story {
 	char route[64];
 	bool may_refuse;            /* the call under way */
 	struct payment_out *paying; /* not taken yet */
+	int hooks;                  /* not answered yet */
 	PGconn *admin;
 	struct timer next;
 	char failure[400];
@@ -283,6 +285,93 @@ do_api(struct story *s, char *words)
 	buf_clear(&json);
 }
 
+struct hook_out {
+	struct story *story;
+	char file[80];
+};
+
+static void
+on_hooked(int status, const char *body, void *arg)
+{
+	struct hook_out *h = arg;
+	struct story *s = h->story;
+	struct buf words = {0};
+
+	buf_printf(&words, "%s %d %s", h->file, status, body);
+	story_heard(s, "hook", buf_text(&words));
+	buf_clear(&words);
+	free(h);
+	if (--s->hooks == 0)
+		advance(s);
+}
+
+/* "/hooks/v1/app\nName: value\n...\n\nbody": what is signed is not touched. */
+static int
+hook_send(struct story *s, const char *file, struct err *e)
+{
+	char path[400], *text = NULL, *headers, *body;
+	struct buf head = {0};
+	struct hook_out *h;
+	size_t room = 0;
+	ssize_t len;
+	FILE *in;
+
+	snprintf(path, sizeof path, "%.250s/%.100s", s->parts.dir, file);
+	in = fopen(path, "re");
+	len = in != NULL ? getdelim(&text, &room, '\0', in) : -1;
+	if (in != NULL)
+		fclose(in);
+	headers = len > 0 ? strchr(text, '\n') : NULL;
+	body = headers != NULL ? strstr(headers, "\n\n") : NULL;
+	if (body == NULL) {
+		free(text);
+		return err_set(e, ERR_INPUT, "%s is no notification", path);
+	}
+	*headers++ = '\0';
+	body[1] = '\0';
+	body += 2;
+	for (char *line; headers < body - 1 && (line = strsep(&headers, "\n")) != NULL && *line;)
+		buf_printf(&head, "%s\r\n", line);
+	h = mem_new(sizeof *h);
+	h->story = s;
+	snprintf(h->file, sizeof h->file, "%s", file);
+	s->hooks++;
+	call(s->parts.loop, s->parts.hooks_port, NULL, "POST", text, buf_text(&head),
+	    span_of((const uint8_t *)body, (size_t)(len - (body - text))), on_hooked, h);
+	buf_clear(&head);
+	free(text);
+	return 0;
+}
+
+static int
+do_hook(struct story *s, char *files, struct err *e)
+{
+	char *file;
+
+	while ((file = strsep(&files, " ")) != NULL)
+		if (hook_send(s, file, e) < 0)
+			return -1;
+	return 0;
+}
+
+static void
+on_typed(int code, const char *words, void *arg)
+{
+	struct story *s = arg;
+	struct buf line = {0};
+
+	buf_printf(&line, "%d", code);
+	story_heard(s, "sh", buf_text(&line));
+	for (size_t len; *words != '\0'; words += len + (words[len] == '\n')) {
+		buf_clear(&line);
+		len = strcspn(words, "\n");
+		buf_printf(&line, "%.*s", (int)len, words);
+		story_heard(s, "|", buf_text(&line));
+	}
+	buf_clear(&line);
+	advance(s);
+}
+
 static int
 do_sim(struct story *s, const char *words, struct err *e)
 {
@@ -362,7 +451,15 @@ on_deed(void *arg)
 		do_api(s, rest); /* the line below waits for its answer */
 		return;
 	}
-	if (strcmp(verb, "pay") == 0)
+	if (strcmp(verb, "sh") == 0) {
+		shell_run(s->parts.loop, s->parts.dir, rest, on_typed, s);
+		return;
+	}
+	if (strcmp(verb, "hook") == 0 && do_hook(s, rest, &e) == 0)
+		return;
+	if (strcmp(verb, "hook") == 0)
+		rc = -1;
+	else if (strcmp(verb, "pay") == 0)
 		rc = do_pay(s, rest, &e);
 	else if (strcmp(verb, "sim") == 0)
 		rc = do_sim(s, rest, &e);

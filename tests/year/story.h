@@ -15,6 +15,9 @@
  *	T api PATH JSON                   POST /v1/PATH, as the operator; 200 or the end
  *	T wish PATH JSON                  the same; it may be refused
  *	T pay ACCOUNT MINOR NUMBER [CODE] a signed webhook, again each minute until it is taken
+ *	T hook FILE...                    notifications as they stand in the files, at once: the
+ *	                                  path, headers, an empty line, the body
+ *	T sh WORDS                        a command line in DIR, while the clock stands still
  *	T sim ORDER ...                   of powergate-sim(1): set, power, drop, fault ...
  *	T try ORDER ...                   the same; the meter may refuse
  *	T add ZONE address=...            a meter that is put up

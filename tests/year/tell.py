@@ -45,6 +45,8 @@ def us(when):
 
 
 class Story:
+    conf = CONF
+
     def __init__(self, directory, seed, start, days, zone="Asia/Shanghai", sweep_s=900, poll="4h", level="warn"):
         self.dir, self.rng, self.zone = directory, random.Random(seed), zone
         self.start = instant(start, zone)
@@ -189,7 +191,7 @@ class Story:
 
     def write(self):
         with open(os.path.join(self.dir, "powergated.yaml"), "w", encoding="ascii") as f:
-            f.write(CONF.format(dir=self.dir, zone=self.zone, poll=self.poll, level=self.level))
+            f.write(self.conf.format(dir=self.dir, zone=self.zone, poll=self.poll, level=self.level))
         for name in ("app.secret", "notify.secret"):
             path = os.path.join(self.dir, name)
             with open(path, "w", encoding="ascii", opener=lambda p, flags: os.open(p, flags, 0o600)) as f:

@@ -5,10 +5,10 @@
  *
  * The head-end is the one powergated runs, with its settings from a file; the meters are those
  * of powergate-sim; they speak DL/T 645 over TCP on loopback, payments come as signed webhooks,
- * operators over the unix socket, notices go out by HTTP.  What is not real is the clock: it
- * jumps to the next timer as soon as nobody owes an answer (flight.h), and the database is
- * waited for statement by statement (db_in_step()).  So a year takes minutes, and the same story
- * is the same to the last byte.
+ * operators over the unix socket or by powergatectl, notices go out by HTTP.  What is not real
+ * is the clock: it jumps to the next timer as soon as nobody owes an answer (flight.h), and the
+ * database is waited for statement by statement (db_in_step()).  So a year takes minutes, and
+ * the same story is the same to the last byte.
  */
 #include "base/conf.h"
 #include "base/err.h"
@@ -19,6 +19,8 @@
 #include "prog/settings.h"
 #include "schema.h"
 #include "service/headend.h"
+#include "shell.h"
+#include "sim/signer.h"
 #include "story.h"
 
 #include <event2/buffer.h>
@@ -39,6 +41,7 @@ struct year {
 	struct policy policy;
 	struct story *story;
 	struct evhttp *sink;
+	struct test_signer *signer;
 	struct story_head head;
 	struct timer month;
 	int64_t moved_us; /* the clock when it was last seen to move */
@@ -68,7 +71,7 @@ quiet(void *arg)
 {
 	struct year *y = arg;
 
-	if (flight_none(NULL))
+	if (flight_none(NULL) && !shell_busy())
 		return true;
 	if (loop_now_us(y->loop) != y->moved_us) {
 		y->moved_us = loop_now_us(y->loop);
@@ -136,6 +139,22 @@ start_sink(struct year *y)
 	settings.notify.url = mem_text(url);
 }
 
+/* The utility's machine, where the settings want one. */
+static void
+start_signer(struct year *y)
+{
+	uint8_t master[32];
+	struct err e;
+
+	if (*settings.signer.socket == '\0')
+		return;
+	for (size_t i = 0; i < sizeof master; i++)
+		master[i] = (uint8_t)i;
+	y->signer = test_signer_new(y->loop, settings.signer.socket, master, y->head.seed, &e);
+	if (y->signer == NULL)
+		end(e.text);
+}
+
 /* --- life --------------------------------------------------------------------------------- */
 
 static void
@@ -175,6 +194,7 @@ start(struct year *y, char **argv)
 	y->loop = loop_virtual_new(y->head.start_us, y->head.seed);
 	loop_sweep_least(y->loop, y->head.sweep_us);
 	start_sink(y);
+	start_signer(y);
 	start_headend(y, argv[3]);
 	y->story = story_new(argv[1],
 	    &(struct story_parts){
@@ -227,6 +247,7 @@ main(int argc, char **argv)
 	timer_stop(&y.month);
 	story_free(y.story);
 	headend_free(y.headend);
+	test_signer_free(y.signer);
 	evhttp_free(y.sink);
 	loop_free(y.loop);
 	conf_clear(settings_sections());
