@@ -196,8 +196,8 @@ DECLARE d bigint; opened boolean;
 BEGIN
     p_amount := powergate.delivery_part(p_payment, p_account, p_meter, p_amount, p_now);
     IF p_amount = 0 THEN RETURN; END IF; -- it is split first, or the meter has no room
-    INSERT INTO credit_delivery (kind, payment_id, account_id, amount_minor, created_us)
-    VALUES ('recharge', p_payment, p_account, p_amount, p_now) RETURNING id INTO d;
+    INSERT INTO credit_delivery (kind, payment_id, part, account_id, amount_minor, created_us)
+    SELECT 'recharge', p_payment, count(*), p_account, p_amount, p_now FROM credit_delivery x WHERE x.payment_id = p_payment RETURNING id INTO d;
     IF p_meter IS NULL THEN
         PERFORM powergate.work_add('nometer:' || d, 'NO_METER', 'money waits for an account without a meter',
             'attach a meter: powergatectl meter attach', p_account, NULL, p_payment, d, p_now);

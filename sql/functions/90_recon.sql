@@ -171,7 +171,9 @@ BEGIN
     FROM statement_row r
     LEFT JOIN LATERAL (SELECT q.* FROM payment q WHERE q.source = p_source AND q.payment_no = r.payment_no LIMIT 1) p ON true
     WHERE r.statement_id = p_statement AND r.kind = 'refund' AND NOT EXISTS (
-        SELECT FROM journal j JOIN journal v ON v.reverses = j.id WHERE j.key = 'pay:' || p_source || ':' || r.payment_no);
+        SELECT FROM journal j JOIN journal v ON v.reverses = j.id WHERE j.key = 'pay:' || p_source || ':' || r.payment_no)
+      AND NOT EXISTS (SELECT FROM correction c WHERE c.payment_id = p.id AND c.state = 'paid' AND c.amount_minor = r.amount_minor
+          AND r.refund_no IN (c.number, c.refund_no, c.reference));
 END $$;
 
 -- One source's day.  Hash joins only: whatever the statistics say, both sides may be a million.

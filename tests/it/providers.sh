@@ -225,9 +225,10 @@ def wechat(door):
     a = door.wechat("WX1", 5001, "PG-OTHER", event="EV-again")
     gate.ok(a.body == OK_WX and door.counts() == {**before, "inbox": before["inbox"] + 1} and door.work("conflict:wx:WX1:"),
             "the same number with another amount is kept, is no money, and somebody looks", a)
-    door.takes(OK_WX, "a refund is kept and moves nothing", lambda: door.wechat("WX1", 5000, o, kind="REFUND.SUCCESS", event="EV-R1"), payment=0)
+    door.takes(OK_WX, "a refund nobody asked for here is posted", lambda: door.wechat("WX1", 5000, o, kind="REFUND.SUCCESS", event="EV-R1"), payment=0,
+               journal=1, posting=2)
     w = door.work("refund:wx:WX1:RF-1")
-    gate.ok(len(w) == 1 and "ledger reverse" in w[0][2], "the item of work says how to take it back", w)
+    gate.ok(len(w) == 1 and "50.00 out of the balance" in w[0][2], "the item of work says where it was taken from", w)
     door.takes(OK_WX, "a refund that was closed is kept", lambda: door.wechat("WX3", 5000, o, kind="REFUND.CLOSED", event="EV-R2", refund="RF-2"), payment=0)
     gate.ok(not door.work("refund:wx:WX3:RF-2"), "and is nobody's work: nothing went back")
     body = json.dumps({"id": "EV-other", "event_type": "PAYSCORE.USER_OPEN_SERVICE"}).encode()
@@ -241,13 +242,15 @@ def alipay(door):
     door.takes(OK_ALI, "a trade that succeeded is, and the answer is exactly success", lambda: door.alipay("AL1", "1.00", o))
     gate.ok(door.state("ali", "AL1") == [["settled", "100", "A1", ""]], "of the order's account", door.state("ali", "AL1"))
     door.takes(OK_ALI, "a partial refund comes as a success once more, and recharges nothing",
-               lambda: door.alipay("AL1", "1.00", o, notify="NR", refund_fee="0.40", gmt_refund="2026-11-20 17:00:00", out_biz_no="B1"), payment=0)
+               lambda: door.alipay("AL1", "1.00", o, notify="NR", refund_fee="0.40", gmt_refund="2026-11-20 17:00:00", out_biz_no="B1"), payment=0,
+               journal=1, posting=2)
     w = door.work("refund:ali:AL1:B1")
-    gate.ok(len(w) == 1 and "0.40" in w[0][1] and "debt add A1" in w[0][2], "the item of work says how much and what to do", w)
+    gate.ok(len(w) == 1 and "0.40" in w[0][1] and "0.40 out of the balance" in w[0][2], "the item of work says how much, and from where", w)
     door.takes(OK_ALI, "the next partial refund tells all that went back so far",
-               lambda: door.alipay("AL1", "1.00", o, notify="NR2", refund_fee="0.90", gmt_refund="2026-11-20 18:00:00", out_biz_no="B2"), payment=0)
+               lambda: door.alipay("AL1", "1.00", o, notify="NR2", refund_fee="0.90", gmt_refund="2026-11-20 18:00:00", out_biz_no="B2"), payment=0,
+               journal=1, posting=2)
     w = door.work("refund:ali:AL1:B2")
-    gate.ok(len(w) == 1 and "refunded 0.50 " in w[0][1] and "--amount=0.50" in w[0][2], "the item of work is about what is new", w)
+    gate.ok(len(w) == 1 and "refunded 0.50 " in w[0][1] and "0.50 out of the balance" in w[0][2], "the item of work is about what is new", w)
     door.takes(OK_ALI, "that the trade is finished neither", lambda: door.alipay("AL1", "1.00", o, "TRADE_FINISHED", "NF"), payment=0)
     door.takes(OK_ALI, "an order that ran out is kept", lambda: door.alipay("AL2", "1.00", "X-1", "TRADE_CLOSED", "NC"), payment=0)
     a = door.refuses(401, "another amount than was signed", lambda: door.alipay("ALF", "1.00", o, spoil=True))
@@ -270,7 +273,7 @@ def stripe(door):
                lambda: door.stripe("dp_1", 0, "charge.dispute.created", **dispute), payment=0, journal=1, posting=2)
     owed = door.db.value("SELECT arrears_minor FROM powergate.account_state s JOIN powergate.account a ON a.id = s.account_id WHERE number = 'A2'")
     w = door.work("chargeback:card:pi_1:dp_1")
-    gate.ok(owed - before == 2500 and len(w) == 1 and "owes it now" in w[0][2] and not door.db.ledger_problems(),
+    gate.ok(owed - before == 2500 and len(w) == 1 and "is owed now" in w[0][2] and not door.db.ledger_problems(),
             "by its account, a person hears of it, and the books agree", f"{before} {owed} {w} {door.db.ledger_problems()}")
     door.takes(OK_CARD, "told in other bytes it is not owed twice",
                lambda: door.stripe("dp_1", 0, "charge.dispute.created", event="evt_more", **dispute), payment=0)
@@ -284,7 +287,7 @@ def paystack(door):
     gate.ok(door.state("naira", o) == [["settled", "900", "A1", ""]], "and finds its account", door.state("naira", o))
     for n in (1, 2):
         door.takes(OK_CARD, f"refund {n} of two of the same amount, without numbers", lambda: door.paystack(o, 300, "refund.processed",
-                   id=80 + n, transaction_reference=o, status="processed"), payment=0)
+                   id=80 + n, transaction_reference=o, status="processed"), payment=0, journal=1, posting=2)
     gate.ok(all(door.work(f"refund:naira:{o}:refund.processed:{80 + n}") for n in (1, 2)), "each is an item of work")
     door.refuses(401, "signed with another key", lambda: door.paystack("REF-F", 900, secret="sk_else"))
 
