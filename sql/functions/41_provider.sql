@@ -73,10 +73,10 @@ END $$;
 -- 'kept', 'duplicate', or 'conflict': the same event with other bytes.
 CREATE OR REPLACE FUNCTION door.provider_told(p_source text, p_provider text, p_event text, p_sha bytea, p_body bytea, p_kind text,
     p_type text, p_payment_no text, p_refund_no text, p_order_no text, p_amount bigint, p_currency text, p_cumulative boolean,
-    p_state text, p_why text, p_trace text, p_happened bigint, p_now bigint) RETURNS text LANGUAGE plpgsql AS $$
+    p_state text, p_why text, p_trace text, p_happened bigint, p_evidence text, p_now bigint) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE ev provider_event; q payment;
 BEGIN
-    INSERT INTO inbox (source, event_id, body_sha256, body, received_us) VALUES (p_source, p_event, p_sha, p_body, p_now)
+    INSERT INTO inbox (source, event_id, body_sha256, body, received_us, evidence) VALUES (p_source, p_event, p_sha, p_body, p_now, p_evidence)
     ON CONFLICT (source, event_id) DO NOTHING;
     IF NOT FOUND THEN
         UPDATE inbox i SET deliveries = i.deliveries + 1 WHERE i.source = p_source AND i.event_id = p_event AND i.body_sha256 = p_sha;

@@ -109,6 +109,9 @@ CREATE TRIGGER correction_offset AFTER UPDATE OF closed_us ON debt FOR EACH ROW
 -- a local account, not in the meter yet; owed: in the meter, or used.
 CREATE TYPE take_plan AS (why text, free bigint, held bigint, queued bigint, owed bigint);
 
+-- By what a notification was verified: the headers its provider signs with, a line each.
+ALTER TABLE inbox ADD evidence text NOT NULL DEFAULT '' CHECK (octet_length(evidence) <= 4096);
+
 INSERT INTO notice_kind VALUES
     ('refunded',   false, false),
     ('taken_back', false, true);

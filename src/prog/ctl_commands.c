@@ -130,7 +130,7 @@ static const struct ctl_command money[] = {
 	" [--most-credit=AMOUNT] --reason=TEXT",
 	"payment/limits",
 	"Of a payment, and of the credit it leads to; what is not given is no limit."),
-    SPECIAL("recharge prove", "payment=N", "recharge/facts", false, NULL, NULL, ctl_recharge_prove,
+    SPECIAL("recharge prove", "payment=N [--conf=FILE]", "recharge/facts", false, NULL, NULL, ctl_recharge_prove,
 	"The chain from the notification to the meter's read-back, each link verified again."),
     SPECIAL("payment receipt", "payment=N [--html]", "payment/receipt", false, NULL, NULL,
 	ctl_payment_receipt, "A slip to print, as text or as a page."),
