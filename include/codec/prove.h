@@ -9,7 +9,7 @@
  * where the bytes are not there, the link is not proven, whatever a column says.
  *
  * What cannot be checked again, each said in its link:
- *	- the signature of a notification: its headers are not kept, only the body and its SHA-256
+ *	- the sender of a notification that nobody signs: there is only its address
  *	- the MACs of a security chip: their keys never leave it
  *	- the checksum of an order that carries a password: that is blanked before it is kept
  */
@@ -36,9 +36,16 @@ struct proof {
 	size_t n;
 };
 
+/* Of the payment's source, to verify its notification again; NULL: why there are none. */
+struct proof_keys {
+	const struct provider_keys *keys;
+	const char *why;
+};
+
 /* facts: the answer of /v1/recharge/facts, sql/functions/93_prove.sql.  Returns whether every
  * link holds; what has more links than there is room for does not. */
-bool prove_recharge(const struct cJSON *facts, struct proof *p);
+bool prove_recharge(
+    const struct cJSON *facts, const struct proof_keys *keys, struct proof *p);
 /* {"payment":5,"proven":true,"links":[{"link":1,"name":"webhook","proven":true,"text":"..."}]} */
 void proof_json(const struct proof *p, int64_t payment, struct buf *out);
 

@@ -20,8 +20,10 @@
 
 #define PROVIDER_BODY_MOST 65536
 #define PROVIDER_HEADERS   64
+#define PROVIDER_EVIDENCE_MOST 4096 /* bytes of provider_evidence() */
 
 struct err;
+struct payment;
 
 /* What came of it.  Each has a name, an HTTP status and whether somebody should look. */
 enum provider_code {
@@ -103,6 +105,7 @@ struct provider_answer {
 };
 
 struct provider_keys;
+struct provider_query;
 struct keys_reader;
 struct conf_node;
 
@@ -115,6 +118,11 @@ struct provider {
 	    struct provider_notice *n, struct err *e);
 	/* Body and content type; the status stands already. */
 	void (*answer)(enum provider_outcome o, const char *text, struct provider_answer *a);
+	const char *const *evidence; /* headers it signs with; "Peer": the address */
+	/* Where its payments come in, if that is secret; or NULL. */
+	const char *(*path)(const void *own);
+	/* Orders can be asked for (codec/provider_query.h); or NULL. */
+	const struct provider_query *query;
 };
 
 const struct provider *provider_find(const char *name);         /* or alias; NULL */
@@ -137,6 +145,16 @@ enum provider_code provider_verify(const struct provider_keys *k, const struct p
  * Only our own notifications have such questions. */
 enum provider_code provider_signed(
     const struct provider_keys *k, const struct provider_request *q, struct err *e);
+/* What it was verified by, as lines to keep; asked: the path of a question that this answers, or
+ * NULL.  Nothing when there is too much of it. */
+void provider_evidence(const struct provider *p, const struct provider_request *q,
+    const char *asked, struct buf *out);
+/* The same verdict from what was kept, as of the time it came in. */
+enum provider_code provider_verify_again(const struct provider_keys *k, const char *evidence,
+    struct span body, int64_t received_us, struct provider_notice *n, struct err *e);
+/* A notice as the payment it is; source and event are the caller's. */
+void provider_payment(
+    const struct provider *p, const struct provider_notice *n, struct payment *m);
 void provider_answer(const struct provider *p, enum provider_outcome o, enum provider_code code,
     struct provider_answer *a);
 

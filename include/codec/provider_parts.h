@@ -21,6 +21,10 @@ void *standard_secrets(char *lines, struct err *e);
 enum provider_code standard_signed(
     const void *own, const struct provider_request *q, struct err *e);
 
+/* --- provider_keys.c ------------------------------------------------------------------------ */
+
+const void *provider_own(const struct provider_keys *k); /* what keys_read() made */
+
 /* --- provider.c: requests and texts ------------------------------------------------------ */
 
 /* The value of a header that must be there once; case does not matter.  NULL: *code says why. */

@@ -10,6 +10,7 @@
  *	arrears		asset		owed by an account, by debt; emergency credit used
  *	energy, fees, tax income	what consumption earned
  *	suspense	liability	paid by nobody we know
+ *	payable		liability	to be paid back, by refund; not gone yet
  *	rounding	income		what is left when an account is closed
  */
 #ifndef MODEL_LEDGER_H

@@ -7,6 +7,7 @@
 
 #include "base/conf.h"
 #include "model/supply.h"
+#include "service/api.h"
 #include "service/billing.h"
 #include "service/dispatch.h"
 #include "service/gateway.h"
@@ -65,6 +66,7 @@ struct settings {
 	struct simulate_limits tariffs;
 	struct billing_conf billing;
 	struct recon_conf recon;
+	struct refunds_conf refunds;
 	struct notify_conf notify;
 	struct mail_conf mail;
 	struct sms_conf sms;
@@ -72,7 +74,7 @@ struct settings {
 };
 
 extern struct settings settings;
-#define SETTINGS_SECTIONS 18 /* with the end mark */
+#define SETTINGS_SECTIONS 19 /* with the end mark */
 const struct conf_section *settings_sections(void);
 void settings_bind(struct conf_section *out, struct settings *into);
 /* What no single setting can say: sources have names of their own. */

@@ -23,6 +23,11 @@ struct seal;
 struct simulate_limits;
 struct simulator;
 
+struct refunds_conf {
+	int64_t second_above; /* minor units: above it two people are needed */
+	int64_t approval_us;  /* for so long a request can be approved */
+};
+
 struct api_parts {
 	struct db *db;
 	struct gateway *gateway;
@@ -36,6 +41,7 @@ struct api_parts {
 	struct seal *seal;
 	const struct recon_conf *recon;
 	const int64_t *review_voices, *tariff_voices;
+	const struct refunds_conf *refunds;
 	const struct conf_list *sources; /* of payments: struct pay_source */
 };
 

@@ -13,6 +13,7 @@
 #define SERVICE_HEADEND_H
 
 #include "model/supply.h"
+#include "service/api.h"
 #include "service/billing.h"
 #include "service/dispatch.h"
 #include "service/gateway.h"
@@ -49,6 +50,7 @@ struct headend_parts {
 	const struct simulate_limits *tariffs;
 	const struct billing_conf *billing;
 	const struct recon_conf *recon; /* NULL: nothing is reconciled */
+	const struct refunds_conf *refunds;
 	const struct policy *policy;
 	const struct watch_conf *watch; /* NULL: nobody looks */
 	bool in_step;                   /* a story: db_in_step() */

@@ -37,9 +37,10 @@ typedef void pay_work_fn(int64_t endpoint_id, void *arg);
 
 struct pay *pay_new(struct loop *l, struct db *db, pay_work_fn *fn, void *arg);
 void pay_free(struct pay *p);
-/* body: what came in, verbatim; received_us: when. */
-void pay_settle(struct pay *p, const struct payment *m, struct span body, const char *actor,
-    int64_t received_us, pay_fn *fn, void *arg);
+/* body: what came in, verbatim; evidence: by what it was verified (provider_evidence()), "" none;
+ * received_us: when. */
+void pay_settle(struct pay *p, const struct payment *m, struct span body, const char *evidence,
+    const char *actor, int64_t received_us, pay_fn *fn, void *arg);
 
 /* POST /hooks/v1/{source}: checks, settles, answers.  proxies: see service/sources.h. */
 void pay_hook(struct pay *p, struct sources *sources, const char *proxies, struct http_request *r);

@@ -23,7 +23,7 @@ struct hook {
 	bool own;
 	struct provider_notice notice;
 	struct payment m; /* source and event_id always, the rest of a payment */
-	struct buf body;
+	struct buf body, evidence;
 	uint8_t sha[32]; /* of the body */
 	int64_t received_us;
 	struct logctx log;

@@ -13,7 +13,7 @@
 CREATE OR REPLACE FUNCTION door.payment_settle(p_source text[], p_event text[], p_sha bytea[], p_body bytea[],
     p_received bigint[], p_no text[], p_account text[], p_meter text[], p_amount bigint[], p_currency text[],
     p_paid bigint[], p_method text[], p_terminal text[], p_payer text[], p_order text[], p_note text[],
-    p_hold text[], p_actor text, p_now bigint)
+    p_hold text[], p_evidence text[], p_actor text, p_now bigint)
 RETURNS TABLE (n int, outcome text, payment_id bigint, state text, batch_id bigint, endpoint_id bigint)
 LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
@@ -34,9 +34,9 @@ BEGIN
                     CASE WHEN o.outcome = 'accepted' AND w.why IS NULL THEN po.id END AS order_id,
                     CASE a.fee_mode WHEN 'local' THEN COALESCE(m.endpoint_id, am.endpoint_id) END AS endpoint
                 FROM unnest(p_source, p_event, p_sha, p_body, p_received, p_no, p_account, p_meter, p_amount, p_currency,
-                        p_paid, p_method, p_terminal, p_payer, p_order, p_note, p_hold) WITH ORDINALITY
+                        p_paid, p_method, p_terminal, p_payer, p_order, p_note, p_hold, p_evidence) WITH ORDINALITY
                     AS t(source, event, sha, body, received, no, account, meter, amount, currency, paid, method, terminal,
-                        payer, ord, note, hold, n)
+                        payer, ord, note, hold, evidence, n)
                 LEFT JOIN LATERAL (SELECT x.body_sha256 FROM inbox x
                     WHERE x.source = t.source AND x.event_id = t.event LIMIT 1) i ON true
                 LEFT JOIN LATERAL (SELECT x.* FROM payment x
@@ -84,8 +84,8 @@ BEGIN
                 INSERT INTO payment_batch (id, sent_us) OVERRIDING SYSTEM VALUE
                 SELECT batch, p_now WHERE EXISTS (SELECT FROM new)
             ), i AS (
-                INSERT INTO inbox (source, event_id, body_sha256, body, received_us)
-                SELECT source, event, sha, body, received FROM new ORDER BY source, event
+                INSERT INTO inbox (source, event_id, body_sha256, body, received_us, evidence)
+                SELECT source, event, sha, body, received, evidence FROM new ORDER BY source, event
             ), p AS (
                 INSERT INTO payment (id, source, payment_no, event_id, account_no, meter_no, amount_minor, currency, paid_us,
                     received_us, batch_id, method, terminal, payer, order_no, note, account_id, state) OVERRIDING SYSTEM VALUE
@@ -196,8 +196,8 @@ DECLARE d bigint; opened boolean;
 BEGIN
     p_amount := powergate.delivery_part(p_payment, p_account, p_meter, p_amount, p_now);
     IF p_amount = 0 THEN RETURN; END IF; -- it is split first, or the meter has no room
-    INSERT INTO credit_delivery (kind, payment_id, account_id, amount_minor, created_us)
-    VALUES ('recharge', p_payment, p_account, p_amount, p_now) RETURNING id INTO d;
+    INSERT INTO credit_delivery (kind, payment_id, part, account_id, amount_minor, created_us)
+    SELECT 'recharge', p_payment, count(*), p_account, p_amount, p_now FROM credit_delivery x WHERE x.payment_id = p_payment RETURNING id INTO d;
     IF p_meter IS NULL THEN
         PERFORM powergate.work_add('nometer:' || d, 'NO_METER', 'money waits for an account without a meter',
             'attach a meter: powergatectl meter attach', p_account, NULL, p_payment, d, p_now);

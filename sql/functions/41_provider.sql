@@ -1,50 +1,19 @@
 -- What providers tell beside payments: kept in the same transaction as the bytes, and whatever
--- follows from it.  Money goes back only where a provider has taken it already: a chargeback is
--- owed by its account (arrears against clearing).  A refund is a person's or the reconciliation's
--- decision: the item of work says how.
+-- follows from it.  Money that a provider has taken already is taken out of where it is, and the
+-- rest is owed (44_correction.sql); a refund that was asked for here has been taken before, and is
+-- paid now.  What cannot be posted is an item of work that says how.
 
--- How the money of a payment can be taken back, in words for whoever has to do it.
-CREATE OR REPLACE FUNCTION powergate.refund_todo(q payment, p_amount bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
-DECLARE j bigint; a text;
+-- What a person does about a refund or a chargeback, posted by a correction or not.
+CREATE OR REPLACE FUNCTION powergate.refund_todo(ev provider_event, q payment, c correction, p_amount bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE a text := (SELECT x.number FROM account x WHERE x.id = q.account_id);
 BEGIN
-    SELECT id INTO j FROM journal WHERE key = 'pay:' || q.source || ':' || q.payment_no;
-    SELECT number INTO a FROM account WHERE id = q.account_id;
-    IF EXISTS (SELECT FROM journal WHERE reverses = j) THEN
-        RETURN 'the payment is reversed already: compare, then resolve';
-    ELSIF EXISTS (SELECT FROM credit_delivery d WHERE d.payment_id = q.id AND d.state <> 'CANCELLED') THEN
-        RETURN format('the credit is in the meter or on its way: the next payments make up for it: powergatectl debt add %s'
-            ' --kind=accumulated --amount=%s --reference="refund %s" --reason="..."; then resolve',
-            a, powergate.money_text(p_amount), q.payment_no);
-    ELSIF p_amount = q.amount_minor THEN
-        RETURN format('see that the refund is right, then: powergatectl ledger reverse %s --reason "refunded by %s"; then resolve', j, q.source);
+    IF c.id IS NOT NULL THEN
+        RETURN format('it is posted by journal %s: %s out of the balance, %s is owed now; %s', c.posted_id, powergate.money_text(c.balance_minor),
+            powergate.money_text(c.owed_minor), CASE ev.kind WHEN 'chargeback' THEN format('dispute it with %s, or tell the customer', ev.source)
+                ELSE 'see that it is right, then resolve' END);
     END IF;
-    RETURN format('a part went back: powergatectl debt add %s --kind=accumulated --amount=%s --reference="refund %s" --reason="..."; then resolve',
-        COALESCE(a, 'ACCOUNT'), powergate.money_text(p_amount), q.payment_no);
-END $$;
-
--- What was charged back is owed; 0 when it cannot be posted without a person.
-CREATE OR REPLACE FUNCTION powergate.chargeback_post(ev provider_event, q payment, p_now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE d bigint; done bigint; name text := 'chargeback ' || COALESCE(NULLIF(ev.refund_no, ''), ev.payment_no);
-BEGIN
-    IF q.account_id IS NULL OR ev.amount_minor NOT BETWEEN 1 AND q.amount_minor OR ev.currency NOT IN ('', q.currency)
-       OR octet_length(name) > 79
-       OR EXISTS (SELECT FROM journal j JOIN journal r ON r.reverses = j.id WHERE j.key = 'pay:' || q.source || ':' || q.payment_no) THEN
-        RETURN 0;
-    END IF;
-    PERFORM powergate.account_first(q.account_id);
-    IF (SELECT count(*) FROM debt x WHERE x.account_id = q.account_id AND x.closed_us IS NULL) >= 24 THEN RETURN 0; END IF;
-    INSERT INTO debt (account_id, kind, reference, amount_minor, created_us, created_by)
-    VALUES (q.account_id, 'accumulated', name, ev.amount_minor, p_now, ev.source)
-    ON CONFLICT (account_id, reference) DO NOTHING RETURNING id INTO d;
-    IF d IS NULL THEN RETURN 0; END IF;
-    done := powergate.journal_post(format('chargeback:%s:%s', ev.source, name), 'chargeback', 'payment ' || ev.payment_no, ev.source, NULL,
-        ARRAY['arrears', 'clearing'], ARRAY['debt:' || d, ev.source], ARRAY[q.account_id, NULL],
-        ARRAY[ev.amount_minor, -ev.amount_minor], q.currency, p_now);
-    PERFORM powergate.event_add('debt', NULL, q.account_id,
-        format('%s is owed: %s', powergate.money_text(ev.amount_minor), name), p_now);
-    PERFORM powergate.debts_refresh(q.account_id);
-    PERFORM powergate.mark_dirty(ARRAY[q.account_id], p_now);
-    RETURN done;
+    RETURN format('it is not posted: compare powergatectl refund list --payment=%s with what %s says; then powergatectl debt add %s --kind=accumulated'
+        ' --amount=%s --reference="%s %s" --reason="..."', q.id, ev.source, COALESCE(a, 'ACCOUNT'), powergate.money_text(p_amount), ev.kind, ev.payment_no);
 END $$;
 
 -- What has gone back now: some providers tell all that went back so far.
@@ -54,10 +23,23 @@ BEGIN
         WHERE x.source = ev.source AND x.payment_no = ev.payment_no AND x.kind = ev.kind AND x.id <> ev.id), 0) ELSE 0 END;
 END $$;
 
+-- One of ours that nobody will pay out: its number is used up.
+CREATE OR REPLACE FUNCTION powergate.refund_closed(ev provider_event, q payment, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE c correction;
+BEGIN
+    SELECT * INTO c FROM correction x WHERE x.payment_id = q.id AND x.number = ev.refund_no AND x.state IN ('offset', 'payable');
+    IF c.id IS NOT NULL AND ev.kind = 'refund' AND ev.state = 'CLOSED' THEN
+        PERFORM powergate.work_add('closed:' || c.id, 'REFUND', format('%s closed refund %s of %s: it is not paid out', ev.source, c.number,
+                powergate.money_text(c.amount_minor)),
+            format('powergatectl refund withdraw %s --reason "..."; then request it again, or pay it another way: powergatectl refund paid %s', c.id, c.id),
+            c.account_id, NULL, q.id, NULL, p_now);
+    END IF;
+END $$;
+
 -- The same fact told in other bytes makes no second item.  A refund without a number of its own
 -- has that of the event, which stands before the ~.
 CREATE OR REPLACE FUNCTION powergate.provider_follow(ev provider_event, q payment, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE owed bigint := 0; fresh bigint := powergate.provider_fresh(ev); amount text := powergate.money_text(fresh); what text; todo text;
+DECLARE c correction; fresh bigint := powergate.provider_fresh(ev); amount text := powergate.money_text(fresh); what text; todo text;
     no text := CASE WHEN ev.kind = 'refund' AND ev.refund_no = '' THEN split_part(ev.event_id, '~', 1) ELSE ev.refund_no END;
 BEGIN
     IF ev.kind NOT IN ('payment', 'refund', 'chargeback', 'conflict')
@@ -65,10 +47,14 @@ BEGIN
                   AND x.refund_no = ev.refund_no AND (no = ev.refund_no OR split_part(x.event_id, '~', 1) = no) AND x.amount_minor = ev.amount_minor AND x.state = ev.state AND x.id <> ev.id)
        OR (ev.kind = 'payment' AND q.id IS NOT NULL)
        OR (ev.kind = 'refund' AND (ev.state = 'CLOSED' OR fresh <= 0)) THEN -- closed: nothing went back
+        PERFORM powergate.refund_closed(ev, q, p_now);
         RETURN;
     END IF;
     IF ev.kind = 'chargeback' AND q.id IS NOT NULL THEN
-        owed := powergate.chargeback_post(ev, q, p_now);
+        c := powergate.provider_took(ev, q, fresh, p_now);
+    ELSIF ev.kind = 'refund' AND ev.state <> 'ABNORMAL' AND q.id IS NOT NULL THEN
+        c := powergate.refund_told(ev, q, fresh, p_now);
+        IF c.number = ev.refund_no THEN RETURN; END IF; -- it was asked for here: nobody has to look
     END IF;
     what := format(CASE ev.kind WHEN 'refund' THEN '%s refunded %s of payment %s' WHEN 'chargeback' THEN '%s took %s back of payment %s'
         WHEN 'conflict' THEN '%s told of %s for payment %s, which was told otherwise before'
@@ -78,9 +64,7 @@ BEGIN
         WHEN ev.kind = 'conflict' THEN format('compare with what %s says of it; what was told first stands: powergatectl payment show --payment-no %s', ev.source, ev.payment_no)
         WHEN ev.kind = 'refund' AND ev.state = 'ABNORMAL' THEN format('the money is with neither: see to it at %s, then as for any refund', ev.source)
         WHEN q.id IS NULL THEN format('this payment is not in the books: look it up at %s, or wait for its statement', ev.source)
-        WHEN owed <> 0 THEN format('the account owes it now, by journal %s: dispute it with %s, or tell the customer', owed, ev.source)
-        WHEN ev.kind = 'chargeback' THEN format('it is not posted: see whose it is, then powergatectl debt add ACCOUNT --kind=accumulated --amount=%s --reference="chargeback %s" --reason="..."', amount, ev.payment_no)
-        ELSE powergate.refund_todo(q, fresh) END;
+        ELSE powergate.refund_todo(ev, q, c, fresh) END;
     PERFORM powergate.work_add(format('%s:%s:%s:%s', ev.kind, ev.source, ev.payment_no, no),
         CASE ev.kind WHEN 'refund' THEN 'REFUND' WHEN 'chargeback' THEN 'CHARGEBACK' ELSE 'PROVIDER' END,
         what, todo, q.account_id, NULL, q.id, NULL, p_now);
@@ -89,10 +73,10 @@ END $$;
 -- 'kept', 'duplicate', or 'conflict': the same event with other bytes.
 CREATE OR REPLACE FUNCTION door.provider_told(p_source text, p_provider text, p_event text, p_sha bytea, p_body bytea, p_kind text,
     p_type text, p_payment_no text, p_refund_no text, p_order_no text, p_amount bigint, p_currency text, p_cumulative boolean,
-    p_state text, p_why text, p_trace text, p_happened bigint, p_now bigint) RETURNS text LANGUAGE plpgsql AS $$
+    p_state text, p_why text, p_trace text, p_happened bigint, p_evidence text, p_now bigint) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE ev provider_event; q payment;
 BEGIN
-    INSERT INTO inbox (source, event_id, body_sha256, body, received_us) VALUES (p_source, p_event, p_sha, p_body, p_now)
+    INSERT INTO inbox (source, event_id, body_sha256, body, received_us, evidence) VALUES (p_source, p_event, p_sha, p_body, p_now, p_evidence)
     ON CONFLICT (source, event_id) DO NOTHING;
     IF NOT FOUND THEN
         UPDATE inbox i SET deliveries = i.deliveries + 1 WHERE i.source = p_source AND i.event_id = p_event AND i.body_sha256 = p_sha;

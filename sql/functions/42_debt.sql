@@ -294,7 +294,8 @@ BEGIN
     part := greatest(least(p_amount, most - powergate.credit_there(p_account, p_meter)), 0);
     IF part < p_amount THEN
         INSERT INTO surplus (payment_id, account_id, held_minor, since_us, look_us)
-        VALUES (p_payment, p_account, p_amount - part, p_now, p_now);
+        VALUES (p_payment, p_account, p_amount - part, p_now, p_now)
+        ON CONFLICT (payment_id) DO UPDATE SET account_id = EXCLUDED.account_id, held_minor = surplus.held_minor + EXCLUDED.held_minor, look_us = p_now;
         PERFORM powergate.work_add('surplus:' || p_account, 'SURPLUS',
             format('%s is held: the meter may have %s at most', powergate.money_text(p_amount - part), powergate.money_text(most)),
             'it follows by itself as credit is used; else raise the limit: powergatectl payment limits', p_account, p_meter, p_payment, NULL, p_now);
@@ -389,6 +390,6 @@ CREATE OR REPLACE FUNCTION powergate.debt_problems() RETURNS TABLE (problem text
     UNION ALL
     SELECT format('payment %s is delivered with %s, its credit is %s', q.id, d.sum, l.amount_minor) FROM waterfall w
     JOIN payment q ON q.id = w.payment_id JOIN waterfall_line l ON l.payment_id = q.id AND l.kind = 'credit'
-    CROSS JOIN LATERAL (SELECT sum(x.amount_minor) FROM credit_delivery x WHERE x.payment_id = q.id AND x.state <> 'CANCELLED') d(sum)
+    CROSS JOIN LATERAL (SELECT sum(x.amount_minor) FROM credit_delivery x WHERE x.payment_id = q.id AND x.account_id = w.account_id AND x.state <> 'CANCELLED') d(sum)
     WHERE d.sum > l.amount_minor AND NOT EXISTS (SELECT FROM journal r WHERE r.reverses = w.journal_id);
 $$;

@@ -277,7 +277,7 @@ BEGIN
         'done_us', done, 'notified_us', told, 'total_us', done - q.received_us);
 END $$;
 CREATE OR REPLACE FUNCTION door.api_payment_show(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
-    SELECT COALESCE((SELECT powergate.payment_timeline(q) || powergate.receipt_json(q.id) FROM payment q
+    SELECT COALESCE((SELECT powergate.payment_timeline(q) || powergate.receipt_json(q.id) || powergate.corrections_json(q.id) FROM payment q
         WHERE (p ? 'payment' AND q.id = (p ->> 'payment')::bigint) OR (p ? 'payment_no' AND q.payment_no = p ->> 'payment_no') ORDER BY q.id LIMIT 1),
         powergate.api_error(404, 'no such payment'));
 $$;
@@ -301,6 +301,7 @@ BEGIN
     IF EXISTS (SELECT FROM journal j JOIN journal r ON r.reverses = j.id WHERE j.key = 'pay:' || q.source || ':' || q.payment_no) THEN
         RETURN powergate.api_error(409, 'this payment has been reversed');
     END IF;
+    IF powergate.payment_left(q) < q.amount_minor THEN RETURN powergate.api_error(409, 'some of this payment is refunded: refund the rest'); END IF;
     IF q.currency <> (SELECT currency FROM site WHERE id = a.site_id) THEN RETURN powergate.api_error(409, 'the account is in another currency'); END IF;
     UPDATE payment SET state = 'assigned', account_id = a.id WHERE id = q.id;
     UPDATE pay_order o SET payment_id = q.id WHERE q.order_no <> '' AND o.number = q.order_no AND o.account_id = a.id AND o.payment_id IS NULL;
@@ -327,32 +328,6 @@ CREATE OR REPLACE FUNCTION door.api_ledger_check(p jsonb, p_who text, p_now bigi
         'journals', (SELECT count(*) FROM journal), 'totals', (SELECT COALESCE(jsonb_object_agg(t.ledger, t.total), '{}') FROM
             (SELECT ledger, sum(amount_minor) AS total FROM posting GROUP BY ledger) t));
 $$;
-
--- What was posted wrongly is posted the other way round; money that has travelled is not undone here.
-CREATE OR REPLACE FUNCTION door.api_ledger_reverse(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE j journal;
-BEGIN
-    SELECT * INTO j FROM journal WHERE id = (p ->> 'journal')::bigint;
-    IF j.id IS NULL THEN RETURN powergate.api_error(404, 'no such journal'); END IF;
-    IF COALESCE(p ->> 'reason', '') = '' THEN RETURN powergate.api_error(400, 'a reason is needed'); END IF;
-    IF j.reverses IS NOT NULL THEN RETURN powergate.api_error(409, 'this is a reversal itself'); END IF;
-    IF EXISTS (SELECT FROM journal WHERE reverses = j.id) THEN RETURN powergate.api_error(409, 'it is reversed already'); END IF;
-    IF j.kind = 'delivery' OR EXISTS (SELECT FROM payment x JOIN credit_delivery d ON d.payment_id = x.id
-        WHERE j.key IN ('pay:' || x.source || ':' || x.payment_no, 'assign:' || x.id) AND d.state <> 'CANCELLED') THEN
-        RETURN powergate.api_error(409, 'this money is in a meter, or on its way there');
-    END IF;
-    IF EXISTS (SELECT FROM payment x JOIN journal a ON a.key = 'assign:' || x.id WHERE j.key = 'pay:' || x.source || ':' || x.payment_no
-        AND NOT EXISTS (SELECT FROM journal r WHERE r.reverses = a.id)) THEN
-        RETURN powergate.api_error(409, 'this payment has been assigned: reverse that first');
-    END IF;
-    IF powergate.waterfall_bars(j) IS NOT NULL THEN RETURN powergate.api_error(409, powergate.waterfall_bars(j)); END IF;
-    PERFORM powergate.waterfall_reversed(j, powergate.journal_post('reverse:' || j.id, 'reversal', p ->> 'reason', p_who, j.id,
-        array_agg(l.ledger ORDER BY l.line), array_agg(l.owner ORDER BY l.line), array_agg(l.account_id ORDER BY l.line),
-        array_agg(-l.amount_minor ORDER BY l.line), min(l.currency), p_now), p_now) FROM posting l WHERE l.journal_id = j.id;
-    PERFORM powergate.mark_dirty(array_agg(l.account_id), p_now) FROM posting l WHERE l.journal_id = j.id AND l.account_id IS NOT NULL;
-    PERFORM powergate.audited(p_who, 'ledger.reverse', p, 'done', p_now);
-    RETURN jsonb_build_object('journal', j.id, 'reversed_by', (SELECT id FROM journal WHERE reverses = j.id));
-END $$;
 
 -- --- freezes, events, work, the whole ---------------------------------------------------------
 
@@ -430,7 +405,7 @@ BEGIN
             why = 'refund decided by people' || COALESCE(', was purchase ' || d.purchase, '') WHERE id = d.id;
         IF d.payment_id IS NOT NULL THEN
             PERFORM powergate.work_add('refund:' || d.id, 'REFUND', format('refund %s to the payer', powergate.money_text(d.amount_minor)),
-                format('pay it back, then post it: powergatectl ledger reverse %s --reason "refunded, reference ..."; then resolve', (SELECT j.id FROM journal j JOIN payment q ON j.key = 'pay:' || q.source || ':' || q.payment_no WHERE q.id = d.payment_id)), d.account_id, w.meter_id, d.payment_id, d.id, p_now);
+                format('powergatectl refund request %s --amount=%s --reason "..."; then resolve', d.payment_id, powergate.money_text(d.amount_minor)), d.account_id, w.meter_id, d.payment_id, d.id, p_now);
         END IF;
     END IF;
     UPDATE work SET state = 'resolved', resolved_us = p_now, resolution = p || jsonb_build_object('by', p_who, 'voices', n, 'single', p_voices = 1) WHERE id = w.id;

@@ -124,22 +124,3 @@ BEGIN
             ORDER BY q.id, x.voided) FROM shift_payment x JOIN payment q ON q.id = x.payment_id WHERE x.shift_id = s.id), '[]'))
         FROM shift s WHERE s.id::text = p ->> 'shift'), powergate.api_error(404, 'no such shift'));
 END $$;
-
--- A receipt is voided while its money is still here: nothing of it in a meter or on its way, and
--- none of it used.
-CREATE OR REPLACE FUNCTION door.api_payment_void(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE q payment; done jsonb;
-BEGIN
-    SELECT * INTO q FROM payment x WHERE x.id::text = p ->> 'payment';
-    IF q.id IS NULL THEN RETURN powergate.api_error(404, 'no such payment'); END IF;
-    IF q.source <> 'cash' THEN RETURN powergate.api_error(409, 'only cash is voided at the desk'); END IF;
-    PERFORM powergate.account_first(q.account_id);
-    IF q.account_id IS NOT NULL AND (SELECT a.fee_mode FROM account a WHERE a.id = q.account_id) = 'remote'
-       AND (SELECT s.prepaid_minor FROM account_state s WHERE s.account_id = q.account_id) < q.amount_minor THEN
-        RETURN powergate.api_error(409, 'some of it is used');
-    END IF;
-    done := door.api_ledger_reverse(jsonb_build_object('journal', (SELECT j.id FROM journal j WHERE j.key = 'pay:cash:' || q.payment_no),
-        'reason', p ->> 'reason'), p_who, p_now);
-    IF done ? 'error' THEN RETURN done; END IF;
-    RETURN jsonb_build_object('payment', q.id, 'payment_no', q.payment_no, 'voided', true, 'amount_minor', q.amount_minor, 'currency', q.currency);
-END $$;

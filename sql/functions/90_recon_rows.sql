@@ -18,11 +18,13 @@ BEGIN
           GROUP BY r.order_no HAVING count(*) > 1 AND count(DISTINCT r.payment_no) > 1) d;
 END $$;
 
--- What the books have taken back of a payment.
+-- What the books have taken back of a payment: reversed as a whole, or refunded and paid out.
 CREATE OR REPLACE FUNCTION powergate.recon_taken_back(p_source text, p_payment_no text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN COALESCE((SELECT -sum(l.amount_minor) FROM journal j JOIN journal v ON v.reverses = j.id JOIN posting l ON l.journal_id = v.id
-        WHERE j.key = 'pay:' || p_source || ':' || p_payment_no AND l.ledger = 'clearing'), 0);
+            WHERE j.key = 'pay:' || p_source || ':' || p_payment_no AND l.ledger = 'clearing'), 0)
+        + COALESCE((SELECT sum(c.amount_minor) FROM payment q JOIN correction c ON c.payment_id = q.id
+            WHERE q.source = p_source AND q.payment_no = p_payment_no AND c.kind IN ('refund', 'chargeback') AND c.state = 'paid'), 0);
 END $$;
 
 -- What a provider told of as refunded on a day, each refund once; closed ones and those that

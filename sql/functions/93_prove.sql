@@ -50,9 +50,11 @@ BEGIN
             'paid_us', q.paid_us, 'received_us', q.received_us, 'account', a.number, 'mode', a.fee_mode,
             'zone', (SELECT s.zone FROM site s WHERE s.id = a.site_id),
             'meters', (SELECT COALESCE(jsonb_agg(m.address ORDER BY m.id), '[]') FROM meter m WHERE m.account_id = a.id)),
-        'inbox', (SELECT jsonb_build_object('body', upper(encode(i.body, 'hex')), 'sha256', upper(encode(i.body_sha256, 'hex')))
+        'inbox', (SELECT jsonb_build_object('body', upper(encode(i.body, 'hex')), 'sha256', upper(encode(i.body_sha256, 'hex')),
+                'evidence', i.evidence, 'received_us', i.received_us)
             FROM inbox i WHERE i.source = q.source AND i.event_id = q.event_id),
-        'journals', powergate.prove_journals(ARRAY['pay:' || q.source || ':' || q.payment_no, 'assign:' || q.id, 'waterfall:' || q.id]),
+        'journals', powergate.prove_journals(ARRAY['pay:' || q.source || ':' || q.payment_no, 'assign:' || q.id, 'waterfall:' || q.id] || ARRAY(SELECT 'back:' || c.id FROM correction c
+            WHERE c.payment_id = q.id AND c.posted_id IS NOT NULL ORDER BY c.id)),
         'balance', (SELECT jsonb_build_object('kept_minor', s.prepaid_minor, 'posted_minor',
             (SELECT -COALESCE(sum(x.amount_minor), 0) FROM posting x WHERE x.account_id = s.account_id AND x.ledger = 'prepaid'))
             FROM account_state s WHERE s.account_id = a.id),

@@ -25,6 +25,7 @@ static const struct book {
     {"prepaid",  "Liabilities", "Prepaid" },
     {"loaded",   "Liabilities", "Loaded"  },
     {"suspense", "Liabilities", "Suspense"},
+    {"payable",  "Liabilities", "Payable" },
     {"tax",      "Liabilities", "Tax"     },
     {"energy",   "Income",      "Energy"  },
     {"fees",     "Income",      "Fees"    },

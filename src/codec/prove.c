@@ -7,7 +7,9 @@
 
 #include "base/err.h"
 #include "codec/money.h"
+#include "codec/provider.h"
 #include "codec/webhook.h"
+#include "model/ledger.h"
 
 #include <inttypes.h>
 #include <openssl/sha.h>
@@ -97,22 +99,50 @@ cash_payment(struct span body, struct payment *m, struct err *e)
 	return rc;
 }
 
+/* A provider's: verified again by its own code, with the keys as they are now. */
+static bool
+signed_payment(const cJSON *inbox, const struct proof_keys *keys, struct span body,
+    struct payment *m, struct proof *p)
+{
+	struct provider_notice n;
+	char money[32];
+	struct err e;
+	enum provider_code code;
+
+	if (keys->keys == NULL)
+		return prove_link(p, "webhook", false,
+		    "%zu bytes, SHA-256 as noted; the signature cannot be checked again: %s",
+		    body.len, keys->why);
+	code = provider_verify_again(keys->keys, prove_text(inbox, "evidence"), body,
+	    prove_number(inbox, "received_us"), &n, &e);
+	if (code != PROVIDER_OK)
+		return prove_link(
+		    p, "webhook", false, "it is not authentic by the keys as they are: %s", e.text);
+	if (n.kind != PROVIDER_PAYMENT || (!n.recharges && !n.held))
+		return prove_link(p, "webhook", false, "it is authentic, and no payment: %s", n.why);
+	provider_payment(provider_of(keys->keys), &n, m);
+	return prove_link(p, "webhook", true,
+	    "%zu bytes, SHA-256 as noted, %s, read again: %s, %s %s", body.len,
+	    strcmp(provider_of(keys->keys)->name, "mpesa") == 0
+		? "unsigned, from an address of the provider's"
+		: "signature verified again",
+	    m->payment_no, prove_money(m->amount_minor, money), m->currency);
+}
+
 /* The body as it came in: its hash first, then what it says. */
 static bool
-prove_webhook(const cJSON *facts, const char *source, struct payment *m, struct proof *p)
+prove_webhook(const cJSON *facts, const struct proof_keys *keys, const char *source,
+    struct payment *m, struct proof *p)
 {
 	const cJSON *inbox = prove_list(facts, "inbox");
-	bool cash = strcmp(source, "cash") == 0;
 	struct buf body = {0}, noted = {0};
 	uint8_t hash[SHA256_DIGEST_LENGTH];
 	char money[32];
 	struct err e;
 	bool holds = false;
 
-	if (!cJSON_IsObject(inbox)) {
-		prove_link(p, "webhook", false, "no body is kept of it");
-		return false;
-	}
+	if (!cJSON_IsObject(inbox))
+		return prove_link(p, "webhook", false, "no body is kept of it");
 	if (hex_in(&body, prove_text(inbox, "body"), &e) < 0 ||
 	    hex_in(&noted, prove_text(inbox, "sha256"), &e) < 0)
 		prove_link(p, "webhook", false, "the body cannot be read: %s", e.text);
@@ -120,16 +150,14 @@ prove_webhook(const cJSON *facts, const char *source, struct payment *m, struct 
 		 !span_equal(span_of(hash, sizeof hash), buf_span(&noted)))
 		prove_link(p, "webhook", false,
 		    "its %zu bytes do not have the SHA-256 noted when they came in", body.len);
-	else if ((cash ? cash_payment(buf_span(&body), m, &e)
-		       : webhook_payment(buf_span(&body), m, &e)) < 0)
+	else if (strcmp(source, "cash") != 0)
+		holds = signed_payment(inbox, keys, buf_span(&body), m, p);
+	else if (cash_payment(buf_span(&body), m, &e) < 0)
 		prove_link(p, "webhook", false, "the body is no payment: %s", e.text);
 	else
 		holds = prove_link(p, "webhook", true,
-		    "%zu bytes, SHA-256 as noted, read again: %s, %s %s; %s", body.len,
-		    m->payment_no, prove_money(m->amount_minor, money), m->currency,
-		    cash ? "from the desk, unsigned"
-			 : "the signature was checked when it came and cannot be again, its "
-			   "headers are not kept");
+		    "%zu bytes, SHA-256 as noted, read again: %s, %s %s; from the desk, unsigned",
+		    body.len, m->payment_no, prove_money(m->amount_minor, money), m->currency);
 	buf_clear(&body);
 	buf_clear(&noted);
 	return holds;
@@ -333,14 +361,15 @@ prove_remote(const cJSON *facts, struct proof *p)
 }
 
 bool
-prove_recharge(const cJSON *facts, struct proof *p)
+prove_recharge(const cJSON *facts, const struct proof_keys *keys, struct proof *p)
 {
 	const cJSON *q = prove_list(facts, "payment");
 	struct payment told = {0};
 	bool holds = true;
 
 	*p = (struct proof){0};
-	prove_payment(q, prove_webhook(facts, prove_text(q, "source"), &told, p), &told, p);
+	prove_payment(
+	    q, prove_webhook(facts, keys, prove_text(q, "source"), &told, p), &told, p);
 	prove_ledger(facts, q, p);
 	if (strcmp(prove_text(q, "mode"), "local") == 0)
 		prove_local(facts, q, p);

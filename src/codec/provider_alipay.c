@@ -379,5 +379,6 @@ alipay_answer(enum provider_outcome o, const char *text, struct provider_answer 
 		snprintf(a->body, sizeof a->body, "fail: %s", text);
 }
 
-const struct provider provider_alipay = {
-    "alipay", NULL, alipay_keys_read, alipay_keys_free, alipay_verify, alipay_answer};
+static const char *const evidence[] = {NULL};
+
+const struct provider provider_alipay = {"alipay", NULL, alipay_keys_read, alipay_keys_free, alipay_verify, alipay_answer, evidence, NULL, NULL};

@@ -269,6 +269,12 @@ provider_of(const struct provider_keys *k)
 	return k->provider;
 }
 
+const void *
+provider_own(const struct provider_keys *k)
+{
+	return k->own;
+}
+
 void
 provider_keys_free(struct provider_keys *k)
 {

@@ -350,5 +350,12 @@ mpesa_answer(enum provider_outcome o, const char *text, struct provider_answer *
 	    o == PROVIDER_TAKEN ? "Accepted" : "Rejected");
 }
 
-const struct provider provider_mpesa = {
-    "mpesa", NULL, mpesa_keys_read, mpesa_keys_free, mpesa_verify, mpesa_answer};
+static const char *
+mpesa_path(const void *own)
+{
+	return ((const struct mpesa *)own)->confirmation;
+}
+
+static const char *const evidence[] = {"Peer", NULL};
+
+const struct provider provider_mpesa = {"mpesa", NULL, mpesa_keys_read, mpesa_keys_free, mpesa_verify, mpesa_answer, evidence, mpesa_path, NULL};

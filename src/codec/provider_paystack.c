@@ -217,5 +217,6 @@ paystack_answer(enum provider_outcome o, const char *text, struct provider_answe
 		snprintf(a->body, sizeof a->body, "{\"error\":\"%s\"}", text);
 }
 
-const struct provider provider_paystack = {
-    "paystack", NULL, paystack_keys_read, paystack_keys_free, paystack_verify, paystack_answer};
+static const char *const evidence[] = {"x-paystack-signature", NULL};
+
+const struct provider provider_paystack = {"paystack", NULL, paystack_keys_read, paystack_keys_free, paystack_verify, paystack_answer, evidence, NULL, NULL};

@@ -1,5 +1,6 @@
 /* Texts to sign and texts that were signed, of queries. */
 #include "codec/provider_query.h"
+#include "codec/provider_parts.h"
 
 #include "base/err.h"
 #include "codec/webhook.h"
@@ -78,4 +79,47 @@ alipay_answer_part(struct span answer, const char *name, struct span *part, stru
 	}
 	*part = span_of(value, (size_t)(after_value(value) - value));
 	return 0;
+}
+
+bool
+provider_can_ask(const struct provider_keys *k)
+{
+	const struct provider_query *query = provider_of(k)->query;
+
+	return query != NULL && query->can(provider_own(k));
+}
+
+int
+provider_ask(const struct provider_keys *k, const char *order_no, int64_t now_us, const char *nonce,
+    struct provider_question *out, struct err *e)
+{
+	*out = (struct provider_question){0};
+	return provider_of(k)->query->ask(provider_own(k), order_no, now_us, nonce, out, e);
+}
+
+void
+provider_question_clear(struct provider_question *q)
+{
+	buf_clear(&q->url);
+	buf_clear(&q->body);
+}
+
+enum provider_code
+provider_answered(const struct provider_keys *k, const struct provider_request *q,
+    struct provider_notice *n, struct err *e)
+{
+	const struct provider_query *query = provider_of(k)->query;
+	enum provider_code code;
+
+	*n = (struct provider_notice){0};
+	*e = (struct err){0};
+	if (query == NULL)
+		return provider_fail(
+		    e, PROVIDER_UNSUPPORTED, "%s is asked nothing", provider_of(k)->name);
+	if (q->body.len > PROVIDER_BODY_MOST)
+		return provider_fail(e, PROVIDER_TOO_LARGE, "an answer of %zu bytes", q->body.len);
+	code = query->answered(provider_own(k), q, n, e);
+	if (code != PROVIDER_OK)
+		*n = (struct provider_notice){0};
+	return code;
 }

@@ -445,5 +445,7 @@ wechat_answer(enum provider_outcome o, const char *text, struct provider_answer 
 		snprintf(a->body, sizeof a->body, "{\"code\":\"FAIL\",\"message\":\"%s\"}", text);
 }
 
-const struct provider provider_wechat = {
-    "wechat", "wechatpay-v3", wechat_keys_read, wechat_keys_free, wechat_verify, wechat_answer};
+static const char *const evidence[] = {"Wechatpay-Timestamp", "Wechatpay-Nonce",
+    "Wechatpay-Serial", "Wechatpay-Signature", "Wechatpay-Signature-Type", "Request-ID", NULL};
+
+const struct provider provider_wechat = {"wechat", "wechatpay-v3", wechat_keys_read, wechat_keys_free, wechat_verify, wechat_answer, evidence, NULL, NULL};

@@ -36,6 +36,9 @@
 	"shift terminal state float_minor taken_minor counted_minor difference_minor " \
 	"currency payments voided"
 #define ORDER_COLUMNS "order_no state account amount_minor currency source expires_us payment"
+#define REFUND                                                                          \
+	"refund number kind state payment source account to amount_minor balance_minor " \
+	"owed_minor needs requested_by approved_by reference reason"
 #define EMERGENCY \
 	"account state limit_minor below_minor automatic balance_minor used_minor left_minor"
 #define PUSH                                                                       \
@@ -131,15 +134,37 @@ static const struct ctl_command money[] = {
 	" [--most-credit=AMOUNT] --reason=TEXT",
 	"payment/limits",
 	"Of a payment, and of the credit it leads to; what is not given is no limit."),
-    SPECIAL("recharge prove", "payment=N", "recharge/facts", false, NULL, NULL, ctl_recharge_prove,
+    SPECIAL("recharge prove", "payment=N [--conf=FILE]", "recharge/facts", false, NULL, NULL, ctl_recharge_prove,
 	"The chain from the notification to the meter's read-back, each link verified again."),
     SPECIAL("payment receipt", "payment=N [--html]", "payment/receipt", false, NULL, NULL,
 	ctl_payment_receipt, "A slip to print, as text or as a page."),
     WRITE("payment assign", "payment=N account=ACCOUNT --reason=TEXT", "payment/assign",
 	"Say whose a payment in suspense is."),
 
+    SHOW("payment move", "payment=N --to=ACCOUNT --reason=TEXT [--dry-run]", "payment/move",
+	"payment amount_minor to second_person steps refund state owed_minor text",
+	"It was somebody else's: out of the one account, into the other, in one transaction; "
+	"--dry-run only says how."),
     WRITE("payment void", "payment=N --reason=TEXT", "payment/void",
 	"Give cash back, as long as none of it is used or in a meter."),
+
+    SHOW("refund request", "payment=N [--amount=AMOUNT] [--refund-no=TEXT] --reason=TEXT",
+	"refund/request", REFUND,
+	"Pay back what is left of a payment: out of the balance first, money leaves last."),
+    SHOW("refund approve", "refund=N [--amount=AMOUNT] [--note=TEXT]", "refund/approve", REFUND,
+	"What is above the limit, as the second person; a reversal or a move too."),
+    SHOW("refund withdraw", "refund=N --reason=TEXT", "refund/withdraw", REFUND,
+	"It is not wanted, or not paid out after all: the account has it back."),
+    SHOW("refund paid", "refund=N --reference=TEXT", "refund/paid", REFUND,
+	"The payer has it, where no provider tells so."),
+    READ("refund list",
+	"[--payment=N] [--account=ACCOUNT]"
+	" [--state=requested|offset|payable|paid|done|withdrawn|expired] [--limit=N]",
+	"refund/list",
+	"refund kind state payment account to amount_minor owed_minor needs requested_by "
+	"approved_by",
+	"What was or is to be taken back."),
+    READ("refund show", "refund=N", "refund/show", REFUND, "One of them, step by step."),
 
     SHOW("shift open", "terminal=TEXT [--float=AMOUNT] [--currency=CODE]", "shift/open", SHIFT,
 	"Open a cash desk with the change that is in its drawer."),

@@ -304,6 +304,14 @@ static const struct conf_field watch_fields[] = {
     {0},
 };
 
+static const struct conf_field refunds_fields[] = {
+    CONF_RANGE(struct refunds_conf, second_above, CONF_INT, "100000", 0, 1000000000000, true,
+	"Minor units: what is taken back of a payment above it needs two different people."),
+    CONF_TIME(struct refunds_conf, approval_us, "approval", "1d", SECOND_US, 30 * DAY_US, true,
+	"For so long the second may approve; then it has to be asked for again."),
+    {0},
+};
+
 static const struct {
 	const char *name;
 	size_t offset;
@@ -326,6 +334,8 @@ static const struct {
      "What a new price may do without force."							},
     {"billing",  offsetof(struct settings, billing),  billing_fields,  "From readings to charges."   },
     {"recon",    offsetof(struct settings, recon),    recon_fields,    "Reconciliation."             },
+    {"refunds",  offsetof(struct settings, refunds),  refunds_fields,
+     "Payments that are taken back."							    },
     {"notify",   offsetof(struct settings, notify),   notify_fields,   "Notices out."                },
     {"mail",     offsetof(struct settings, mail),     mail_fields,     "Notices by mail."            },
     {"sms",      offsetof(struct settings, sms),      sms_fields,      "Notices by short message."   },
@@ -436,6 +446,7 @@ settings_parts(const struct settings *s)
 	    .tariffs = &s->tariffs,
 	    .recon = &s->recon,
 	    .watch = &s->watch,
+	    .refunds = &s->refunds,
 	    .billing = &s->billing,
 	};
 }

@@ -44,6 +44,15 @@ struct api_route {
 			"SELECT door.api_" name_ "($1::jsonb, $2, $3::bigint)"}, \
 		    NULL                                                         \
 	}
+/* Takes money back: who asks is a uid, and above a limit it takes two of them. */
+#define TAKES_BACK(path_, name_, role_)                                                          \
+	{                                                                                        \
+		"POST", "/v1/" path_, role_, NULL,                                               \
+		    {"api_" name_, DB_COMMANDS, false, 5 * SECOND_US,                            \
+			"SELECT door.api_" name_                                                 \
+			"($1::jsonb, $2, $3::bigint, $4::bigint, $5::bigint, $6::bigint)"},      \
+		    take_back                                                                    \
+	}
 #define SPECIAL(method_, path_, role_, fn_)                \
 	{                                                  \
 		method_, "/v1/" path_, role_, "", {0}, fn_ \
@@ -57,6 +66,7 @@ struct api_route {
 static void list_sessions(struct call *c);
 static void resolve_work(struct call *c);
 static void set_password(struct call *c);
+static void take_back(struct call *c);
 
 static const struct api_route routes[] = {
     READ("site/list", "site_list", ""),
@@ -104,7 +114,14 @@ static const struct api_route routes[] = {
     SPECIAL("POST", "payment/cash", ROLE_CASHIER, call_cash),
     SPECIAL("POST", "payment/preview", ROLE_VIEWER, call_preview),
     WRITE("payment/limits", "topup_limits", ROLE_ADMIN),
-    WRITE("payment/void", "payment_void", ROLE_ADMIN),
+    TAKES_BACK("payment/void", "payment_void", ROLE_ADMIN),
+    TAKES_BACK("payment/move", "payment_move", ROLE_ADMIN),
+    READ("refund/list", "refund_list", "payment account state limit"),
+    READ("refund/show", "refund_show", "refund"),
+    TAKES_BACK("refund/request", "refund_request", ROLE_OPERATOR),
+    TAKES_BACK("refund/approve", "refund_approve", ROLE_OPERATOR),
+    TAKES_BACK("refund/withdraw", "refund_withdraw", ROLE_OPERATOR),
+    TAKES_BACK("refund/paid", "refund_paid", ROLE_OPERATOR),
     READ("shift/list", "shift_list", "terminal limit"),
     READ("shift/show", "shift_show", "shift"),
     WRITE("shift/open", "shift_open", ROLE_CASHIER),
@@ -123,7 +140,7 @@ static const struct api_route routes[] = {
     WRITE("emergency/activate", "emergency_activate", ROLE_OPERATOR),
     READ("ledger/list", "ledger", "account limit"),
     READ("ledger/check", "ledger_check", ""),
-    WRITE("ledger/reverse", "ledger_reverse", ROLE_ADMIN),
+    TAKES_BACK("ledger/reverse", "ledger_reverse", ROLE_ADMIN),
     READ("reading/list", "reading_list", "meter held limit"),
     WRITE("reading/accept", "reading_accept", ROLE_OPERATOR),
     WRITE("reading/refuse", "reading_refuse", ROLE_OPERATOR),
@@ -300,6 +317,18 @@ resolve_work(struct call *c)
 
 	db_ask(c->api->parts.db, &resolve, call_answered, c, db_text(args), db_text(c->who),
 	    db_int(c->uid), db_int(*c->api->parts.review_voices),
+	    db_int(loop_now_us(c->api->loop)));
+	cJSON_free(args);
+}
+
+static void
+take_back(struct call *c)
+{
+	const struct refunds_conf *conf = c->api->parts.refunds;
+	char *args = cJSON_PrintUnformatted(c->args);
+
+	db_ask(c->api->parts.db, &c->route->stmt, call_answered, c, db_text(args), db_text(c->who),
+	    db_int(c->uid), db_int(conf->second_above), db_int(conf->approval_us),
 	    db_int(loop_now_us(c->api->loop)));
 	cJSON_free(args);
 }

@@ -291,6 +291,7 @@ start_office(struct headend *h, struct err *e)
 	wired.prices = h->prices;
 	wired.simulator = h->simulator;
 	wired.recon = p->recon;
+	wired.refunds = p->refunds;
 	wired.pay = h->pay;
 	wired.seal = h->seal;
 	h->api = api_new(h->loop, p->api_socket, &wired, e);

@@ -14,7 +14,7 @@
 
 #define MOST_A_BATCH 500
 #define PATIENCE_US  (8 * SECOND_US)
-#define COLUMNS      17
+#define COLUMNS      18
 #define ORDER_KEY    INT64_C(0x5bd1e995a1b2c3d5)
 #define NOTE_US      (SECOND_US / 20) /* when batches were committed is for people to read */
 
@@ -23,7 +23,7 @@ struct item {
 	struct item *next;
 	struct item *repeats;
 	struct payment m;
-	struct buf body;
+	struct buf body, evidence;
 	uint8_t sha[32];
 	char actor[40];
 	int64_t received_us, deadline_us;
@@ -59,7 +59,7 @@ static const struct db_stmt settle = {"payment_settle", DB_MONEY, true, PATIENCE
     "door.payment_settle($1::text[],"
     " $2::text[], $3::bytea[], $4::bytea[], $5::bigint[], $6::text[], $7::text[], $8::text[],"
     " $9::bigint[], $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[],"
-    " $16::text[], $17::text[], $18, $19::bigint)"};
+    " $16::text[], $17::text[], $18::text[], $19, $20::bigint)"};
 static const struct db_stmt committed = {"payment_committed", DB_BULK, true, 0,
     "SELECT door.payment_committed($1::bigint[], $2::bigint[])"};
 
@@ -92,6 +92,7 @@ item_answer(struct item *i, const struct pay_answer *a)
 		metric_add(metric_of(own.outcome), 1);
 		i->fn(&own, i->arg);
 		buf_clear(&i->body);
+		buf_clear(&i->evidence);
 		free(i);
 		i = next;
 		if (own.outcome == PAY_ACCEPTED)
@@ -133,6 +134,7 @@ put_row(struct pay *p, const struct item *i)
 	db_column_text(&c[14], m->order_no);
 	db_column_text(&c[15], m->note);
 	db_column_text(&c[16], m->hold);
+	db_column_text(&c[17], i->evidence.len > 0 ? (const char *)i->evidence.bytes : "");
 }
 
 /* Whether the sender still waits for it or not, the work it makes is there. */
@@ -350,7 +352,7 @@ pay_poke(void *arg)
 	db_ask(p->db, &settle, on_settled, b, db_array(&c[0]), db_array(&c[1]), db_array(&c[2]),
 	    db_array(&c[3]), db_array(&c[4]), db_array(&c[5]), db_array(&c[6]), db_array(&c[7]),
 	    db_array(&c[8]), db_array(&c[9]), db_array(&c[10]), db_array(&c[11]), db_array(&c[12]),
-	    db_array(&c[13]), db_array(&c[14]), db_array(&c[15]), db_array(&c[16]),
+	    db_array(&c[13]), db_array(&c[14]), db_array(&c[15]), db_array(&c[16]), db_array(&c[17]),
 	    db_text(b->items[0]->actor), db_int(loop_now_us(p->loop)));
 }
 
@@ -421,6 +423,7 @@ pay_free(struct pay *p)
 	while ((i = p->first) != NULL) {
 		p->first = i->next;
 		buf_clear(&i->body);
+		buf_clear(&i->evidence);
 		free(i);
 	}
 	while (!LIST_EMPTY(&p->hooks))
@@ -433,14 +436,16 @@ pay_free(struct pay *p)
 }
 
 void
-pay_settle(struct pay *p, const struct payment *m, struct span body, const char *actor,
-    int64_t received_us, pay_fn *fn, void *arg)
+pay_settle(struct pay *p, const struct payment *m, struct span body, const char *evidence,
+    const char *actor, int64_t received_us, pay_fn *fn, void *arg)
 {
 	struct item *i = mem_new(sizeof *i);
 	unsigned len;
 
 	i->m = *m;
 	buf_put(&i->body, body.bytes, body.len);
+	buf_put_text(&i->evidence, evidence);
+	buf_text(&i->evidence);
 	EVP_Digest(body.bytes, body.len, i->sha, &len, EVP_sha256(), NULL);
 	snprintf(i->actor, sizeof i->actor, "%s", actor);
 	i->received_us = received_us;

@@ -82,6 +82,7 @@ hook_end(struct hook *h)
 {
 	LIST_REMOVE(h, all);
 	buf_clear(&h->body);
+	buf_clear(&h->evidence);
 	free(h);
 }
 
@@ -118,41 +119,6 @@ on_settled(const struct pay_answer *a, void *arg)
 				   ? PROVIDER_TAKEN
 				   : PROVIDER_LATER);
 	}
-}
-
-static bool
-is_number(const char *text)
-{
-	static const char letters[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-	size_t len = strspn(text, letters);
-
-	return len > 0 && len < sizeof((struct payment *)0)->account_no && text[len] == '\0';
-}
-
-/* What was written along is an account where nothing else says whose it is. */
-static void
-payment_from(struct hook *h)
-{
-	const struct provider_notice *n = &h->notice;
-	struct payment *m = &h->m;
-
-	memcpy(m->payment_no, n->payment_no, sizeof m->payment_no);
-	memcpy(m->account_no, n->account_no, sizeof m->account_no);
-	memcpy(m->meter_no, n->meter_no, sizeof m->meter_no);
-	if (m->account_no[0] == '\0' && m->meter_no[0] == '\0' && is_number(n->reference))
-		snprintf(m->account_no, sizeof m->account_no, "%.32s", n->reference);
-	m->amount_minor = n->amount_minor;
-	memcpy(m->currency, n->currency, sizeof m->currency);
-	m->paid_us = n->paid_us;
-	snprintf(m->method, sizeof m->method, "%s",
-	    n->method[0] != '\0' ? n->method : h->provider->name);
-	memcpy(m->terminal, n->terminal, sizeof m->terminal);
-	memcpy(m->payer, n->payer, sizeof m->payer);
-	memcpy(m->order_no, n->order_no, sizeof m->order_no);
-	memcpy(m->note, n->note, sizeof m->note);
-	if (n->held)
-		memcpy(m->hold, n->why, sizeof m->hold);
 }
 
 /* Our own repeats are the same bytes.  Others sign or seal each anew, so theirs are told apart
@@ -210,12 +176,12 @@ hook_take(struct hook *h)
 		return;
 	}
 	hook_name(h);
-	payment_from(h);
+	provider_payment(h->provider, n, &h->m);
 	if (n->kind == PROVIDER_VALIDATION)
 		hook_validate(h);
 	else if (n->kind == PROVIDER_PAYMENT && (n->recharges || n->held))
-		pay_settle(
-		    h->pay, &h->m, buf_span(&h->body), h->m.source, h->received_us, on_settled, h);
+		pay_settle(h->pay, &h->m, buf_span(&h->body), buf_text(&h->evidence), h->m.source,
+		    h->received_us, on_settled, h);
 	else
 		hook_told(h, provider_kind_name(n->kind), n->why);
 }
@@ -298,6 +264,7 @@ pay_hook(struct pay *p, struct sources *sources, const char *proxies, struct htt
 		h->log.module = "hook";
 		snprintf(h->m.source, sizeof h->m.source, "%s", s->name);
 		buf_put(&h->body, a.q.body.bytes, a.q.body.len);
+		provider_evidence(h->provider, &a.q, NULL, &h->evidence);
 		hook_take(h);
 		return;
 	}

@@ -19,7 +19,7 @@
 
 static const struct db_stmt told = {"provider_told", DB_MONEY, true, PATIENCE_US,
     "SELECT door.provider_told($1, $2, $3, decode($4, 'hex'), decode($5, 'hex'), $6, $7, $8, $9,"
-    " $10, $11::bigint, $12, $13::boolean, $14, $15, $16, $17::bigint, $18::bigint)"};
+    " $10, $11::bigint, $12, $13::boolean, $14, $15, $16, $17::bigint, $18, $19::bigint)"};
 static const struct db_stmt raise_alarm = {"provider_alarm", DB_COMMANDS, true, PATIENCE_US,
     "SELECT door.provider_alarm($1, $2, $3, $4::bigint)"};
 
@@ -54,7 +54,7 @@ hook_told(struct hook *h, const char *kind, const char *why)
 	    db_text(n->payment_no), db_text(n->refund_no), db_text(n->order_no),
 	    db_int(n->amount_minor), db_text(n->currency), db_bool(n->cumulative),
 	    db_text(n->state), db_text(why), db_text(n->trace), db_int(n->paid_us),
-	    db_int(h->received_us));
+	    db_text(buf_text(&h->evidence)), db_int(h->received_us));
 	free(hex);
 }
 

@@ -4,7 +4,7 @@
 #   tests/it/prove.sh BUILD-DIR
 PYTHONPATH=$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec python3 - "$@" <<'PY'
 import json, sys, time
-import field, gate
+import field, gate, pens
 
 BUILD = sys.argv[1]
 WALLET, REMOTE, SILENT = "202600000301", "202600000302", "202600000303"
@@ -15,9 +15,10 @@ class Bench:
 
     def __init__(self, db, d):
         self.db, self.d = db, d
+        self.conf = None
 
     def proof(self, payment):
-        code, out, err = self.d.ctl("recharge", "prove", str(payment), "--json")
+        code, out, err = self.d.ctl("recharge", "prove", str(payment), "--json", "--conf", self.conf or self.d.conf)
         return code, {} if not out else json.loads(out), err
 
     def holds(self, payment):
@@ -85,8 +86,12 @@ def money(bench, payment, what):
 
     bench.tampered(q, f"{what}: another amount in the body", "webhook", "inbox",
                    f"UPDATE powergate.inbox SET body = {other} {inbox};")
-    bench.tampered(q, f"{what}: another amount in the body, and its hash made to fit", "payment", "inbox",
+    bench.tampered(q, f"{what}: another amount in the body, and its hash made to fit", "webhook", "inbox",
                    f"UPDATE powergate.inbox SET body = {other}, body_sha256 = sha256({other}) {inbox};")
+    bench.tampered(q, f"{what}: the headers it was signed with are gone", "webhook", "inbox",
+                   f"UPDATE powergate.inbox SET evidence = '' {inbox};")
+    bench.tampered(q, f"{what}: another signature", "webhook", "inbox",
+                   f"UPDATE powergate.inbox SET evidence = replace(evidence, 'v1,', 'v1,AAAA') {inbox};")
     bench.tampered(q, f"{what}: the body is gone", "webhook", "inbox", f"DELETE FROM powergate.inbox {inbox};")
     bench.tampered(q, f"{what}: another amount on the payment", "payment", "payment",
                    f"UPDATE powergate.payment SET amount_minor = 9000 WHERE id = {q};")
@@ -127,7 +132,40 @@ def never_sent(db, d, bench):
             "and neither is it when state, outcome, verdict and record all say that the money is in the meter", told)
 
 
-def story(db, d, sim):
+def providers(db, d, bench, senders):
+    """A notification of each provider, verified again by what was kept of it."""
+    d.order("site/add", name="coast", zone="Africa/Nairobi", currency="KES")
+    order = d.order("orders", account="R1", amount_minor="5000", source="wx")["order_no"]
+    other = d.order("orders", account="R1", amount_minor="300", source="ali")["order_no"]
+    told = [("wx", "WX1", senders.wechat("WX1", 5000, order)), ("ali", "AL1", senders.alipay("AL1", "3.00", other)),
+            ("card", "pi_1", senders.stripe("pi_1", 2500, metadata={"account_no": "R1"})),
+            ("naira", "REF-1", senders.paystack("REF-1", 900, metadata={"account_no": "R1"}))]
+    for source, number, a in told:
+        q = db.value("SELECT id FROM powergate.payment WHERE source = :'s' AND payment_no = :'n'", s=source, n=number)
+        inbox = f"WHERE event_id = (SELECT event_id FROM powergate.payment WHERE id = {q})"
+        links = {x["name"]: x for x in bench.proof(q)[1]["links"]}
+        gate.ok(a.status == 200 and gate.comes(lambda: bench.holds(q), 10) and "signature verified again" in links["webhook"]["text"],
+                f"a payment by {source} is proven, its signature verified again", f"{a} {bench.proof(q)}")
+        bench.tampered(q, f"{source}: a byte of the body, and its hash made to fit", "webhook", "inbox",
+                       f"UPDATE powergate.inbox SET body = {flip('body', 70)}, body_sha256 = sha256({flip('body', 70)}) {inbox};")
+        if source != "ali":
+            bench.tampered(q, f"{source}: the signature of another", "webhook", "inbox",
+                           f"UPDATE powergate.inbox SET evidence = (SELECT x.evidence FROM powergate.inbox x WHERE x.source = 'app' LIMIT 1) {inbox};")
+    a = senders.mpesa("MP1", "50.00", "nobody", path=pens.CONFIRM)
+    q = db.value("SELECT id FROM powergate.payment WHERE payment_no = 'MP1'")
+    links = {x["name"]: x for x in bench.proof(q)[1]["links"]}
+    gate.ok(a.status == 200 and links["webhook"]["proven"] and "unsigned" in links["webhook"]["text"] and
+            "9f1c2a7e55d0b3" not in str(db.rows("SELECT evidence FROM powergate.inbox")),
+            "one that nobody signs says so; the secret path is not kept", f"{a} {links['webhook']}")
+    with open(d.conf, encoding="utf-8") as f:
+        bench.conf = d.write("nobody.yaml", f.read().replace(d.secret_file, "/nonexistent"))
+    q = db.value("SELECT id FROM powergate.payment WHERE source = 'app' ORDER BY id LIMIT 1")
+    code, names, told = bench.broken(q)
+    gate.ok(code == 1 and names == ["webhook", "payment"] and "nonexistent" in told, "who may not read the keys proves nothing of a notification", told)
+    bench.conf = None
+
+
+def story(db, d, sim, senders):
     bench = Bench(db, d)
     d.local("L1", WALLET)
     d.remote("R1", REMOTE)
@@ -138,7 +176,7 @@ def story(db, d, sim):
     in_meter = gate.comes(lambda: sim.truth("credit", WALLET), 20)
     done = gate.comes(lambda: bench.holds(q), 20)
     gate.ok(in_meter and done, "a local recharge is proven when it is in the meter", bench.proof(q))
-    code, out, _ = d.ctl("recharge", "prove", str(q))
+    code, out, _ = d.ctl("recharge", "prove", str(q), "--conf", d.conf)
     gate.ok(code == 0 and out.startswith(" 1  OK") and "NOT" not in out and len(out.splitlines()) == 10,
             "as a chain of ten links, a line each", out)
     print(out)
@@ -149,7 +187,7 @@ def story(db, d, sim):
     gate.until(lambda: sim.state(REMOTE)["relay"] == "closed", 20, "power")
     on = gate.comes(lambda: bench.holds(r), 20) and "supply" in [x["name"] for x in bench.proof(r)[1]["links"]]
     gate.ok(on, "a remote payment is proven, down to the relay that was read back", bench.proof(r))
-    print(d.ctl("recharge", "prove", str(r))[1])
+    print(d.ctl("recharge", "prove", str(r), "--conf", d.conf)[1])
     money(bench, r, "remote")
     remote(bench, r)
     cash = d.order("payment/cash", account="R1", amount_minor="700", payment_no="C-1")["receipt_id"]
@@ -159,6 +197,7 @@ def story(db, d, sim):
     d.order("payment/assign", payment=nobody, account="R1", reason="a test")
     gate.ok(bench.holds(nobody), "until it is assigned", bench.proof(nobody))
     gate.ok(bench.proof(987654)[0] == 1, "and no such payment is not either")
+    providers(db, d, bench, senders)
     never_sent(db, d, bench)
 
 
@@ -167,9 +206,11 @@ def main():
     sink = field.Sink()
     with gate.Cluster(BUILD) as db, gate.Daemon(BUILD, db, start=False) as d:
         d.configure(sink.settings(d))
+        keys = pens.Pens(d)
+        d.configure({"hooks": {"sources": d.settings["hooks"]["sources"] + keys.sources(), "proxies": "127.0.0.1 ::1"}})
         d.start()
         with gate.Sim(BUILD, d, meters) as sim:
-            story(db, d, sim)
+            story(db, d, sim, pens.Senders(d, keys))
     sink.close()
     return gate.done()
 

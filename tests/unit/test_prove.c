@@ -4,6 +4,8 @@
 #include "codec/dlt645.h"
 #include "codec/dlt645_items.h"
 #include "codec/prove.h"
+#include "codec/provider.h"
+#include "codec/webhook.h"
 
 #include <check.h>
 #include <cjson/cJSON.h>
@@ -92,6 +94,36 @@ record_frame(
 	hex_of(&f, out);
 }
 
+#define SECRET "bm9ib2R5IGtub3dzIHRoaXMgb25lLg=="
+
+static struct proof_keys
+our_keys(void)
+{
+	static struct provider_keys *keys;
+	char lines[] = SECRET;
+	struct err e;
+
+	if (keys == NULL)
+		keys = provider_secrets_read(lines, &e);
+	return (struct proof_keys){keys, ""};
+}
+
+/* As it would be kept of the true body. */
+static const char *
+evidence_of(const char *body, char out[256])
+{
+	struct webhook_secret secret;
+	char signature[64];
+	struct err e;
+
+	ck_assert_int_eq(webhook_secret_parse(SECRET, &secret, &e), 0);
+	webhook_sign("msg_1", PAID_US / 1000000, span_of(body, strlen(body)), &secret, signature);
+	snprintf(out, 256,
+	    "webhook-id: msg_1\\nwebhook-timestamp: %lld\\nwebhook-signature: %s\\n",
+	    (long long)(PAID_US / 1000000), signature);
+	return out;
+}
+
 /* What the meter and the head-end said to each other; a test changes what it likes. */
 struct story {
 	char sent[600], wallet[600], record[600]; /* as they stand in the history */
@@ -117,9 +149,10 @@ true_story(void)
 static bool
 holds(const struct story *s, struct proof *p)
 {
-	char body[900], hash[65];
+	char body[900], hash[65], evidence[256];
 	uint8_t sum[32];
 	struct buf b = {0};
+	const struct proof_keys keys = our_keys();
 	cJSON *facts;
 	bool good;
 
@@ -130,11 +163,13 @@ holds(const struct story *s, struct proof *p)
 	    "{\"payment\":{\"payment\":1,\"source\":\"app\",\"payment_no\":\"P-1\",\"account_no\":"
 	    "\"L1\",\"meter_no\":\"\",\"amount_minor\":%lld,\"currency\":\"CNY\",\"paid_us\":%lld,"
 	    "\"account\":\"L1\",\"mode\":\"local\",\"zone\":\"Asia/Shanghai\"},"
-	    "\"inbox\":{\"body\":\"%s\",\"sha256\":\"%s\"},\"journals\":[{\"journal\":1,\"key\":"
+	    "\"inbox\":{\"body\":\"%s\",\"sha256\":\"%s\",\"evidence\":\"%s\","
+	    "\"received_us\":%lld},\"journals\":[{\"journal\":1,\"key\":"
 	    "\"pay:app:P-1\",\"lines\":[{\"ledger\":\"clearing\",\"amount_minor\":5000,"
 	    "\"currency\":\"CNY\"},{\"ledger\":\"prepaid\",\"account\":\"L1\",\"amount_minor\":"
 	    "%lld,\"currency\":\"CNY\"}]}],",
-	    (long long)s->amount, (long long)PAID_US, body, hash, (long long)s->prepaid);
+	    (long long)s->amount, (long long)PAID_US, body, hash,
+	    evidence_of(BODY, evidence), (long long)PAID_US, (long long)s->prepaid);
 	buf_printf(&b,
 	    "\"deliveries\":[{\"delivery\":7,\"amount_minor\":5000,\"meter\":\"" METER
 	    "\",\"purchase\":%lld,\"customer\":\"" CUSTOMER
@@ -152,7 +187,7 @@ holds(const struct story *s, struct proof *p)
 	    s->sent, s->wallet, s->record, s->wallet_back, s->record_back);
 	facts = cJSON_Parse(buf_text(&b));
 	ck_assert_ptr_nonnull(facts);
-	good = prove_recharge(facts, p);
+	good = prove_recharge(facts, &keys, p);
 	cJSON_Delete(facts);
 	buf_clear(&b);
 	return good;
@@ -289,15 +324,16 @@ START_TEST(facts_of_any_shape_prove_nothing_and_harm_nobody)
 	    "{\"payment\":{\"mode\":\"local\"},\"deliveries\":[{\"commands\":[{\"frames\":[{}]}],"
 	    "\"evidence\":[{\"frames\":[\"68\",5]}]}],\"inbox\":{\"body\":\"0\"}}",
 	    "{\"payment\":{\"mode\":\"remote\"},\"commands\":[{\"frames\":[{\"way\":\"out\"}]}]}"};
+	const struct proof_keys keys = our_keys();
 	struct proof p;
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		cJSON *facts = cJSON_Parse(texts[i]);
 
-		ck_assert(!prove_recharge(facts, &p));
+		ck_assert(!prove_recharge(facts, &keys, &p));
 		cJSON_Delete(facts);
 	}
-	ck_assert(!prove_recharge(NULL, &p));
+	ck_assert(!prove_recharge(NULL, &keys, &p));
 }
 END_TEST
 
