@@ -11,6 +11,7 @@
  *	energy, fees, tax income	what consumption earned
  *	suspense	liability	paid by nobody we know
  *	rounding	income		what is left when an account is closed
+ *	adjustment	income		what a drawer had too much, by desk; too little is debit
  */
 #ifndef MODEL_LEDGER_H
 #define MODEL_LEDGER_H

@@ -137,9 +137,9 @@ static const struct ctl_command money[] = {
     WRITE("payment void", "payment=N --reason=TEXT", "payment/void",
 	"Give cash back, as long as none of it is used or in a meter."),
 
-    SHOW("shift open", "terminal=TEXT [--float=AMOUNT] [--currency=CODE]", "shift/open", SHIFT,
+    SHOW("shift open", "terminal=TEXT [--float=CASH] [--currency=CODE]", "shift/open", SHIFT,
 	"Open a cash desk with the change that is in its drawer."),
-    SHOW("shift close", "terminal=TEXT --counted=AMOUNT [--note=TEXT]", "shift/close", SHIFT,
+    SHOW("shift close", "terminal=TEXT --counted=CASH [--note=TEXT]", "shift/close", SHIFT,
 	"Close it with what is in the drawer; a difference is an item of work."),
     READ("shift list", "[--terminal=TEXT] [--limit=N]", "shift/list", SHIFT, "The newest shifts."),
     READ("shift show", "shift=N", "shift/show", SHIFT, "A shift with its receipts."),
