@@ -256,8 +256,7 @@ take_value(struct ctl *c, const struct slot *s, bool ours, const char *text, str
 	int rc;
 
 	slot_title(s, title);
-	snprintf(
-	    name, sizeof name, "%s%s", s->name,
+	snprintf(name, sizeof name, "%s%s", s->name,
 	    strcmp(s->kind, "AMOUNT") == 0 || strcmp(s->kind, "CASH") == 0 ? "_minor" : "");
 	if (ctl_value(c, name) != NULL && !s->many)
 		return err_set(e, ERR_INPUT, "%s is there twice", title);

@@ -313,8 +313,9 @@ static const struct ctl_command notices[] = {
 };
 
 static const struct ctl_command sites[] = {
-    SPECIAL("report day", "day=DAY --dir=PATH --key=FILE [--site=SITE]", "report/day", false, NULL,
-	NULL, ctl_report_day,
+    SPECIAL("report day",
+	"day=DAY --dir=PATH --key=FILE [--site=SITE] [--languages=LIST] [--formats=LIST]",
+	"report/day", false, NULL, NULL, ctl_report_day,
 	"Close a day: its files, signed and chained to the day before; again: are they the same?"),
     LOCAL("report verify", "dir=PATH --key=FILE [--last=DAY]", ctl_report_verify,
 	"Is every byte of these days as it was signed?"),
