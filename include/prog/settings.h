@@ -16,6 +16,7 @@
 #include "service/pay.h"
 #include "service/reader.h"
 #include "service/recon.h"
+#include "service/reports.h"
 #include "service/session.h"
 #include "service/simulate.h"
 
@@ -63,13 +64,14 @@ struct settings {
 	struct simulate_limits tariffs;
 	struct billing_conf billing;
 	struct recon_conf recon;
+	struct reports_conf report;
 	struct notify_conf notify;
 	struct mail_conf mail;
 	struct sms_conf sms;
 };
 
 extern struct settings settings;
-#define SETTINGS_SECTIONS 17 /* with the end mark */
+#define SETTINGS_SECTIONS 18 /* with the end mark */
 const struct conf_section *settings_sections(void);
 void settings_bind(struct conf_section *out, struct settings *into);
 /* What no single setting can say: sources have names of their own. */

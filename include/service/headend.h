@@ -20,6 +20,7 @@
 #include "service/notify.h"
 #include "service/reader.h"
 #include "service/recon.h"
+#include "service/reports.h"
 #include "service/simulate.h"
 #include "store/db.h"
 
@@ -47,7 +48,8 @@ struct headend_parts {
 	struct notify_confs notify;
 	const struct simulate_limits *tariffs;
 	const struct billing_conf *billing;
-	const struct recon_conf *recon; /* NULL: nothing is reconciled */
+	const struct recon_conf *recon;    /* NULL: nothing is reconciled */
+	const struct reports_conf *report; /* NULL: nothing is written */
 	const struct policy *policy;
 	bool in_step; /* a story: db_in_step() */
 	db_unfit_fn *on_unfit;
