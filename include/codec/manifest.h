@@ -46,8 +46,14 @@ int manifest_in(struct manifest *m, struct span text, struct err *e);
 /* NULL: it names no such file. */
 const struct manifest_file *manifest_find(const struct manifest *m, const char *name);
 
-/* key: PEM of an Ed25519 key; private to sign, either to verify.  signature has 64 bytes. */
+/* key_pem: of an Ed25519 private key.  signature has 64 bytes. */
 int manifest_sign(struct span text, struct span key_pem, uint8_t *signature, struct err *e);
-int manifest_verify(struct span text, struct span key_pem, struct span signature, struct err *e);
+
+/* PEM of an Ed25519 key, public or private, read once for all that is verified by it. */
+struct evp_pkey_st;
+struct evp_pkey_st *manifest_key(struct span pem, struct err *e);
+void manifest_key_free(struct evp_pkey_st *key);
+int manifest_verify(
+    struct span text, struct evp_pkey_st *key, struct span signature, struct err *e);
 
 #endif

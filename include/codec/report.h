@@ -29,11 +29,18 @@ void report_page(const struct cJSON *day, const char *language, struct buf *out)
 
 /* The heading in that language; the word itself where nobody has translated it. */
 const char *report_word(const char *word, const char *language);
+/* What a cell of that column says, where the column has values that are known. */
+const char *report_value(const char *column, const char *value, const char *language);
+
+/* --- report_chart.c: drawn in whole units, so that a day is the same bytes on any machine ----- */
+
+struct calendar;
+void report_charts(
+    const struct cJSON *day, const char *language, const struct calendar *zone, struct buf *out);
 
 /* --- report.c: shared with the page ----------------------------------------------------------- */
 
 /* A value as text by the end of its column's name; `zone` NULL: times in UTC as RFC 3339. */
-struct calendar;
 void report_cell(const struct cJSON *day, const char *column, const struct cJSON *value,
     const struct calendar *zone, struct buf *out);
 /* "received_minor" -> "received", "used_wh" -> "used_kwh". */
@@ -42,5 +49,6 @@ void html_put(struct buf *out, const char *text); /* escaped, also for a quoted 
 /* Of a section by name; -1 or NULL when it is not there. */
 const struct cJSON *report_section(const struct cJSON *day, const char *name);
 int report_column(const struct cJSON *section, const char *name);
+int64_t report_number(const struct cJSON *row, int column); /* 0 where there is none */
 
 #endif

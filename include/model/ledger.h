@@ -12,6 +12,7 @@
  *	suspense	liability	paid by nobody we know
  *	payable		liability	to be paid back, by refund; not gone yet
  *	rounding	income		what is left when an account is closed
+ *	adjustment	income		what a drawer had too much, by desk; too little is debit
  */
 #ifndef MODEL_LEDGER_H
 #define MODEL_LEDGER_H

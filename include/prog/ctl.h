@@ -14,8 +14,8 @@
  *	[--wait?=SECONDS]	may be given, alone or as "--wait=60"; for us, not for the API
  *
  * The word behind "=" is also the kind of the value.  Kinds that ctl_args.c knows are checked and
- * turned into what the API wants (AMOUNT 50.00 of "amount" becomes "amount_minor" 5000); any
- * other passes as it is.
+ * turned into what the API wants (AMOUNT 50.00 of "amount" becomes "amount_minor" 5000, and so does
+ * CASH, which may be 0.00); any other passes as it is.
  */
 #ifndef PROG_CTL_H
 #define PROG_CTL_H

@@ -17,6 +17,7 @@
 #include "service/pay.h"
 #include "service/reader.h"
 #include "service/recon.h"
+#include "service/reports.h"
 #include "service/session.h"
 #include "service/simulate.h"
 #include "service/watch.h"
@@ -67,6 +68,7 @@ struct settings {
 	struct billing_conf billing;
 	struct recon_conf recon;
 	struct refunds_conf refunds;
+	struct reports_conf report;
 	struct notify_conf notify;
 	struct mail_conf mail;
 	struct sms_conf sms;
@@ -74,7 +76,7 @@ struct settings {
 };
 
 extern struct settings settings;
-#define SETTINGS_SECTIONS 19 /* with the end mark */
+#define SETTINGS_SECTIONS 20 /* with the end mark */
 const struct conf_section *settings_sections(void);
 void settings_bind(struct conf_section *out, struct settings *into);
 /* What no single setting can say: sources have names of their own. */

@@ -21,6 +21,7 @@
 #include "service/notify.h"
 #include "service/reader.h"
 #include "service/recon.h"
+#include "service/reports.h"
 #include "service/simulate.h"
 #include "service/watch.h"
 #include "store/db.h"
@@ -49,7 +50,8 @@ struct headend_parts {
 	struct notify_confs notify;
 	const struct simulate_limits *tariffs;
 	const struct billing_conf *billing;
-	const struct recon_conf *recon; /* NULL: nothing is reconciled */
+	const struct recon_conf *recon;    /* NULL: nothing is reconciled */
+	const struct reports_conf *report; /* NULL: nothing is written */
 	const struct refunds_conf *refunds;
 	const struct policy *policy;
 	const struct watch_conf *watch; /* NULL: nobody looks */

@@ -57,7 +57,8 @@ CREATE OR REPLACE FUNCTION powergate.shift_json(s shift) RETURNS jsonb LANGUAGE 
 BEGIN
     RETURN jsonb_build_object('shift', s.id, 'terminal', s.terminal, 'state', CASE WHEN s.closed_us IS NULL THEN 'open' ELSE 'closed' END,
         'currency', s.currency, 'float_minor', s.float_minor, 'taken_minor', s.taken_minor, 'counted_minor', s.counted_minor,
-        'difference_minor', s.counted_minor - s.float_minor - s.taken_minor, 'opened_us', s.opened_us, 'opened_by', s.opened_by,
+        'difference_minor', s.counted_minor - s.float_minor - s.taken_minor,
+        'journal', (SELECT j.id FROM journal j WHERE j.key = 'shift:' || s.id), 'opened_us', s.opened_us, 'opened_by', s.opened_by,
         'closed_us', s.closed_us, 'closed_by', s.closed_by, 'note', s.note,
         'payments', (SELECT count(*) FROM shift_payment x WHERE x.shift_id = s.id AND NOT x.voided),
         'voided', (SELECT count(*) FROM shift_payment x WHERE x.shift_id = s.id AND x.voided));
@@ -103,7 +104,10 @@ BEGIN
     UPDATE shift x SET taken_minor = powergate.shift_gather(s), counted_minor = counted, closed_us = p_now, closed_by = p_who,
         note = COALESCE(p ->> 'note', '') WHERE x.id = s.id RETURNING * INTO s;
     over := s.counted_minor - s.float_minor - s.taken_minor;
-    IF over <> 0 THEN
+    IF over <> 0 THEN -- the till's clearing is what was counted, from now on
+        PERFORM powergate.journal_post('shift:' || s.id, 'shift', format('the drawer of desk %s had %s too %s', s.terminal,
+            powergate.money_text(abs(over)), CASE WHEN over > 0 THEN 'much' ELSE 'little' END), p_who, NULL, ARRAY['clearing', 'adjustment'],
+            ARRAY['cash', s.terminal], ARRAY[NULL, NULL]::bigint[], ARRAY[over, -over], s.currency, p_now);
         PERFORM powergate.work_add('shift:' || s.id, 'SHIFT',
             format('desk %s was closed by %s with %s too %s', s.terminal, p_who, powergate.money_text(abs(over)), CASE WHEN over > 0 THEN 'much' ELSE 'little' END),
             format('count again, then look for it: powergatectl shift show %s; resolve with what was found', s.id), NULL, NULL, NULL, NULL, p_now);

@@ -231,12 +231,21 @@ BEGIN
         WHEN p_breaks > 0 AND p_reason = '' THEN format('%s breaks are open: it takes a reason to close it all the same', p_breaks) END;
 END $$;
 
+CREATE OR REPLACE FUNCTION powergate.recon_open(p_site bigint, p_day int) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT COALESCE(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('break', b.id, 'rule', b.rule, 'kind', b.kind, 'state', b.state,
+            'account', a.number, 'meter', m.address, 'payment', b.payment_id, 'amount_minor', b.amount_minor, 'first_us', b.first_us,
+            'owner', b.owner, 'note', NULLIF(b.note, ''), 'text', b.text)) ORDER BY b.id), '[]')
+        FROM recon_break b LEFT JOIN account a ON a.id = b.account_id LEFT JOIN meter m ON m.id = b.meter_id
+        WHERE b.state IN ('open', 'carried') AND b.scope IN (format('site:%s', p_site), format('site:%s:%s', p_site, p_day)));
+END $$;
 CREATE OR REPLACE FUNCTION powergate.recon_close(t site, p_day int, p_reason text, p_who text, p_breaks int, p_now bigint) RETURNS recon_day LANGUAGE plpgsql AS $$
 DECLARE d recon_day;
 BEGIN
     d.site_id := t.id; d.day := p_day; d.closed_us := p_now; d.closed_by := p_who; d.reason := p_reason; d.open_breaks := p_breaks;
     d.open_sources := powergate.recon_sources_open(t.id, p_day);
     d.figures := powergate.recon_figures(t.id, p_day) || jsonb_build_object(
+        'open', powergate.recon_open(t.id, p_day), -- as they are signed now: a break moves on, this does not
         'breaks', (SELECT COALESCE(jsonb_agg(b.id ORDER BY b.id), '[]') FROM recon_break b WHERE b.state IN ('open', 'carried')
             AND b.scope IN (format('site:%s', t.id), format('site:%s:%s', t.id, p_day))),
         'late', (SELECT COALESCE(jsonb_agg(b.payment_id ORDER BY b.id), '[]') FROM recon_break b

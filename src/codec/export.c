@@ -20,16 +20,17 @@
 static const struct book {
 	const char *ledger, *root, *name;
 } books[] = {
-    {"clearing", "Assets",      "Clearing"},
-    {"arrears",  "Assets",      "Arrears" },
-    {"prepaid",  "Liabilities", "Prepaid" },
-    {"loaded",   "Liabilities", "Loaded"  },
-    {"suspense", "Liabilities", "Suspense"},
-    {"payable",  "Liabilities", "Payable" },
-    {"tax",      "Liabilities", "Tax"     },
-    {"energy",   "Income",      "Energy"  },
-    {"fees",     "Income",      "Fees"    },
-    {"rounding", "Income",      "Rounding"},
+    {"clearing",   "Assets",      "Clearing"  },
+    {"arrears",    "Assets",      "Arrears"   },
+    {"prepaid",    "Liabilities", "Prepaid"   },
+    {"loaded",     "Liabilities", "Loaded"    },
+    {"suspense",   "Liabilities", "Suspense"  },
+    {"payable",    "Liabilities", "Payable"   },
+    {"tax",        "Liabilities", "Tax"       },
+    {"energy",     "Income",      "Energy"    },
+    {"fees",       "Income",      "Fees"      },
+    {"rounding",   "Income",      "Rounding"  },
+    {"adjustment", "Income",      "Adjustment"},
 };
 
 static const char *

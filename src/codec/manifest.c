@@ -117,11 +117,11 @@ static EVP_PKEY *
 read_key(struct span pem, bool private, struct err *e)
 {
 	BIO *bio = BIO_new_mem_buf(pem.bytes, (int)pem.len);
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	EVP_PKEY *key = private ? NULL : PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
 
-	if (key == NULL && !private) {
+	if (key == NULL) {
 		BIO_reset(bio);
-		key = PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
+		key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
 	}
 	BIO_free(bio);
 	ERR_clear_error();
@@ -152,21 +152,28 @@ manifest_sign(struct span text, struct span key_pem, uint8_t *signature, struct 
 	return good ? 0 : err_set(e, ERR_BUG, "it cannot be signed");
 }
 
-int
-manifest_verify(struct span text, struct span key_pem, struct span signature, struct err *e)
+EVP_PKEY *
+manifest_key(struct span pem, struct err *e)
 {
-	EVP_PKEY *key = read_key(key_pem, false, e);
-	EVP_MD_CTX *ctx;
+	return read_key(pem, false, e);
+}
+
+void
+manifest_key_free(EVP_PKEY *key)
+{
+	EVP_PKEY_free(key);
+}
+
+int
+manifest_verify(struct span text, EVP_PKEY *key, struct span signature, struct err *e)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool good;
 
-	if (key == NULL)
-		return -1;
-	ctx = EVP_MD_CTX_new();
 	good = signature.len == MANIFEST_SIGNATURE &&
 	       EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1 &&
 	       EVP_DigestVerify(ctx, signature.bytes, signature.len, text.bytes, text.len) == 1;
 	EVP_MD_CTX_free(ctx);
-	EVP_PKEY_free(key);
 	ERR_clear_error();
 	return good ? 0 : err_set(e, ERR_REFUSED, "the signature is not of this key");
 }

@@ -191,6 +191,14 @@ report_column(const cJSON *section, const char *name)
 	return -1;
 }
 
+int64_t
+report_number(const cJSON *row, int column)
+{
+	const cJSON *v = column >= 0 ? cJSON_GetArrayItem(row, column) : NULL;
+
+	return cJSON_IsNumber(v) ? (int64_t)v->valuedouble : 0;
+}
+
 void
 html_put(struct buf *out, const char *text)
 {

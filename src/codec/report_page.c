@@ -1,21 +1,15 @@
-/*
- * The page: a heading, two charts, a table a section.  Charts are drawn in whole units, so that
- * the same day is the same bytes on any machine.
- */
+/* The page: a heading, the charts, a table a section; to be read on a screen and on paper. */
 #include "codec/report.h"
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "codec/money.h"
 #include "model/calendar.h"
 
 #include <cjson/cJSON.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define BARS_MOST 40
-#define WIDE      600
+#define ROWS_MOST 5000 /* nobody prints more; the CSV has them all */
 
 struct page {
 	const cJSON *day;
@@ -27,8 +21,9 @@ struct page {
 static const char style[] =
     "body{font:10pt/1.3 sans-serif;margin:2em}h1{font-size:16pt}h2{font-size:12pt}"
     "table{border-collapse:collapse;font-size:8pt}th,td{border:1px solid #999;padding:1px 5px}"
-    "td.n{text-align:right}svg{display:block;margin:1em 0}text{font:9px sans-serif}"
-    "@media print{body{margin:0}h2{break-after:avoid}tr{break-inside:avoid}}";
+    "td.n{text-align:right}svg{display:block;margin:1em 0;max-width:100%;height:auto}"
+    "text{font:9px sans-serif}@page{size:A4 landscape;margin:12mm}@media print{body{margin:0}"
+    "h2{break-after:avoid}tr,svg{break-inside:avoid}rect{print-color-adjust:exact}}";
 
 static const char *
 text_of(const cJSON *o, const char *name)
@@ -38,116 +33,24 @@ text_of(const cJSON *o, const char *name)
 	return text != NULL ? text : "";
 }
 
-static int64_t
-number_at(const cJSON *row, int column)
-{
-	const cJSON *v = column >= 0 ? cJSON_GetArrayItem(row, column) : NULL;
-
-	return cJSON_IsNumber(v) ? (int64_t)v->valuedouble : 0;
-}
-
 static const char *
 say(const struct page *p, const char *word)
 {
 	return report_word(word, p->language);
 }
 
-/* --- charts -------------------------------------------------------------------------------- */
-
-static void
-put_bar(struct buf *out, int64_t x, int64_t y, int64_t w, int64_t h, const char *colour)
-{
-	buf_printf(out,
-	    "<rect x=\"%" PRId64 "\" y=\"%" PRId64 "\" width=\"%" PRId64 "\" height=\"%" PRId64
-	    "\" fill=\"%s\"/>",
-	    x, y, w, h, colour);
-}
-
-/* Sharp, peak, flat and valley on each other where the meter tells them, else the total. */
-static void
-put_meter_bar(struct page *p, const cJSON *section, const cJSON *row, int64_t y, int64_t most)
-{
-	static const char *const bands[] = {"t1_wh", "t2_wh", "t3_wh", "t4_wh"};
-	static const char *const colours[] = {"#b30000", "#e34a33", "#4a78b0", "#74a9cf"};
-	int64_t used = number_at(row, report_column(section, "used_wh")), x = 100, told = 0;
-	const cJSON *name = cJSON_GetArrayItem(row, report_column(section, "meter"));
-
-	buf_printf(p->out, "<text x=\"0\" y=\"%" PRId64 "\">", y + 9);
-	html_put(p->out, cJSON_IsString(name) ? name->valuestring : "");
-	buf_put_text(p->out, "</text>");
-	for (int i = 0; i < 4; i++) {
-		int64_t wh = number_at(row, report_column(section, bands[i]));
-		int64_t w = wh > 0 && told + wh <= used ? wh * WIDE / most : 0;
-
-		if (w > 0)
-			put_bar(p->out, x, y, w, 10, colours[i]);
-		x += w;
-		told += wh > 0 ? wh : 0;
-	}
-	if (told == 0)
-		put_bar(p->out, x, y, used > 0 ? used * WIDE / most : 0, 10, "#4a78b0");
-	buf_printf(p->out, "<text x=\"%d\" y=\"%" PRId64 "\">", WIDE + 110, y + 9);
-	money_out(p->out, used, 3);
-	buf_put_text(p->out, "</text>");
-}
-
-static void
-put_energy(struct page *p)
-{
-	const cJSON *s = report_section(p->day, "meters"), *row;
-	int column = report_column(s, "used_wh"), n = 0;
-	int64_t most = 1;
-
-	cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(s, "rows"))
-	{
-		if (number_at(row, column) > most)
-			most = number_at(row, column);
-		n += n < BARS_MOST;
-	}
-	if (n == 0 || most > INT64_MAX / WIDE)
-		return;
-	buf_printf(p->out, "<h2>%s, kWh</h2>\n<svg width=\"%d\" height=\"%d\">", say(p, "energy"),
-	    WIDE + 200, 14 * n + 4);
-	n = 0;
-	cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(s, "rows"))
-	{
-		if (n == BARS_MOST)
-			break;
-		put_meter_bar(p, s, row, 14 * n++, most);
-	}
-	buf_put_text(p->out, "</svg>\n");
-}
-
-static void
-put_hours(struct page *p)
-{
-	const cJSON *s = report_section(p->day, "payments"), *row;
-	int column = report_column(s, "received_us");
-	int64_t hours[24] = {0}, most = 0;
-
-	cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(s, "rows"))
-	{
-		struct civil c = calendar_civil(p->zone, number_at(row, column));
-
-		if (++hours[c.hour] > most)
-			most = hours[c.hour];
-	}
-	if (most == 0)
-		return;
-	buf_printf(
-	    p->out, "<h2>%s</h2>\n<svg width=\"%d\" height=\"130\">", say(p, "hours"), 24 * 26);
-	for (int h = 0; h < 24; h++) {
-		put_bar(p->out, 26 * h, 114 - 100 * hours[h] / most, 22, 100 * hours[h] / most,
-		    "#4a78b0");
-		buf_printf(p->out, "<text x=\"%d\" y=\"126\">%02d</text>", 26 * h + 5, h);
-		if (hours[h] > 0)
-			buf_printf(p->out, "<text x=\"%d\" y=\"%" PRId64 "\">%" PRId64 "</text>",
-			    26 * h + 5, 112 - 100 * hours[h] / most, hours[h]);
-	}
-	buf_put_text(p->out, "</svg>\n");
-}
-
 /* --- tables -------------------------------------------------------------------------------- */
+
+/* What stands in a column of texts is told in English, whatever the page speaks. */
+static const char *
+cell_begin(const struct page *p, const char *column, const cJSON *v)
+{
+	if (cJSON_IsNumber(v))
+		return "<td class=\"n\">";
+	if (strcmp(column, "text") == 0 && strcmp(p->language, "en") != 0)
+		return "<td lang=\"en\">";
+	return "<td>";
+}
 
 static void
 put_row(struct page *p, const cJSON *columns, const cJSON *row)
@@ -159,8 +62,12 @@ put_row(struct page *p, const cJSON *columns, const cJSON *row)
 	cJSON_ArrayForEach(v, row)
 	{
 		cell.len = 0;
-		report_cell(p->day, c->valuestring, v, p->zone, &cell);
-		buf_put_text(p->out, cJSON_IsNumber(v) ? "<td class=\"n\">" : "<td>");
+		if (cJSON_IsString(v))
+			buf_put_text(
+			    &cell, report_value(c->valuestring, v->valuestring, p->language));
+		else
+			report_cell(p->day, c->valuestring, v, p->zone, &cell);
+		buf_put_text(p->out, cell_begin(p, c->valuestring, v));
 		html_put(p->out, buf_text(&cell));
 		buf_put_text(p->out, "</td>");
 		c = c->next;
@@ -175,6 +82,7 @@ put_section(struct page *p, const cJSON *s)
 	const cJSON *columns = cJSON_GetObjectItemCaseSensitive(s, "columns"), *c, *row;
 	const cJSON *rows = cJSON_GetObjectItemCaseSensitive(s, "rows");
 	char label[64];
+	int n = 0;
 
 	buf_printf(p->out, "<h2>%s</h2>\n", say(p, text_of(s, "name")));
 	if (rows->child == NULL) {
@@ -185,14 +93,18 @@ put_section(struct page *p, const cJSON *s)
 	cJSON_ArrayForEach(c, columns)
 	{
 		report_label(c->valuestring, label);
-		buf_printf(p->out, "<th>%s</th>", say(p, label));
+		buf_printf(p->out, "<th scope=\"col\">%s</th>", say(p, label));
 	}
 	buf_put_text(p->out, "</tr></thead><tbody>\n");
 	cJSON_ArrayForEach(row, rows)
 	{
+		if (n++ == ROWS_MOST)
+			break;
 		put_row(p, columns, row);
 	}
 	buf_put_text(p->out, "</tbody></table>\n");
+	if (n > ROWS_MOST)
+		buf_printf(p->out, "<p>%s</p>\n", say(p, "more"));
 }
 
 void
@@ -220,8 +132,7 @@ report_page(const cJSON *day, const char *language, struct buf *out)
 	    out, ", %s</h1>\n<p>%s %s; ", date, say(&p, "currency"), text_of(day, "currency"));
 	html_put(out, text_of(day, "zone"));
 	buf_put_text(out, "</p>\n");
-	put_energy(&p);
-	put_hours(&p);
+	report_charts(day, language, zone, out);
 	cJSON_ArrayForEach(s, cJSON_GetObjectItemCaseSensitive(day, "sections"))
 	{
 		put_section(&p, s);

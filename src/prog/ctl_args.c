@@ -199,7 +199,9 @@ take_kind(const char *kind, const char *text, struct buf *out, struct err *e)
 		return err_set(e, ERR_INPUT, "\"%.40s\" is no meter address: 12 digits", text);
 	if (strcmp(kind, "AMOUNT") == 0 || strcmp(kind, "LIMIT") == 0)
 		return take_money(text, strcmp(kind, "LIMIT") == 0, out, e);
-	if (strcmp(kind, "PERCENT") == 0) /* 25.00, in hundredths like money */
+	if (strcmp(kind, "CASH") == 0 && text[0] != '-') /* a drawer may be empty */
+		return take_money(text, true, out, e);
+	if (strcmp(kind, "PERCENT") == 0 || strcmp(kind, "CASH") == 0) /* 25.00: hundredths */
 		return take_money(text, false, out, e);
 	if (strcmp(kind, "LEVELS") == 0)
 		return ctl_levels(text, out, e);
@@ -254,8 +256,8 @@ take_value(struct ctl *c, const struct slot *s, bool ours, const char *text, str
 	int rc;
 
 	slot_title(s, title);
-	snprintf(
-	    name, sizeof name, "%s%s", s->name, strcmp(s->kind, "AMOUNT") == 0 ? "_minor" : "");
+	snprintf(name, sizeof name, "%s%s", s->name,
+	    strcmp(s->kind, "AMOUNT") == 0 || strcmp(s->kind, "CASH") == 0 ? "_minor" : "");
 	if (ctl_value(c, name) != NULL && !s->many)
 		return err_set(e, ERR_INPUT, "%s is there twice", title);
 	if (c->n == sizeof c->values / sizeof *c->values)

@@ -166,9 +166,9 @@ static const struct ctl_command money[] = {
 	"What was or is to be taken back."),
     READ("refund show", "refund=N", "refund/show", REFUND, "One of them, step by step."),
 
-    SHOW("shift open", "terminal=TEXT [--float=AMOUNT] [--currency=CODE]", "shift/open", SHIFT,
+    SHOW("shift open", "terminal=TEXT [--float=CASH] [--currency=CODE]", "shift/open", SHIFT,
 	"Open a cash desk with the change that is in its drawer."),
-    SHOW("shift close", "terminal=TEXT --counted=AMOUNT [--note=TEXT]", "shift/close", SHIFT,
+    SHOW("shift close", "terminal=TEXT --counted=CASH [--note=TEXT]", "shift/close", SHIFT,
 	"Close it with what is in the drawer; a difference is an item of work."),
     READ("shift list", "[--terminal=TEXT] [--limit=N]", "shift/list", SHIFT, "The newest shifts."),
     READ("shift show", "shift=N", "shift/show", SHIFT, "A shift with its receipts."),
@@ -342,8 +342,9 @@ static const struct ctl_command notices[] = {
 };
 
 static const struct ctl_command sites[] = {
-    SPECIAL("report day", "day=DAY --dir=PATH --key=FILE [--site=SITE]", "report/day", false, NULL,
-	NULL, ctl_report_day,
+    SPECIAL("report day",
+	"day=DAY --dir=PATH --key=FILE [--site=SITE] [--languages=LIST] [--formats=LIST]",
+	"report/day", false, NULL, NULL, ctl_report_day,
 	"Close a day: its files, signed and chained to the day before; again: are they the same?"),
     LOCAL("report verify", "dir=PATH --key=FILE [--last=DAY]", ctl_report_verify,
 	"Is every byte of these days as it was signed?"),

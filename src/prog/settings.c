@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/loop.h"
+#include "codec/report_files.h"
 #include "model/quiet.h"
 #include "service/sources.h"
 
@@ -312,6 +313,61 @@ static const struct conf_field refunds_fields[] = {
     {0},
 };
 
+static int
+check_report_words(const char *languages, const char *formats, struct err *e)
+{
+	struct report_kinds kinds;
+
+	return report_kinds_in(&kinds, languages, formats, e);
+}
+
+static int
+check_languages(const char *text, struct err *e)
+{
+	return check_report_words(text, "csv", e);
+}
+
+static int
+check_formats(const char *text, struct err *e)
+{
+	return check_report_words("en", text, e);
+}
+
+static const struct conf_field report_fields[] = {
+    CONF_FIELD(struct reports_conf, directory, CONF_TEXT, "", true,
+	"Where the report of each closed day is written, one directory for all nodes; empty: by "
+	"hand only."),
+    {.name = "at",
+       .type = CONF_TEXT,
+       .offset = offsetof(struct reports_conf, at),
+       .preset = "11:00",
+       .reload = true,
+       .check = check_at,
+       .help = "When on the day after, on the site's clock; a day that is closed later is written "
+		"then."},
+    CONF_FIELD(struct reports_conf, key, CONF_TEXT, "", true,
+	"File with the Ed25519 private key, PEM, that signs them; others may not read it."),
+    {.name = "languages",
+       .type = CONF_TEXT,
+       .offset = offsetof(struct reports_conf, languages),
+       .preset = "en es zh",
+       .reload = true,
+       .check = check_languages,
+       .help = "Languages of the pages: some of en, es, zh."},
+    {.name = "formats",
+       .type = CONF_TEXT,
+       .offset = offsetof(struct reports_conf, formats),
+       .preset = "csv json html",
+       .reload = true,
+       .check = check_formats,
+       .help = "What a report is: some of csv, json, html."},
+    CONF_TIME(struct reports_conf, sweep_us, "sweep", "1m", SECOND_US / 10, HOUR_US, true,
+	"How often days that are due are looked for."),
+    CONF_TIME(struct reports_conf, retry_us, "retry", "5m", SECOND_US / 10, DAY_US, true,
+	"How long after a report that could not be written it is tried again."),
+    {0		     },
+};
+
 static const struct {
 	const char *name;
 	size_t offset;
@@ -336,6 +392,7 @@ static const struct {
     {"recon",    offsetof(struct settings, recon),    recon_fields,    "Reconciliation."             },
     {"refunds",  offsetof(struct settings, refunds),  refunds_fields,
      "Payments that are taken back."							    },
+    {"report",   offsetof(struct settings, report),   report_fields,   "The report of each day."     },
     {"notify",   offsetof(struct settings, notify),   notify_fields,   "Notices out."                },
     {"mail",     offsetof(struct settings, mail),     mail_fields,     "Notices by mail."            },
     {"sms",      offsetof(struct settings, sms),      sms_fields,      "Notices by short message."   },
@@ -371,6 +428,8 @@ settings_check(const struct settings *s, struct err *e)
 			if (strcmp(source[i].name, source[k].name) == 0)
 				return err_set(e, ERR_INPUT, "hooks.sources: \"%s\" is there twice",
 				    source[i].name);
+	if (s->report.directory[0] != '\0' && s->report.key[0] == '\0')
+		return err_set(e, ERR_INPUT, "report: a directory needs a key too");
 	return 0;
 }
 
@@ -447,6 +506,7 @@ settings_parts(const struct settings *s)
 	    .recon = &s->recon,
 	    .watch = &s->watch,
 	    .refunds = &s->refunds,
+	    .report = &s->report,
 	    .billing = &s->billing,
 	};
 }

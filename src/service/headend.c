@@ -40,6 +40,7 @@ struct headend {
 	struct decider *decider;
 	struct debts *debts;
 	struct recon *recon;
+	struct reports *reports;
 	struct fetcher *fetcher;
 	struct notify *notify;
 	struct pay *pay;
@@ -277,6 +278,8 @@ start_office(struct headend *h, struct err *e)
 	h->debts = debts_new(h->loop, h->db, payment_split, h);
 	if (p->recon != NULL)
 		h->recon = recon_new(h->loop, h->db, p->node, p->recon);
+	if (p->report != NULL)
+		h->reports = reports_new(h->loop, h->db, p->node, p->report);
 	h->fetcher = fetcher_new(h->loop);
 	h->notify = notify_new(h->loop, h->db, h->fetcher, &p->notify, notice_told, h);
 	h->pay = pay_new(h->loop, h->db, payment_settled, h);
@@ -354,6 +357,7 @@ headend_free(struct headend *h)
 	billing_free(h->billing);
 	simulator_free(h->simulator);
 	price_wish_free(h->price_wish);
+	reports_free(h->reports);
 	recon_free(h->recon);
 	debts_free(h->debts);
 	prices_free(h->prices);

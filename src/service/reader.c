@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "codec/dlt645_profile.h"
 #include "model/calendar.h"
 #include "service/poll.h"
 #include "store/store_reading.h"

@@ -262,6 +262,14 @@ def desk(db, d, door):
     gate.ok([r["payment_no"] for r in shift("show", str(s["shift"]))["receipts"]] == ["K-1", "K-4"] and len(shift("list")["rows"]) == 2,
             "a shift shows its receipts")
     gate.ok("error" in shift("close", "till-1", "--counted=1.00"), "what is not open is not closed")
+    lines = db.rows("SELECT ledger, owner, amount_minor FROM powergate.posting WHERE journal_id = " + str(s["journal"]) + " ORDER BY line")
+    gate.ok(lines == [["clearing", "cash", "1600"], ["adjustment", "till-1", "-1600"]] and not db.ledger_problems(),
+            "what was too much is in the books, against the desk", lines)
+    s = shift("open", "till-2", "--float=0.00")
+    gate.ok(s.get("state") == "open" and s["float_minor"] == 0 and "error" in shift("open", "till-4", "--float=-1.00"),
+            "a drawer may be empty at first, and has no debts", s)
+    s = shift("close", "till-2", "--counted=0.00")
+    gate.ok(s.get("difference_minor") == 0 and s["journal"] is None, "and at last, with nothing to post", s)
     other = str(db.value("SELECT id FROM powergate.payment WHERE payment_no = 'pi_1'"))
     before = door.counts()
     d.order("payment/cash", account="K1", amount_minor="1000", payment_no="K-5", currency="KES")

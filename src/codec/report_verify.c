@@ -1,20 +1,22 @@
 /*
- * report verify: every byte of every day, the chain from day to day, the signatures.  Neither a
- * daemon nor a database is asked.
+ * Every byte of every day, the chain from day to day, the signatures.  Neither a daemon nor a
+ * database is asked.
  */
-#include "prog/ctl_report.h"
+#include "codec/report_files.h"
 
-#include "base/buf.h"
 #include "base/err.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct check {
-	struct span key;
-	int days, bad;
+	struct evp_pkey_st *key;
+	report_bad_fn *bad;
+	void *arg;
+	int days;
 	int previous_day;  /* of this site, 0: none yet */
 	char previous[65]; /* SHA-256 of its manifest */
 };
@@ -25,11 +27,17 @@ no_dots(const struct dirent *d)
 	return strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0;
 }
 
+/* A day that is being written has another name until it is whole: it is none yet. */
+static int
+finished(const struct dirent *d)
+{
+	return no_dots(d) && strncmp(d->d_name, REPORT_UNFINISHED, strlen(REPORT_UNFINISHED)) != 0;
+}
+
 static void
 bad(struct check *k, const char *path, const char *why)
 {
-	k->bad++;
-	ctl_complain("%s: %s", path, why);
+	k->bad(path, why, k->arg);
 }
 
 static void
@@ -127,7 +135,7 @@ check_site(struct check *k, const char *root, const char *site, int last)
 	snprintf(dir, sizeof dir, "%s/%s", root, site);
 	k->previous_day = 0;
 	k->previous[0] = '\0';
-	n = scandir(dir, &list, no_dots, alphasort); /* as numbers of eight digits sort */
+	n = scandir(dir, &list, finished, alphasort); /* as numbers of eight digits sort */
 	if (n < 0) {
 		bad(k, dir, strerror(errno));
 		return;
@@ -141,33 +149,28 @@ check_site(struct check *k, const char *root, const char *site, int last)
 		bad(k, dir, "the last day is missing");
 }
 
-enum ctl_exit
-ctl_report_verify(struct ctl *c)
+int
+report_verify(const char *root, struct span key, int last, report_bad_fn *told, void *arg)
 {
-	const char *root = ctl_value(c, "dir"), *last = ctl_value(c, "last");
-	struct check k = {0};
+	struct check k = {.bad = told, .arg = arg};
 	struct dirent **list;
-	struct buf key = {0};
 	struct err e;
 	int n;
 
-	if (report_file_read(ctl_value(c, "key"), &key, &e) < 0) {
-		ctl_complain("%s", e.text);
-		return CTL_USAGE;
+	k.key = manifest_key(key, &e);
+	if (k.key == NULL) {
+		bad(&k, root, e.text);
+		return 0;
 	}
-	k.key = buf_span(&key);
 	n = scandir(root, &list, no_dots, alphasort);
 	if (n <= 0)
 		bad(&k, root, n < 0 ? strerror(errno) : "nothing is there");
 	for (int i = 0; i < n; i++) {
-		check_site(&k, root, list[i]->d_name, last != NULL ? atoi(last) : 0);
+		check_site(&k, root, list[i]->d_name, last);
 		free(list[i]);
 	}
 	if (n >= 0)
 		free(list);
-	buf_clear(&key);
-	if (k.bad > 0)
-		return CTL_NO;
-	printf("%d days are as they were signed\n", k.days);
-	return CTL_DONE;
+	manifest_key_free(k.key);
+	return k.days;
 }
