@@ -60,7 +60,9 @@ BEGIN
     CROSS JOIN LATERAL (SELECT sum(o.amount_minor)::bigint AS back FROM statement_row o JOIN statement t ON t.id = o.statement_id
         WHERE o.kind = 'refund' AND o.payment_no = r.payment_no AND t.source = p_source AND t.id = powergate.recon_statement(p_source, t.day)
           AND (t.day, o.line) <= (p_day, r.line)) w
-    WHERE r.statement_id = s AND r.kind = 'refund' AND w.back > b.taken;
+    WHERE r.statement_id = s AND r.kind = 'refund' AND w.back > b.taken
+      -- its own is in the books: if it is of another amount, that is told below
+      AND NOT EXISTS (SELECT FROM correction c WHERE c.payment_id = p.id AND c.state = 'paid' AND r.refund_no IN (c.refund_no, c.number, c.reference));
     INSERT INTO recon_found (run_id, scope, rule, kind, key, amount_minor, currency, account_id, payment_id, line, text)
     SELECT p_run, p_scope, 'R1', 'AMOUNT', p_scope || ':AMOUNT:refund:' || v.payment_no || ':' || v.refund_no, r.amount_minor - v.amount_minor, r.currency,
         v.account_id, v.payment_id, r.line, format('refund %s of payment %s: the statement says %s in line %s, %s was told', v.refund_no, v.payment_no,

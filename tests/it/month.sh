@@ -25,7 +25,7 @@ SENTENCES = {
     "notifications": "{} notifications were answered as they had to be",
     "payments": "{} payments are in the books, each once; nothing of what was forged",
     "suspense": "{} were nobody's at first, and waited in suspense",
-    "reversals": "{} were given back",
+    "given back": "{} were given back",
     "days": "{} days are closed in their order: by the job, or signed with a reason where something stands",
     "wallets": "what went into {} wallets is what was paid for them, and what strangers put in",
     "balanced": "the ledger is balanced",

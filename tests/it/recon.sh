@@ -283,19 +283,19 @@ def refunds(d, db):
         d.pay("R1", p.amount, p.no, paid_at=p.at.isoformat())
 
     def tell(i, minor):
-        d.post(json.dumps({"type": "payment.refunded", "data": {"refund_no": f"F-{i}", "payment_no": f"B-{i}", "amount_minor": minor, "currency": "CNY"}}).encode(),
-               f"msg_F-{i}")
+        d.post(json.dumps({"type": "payment.refunded", "data": {"refund_no": f"REF-00{i}", "payment_no": f"B-{i}", "amount_minor": minor, "currency": "CNY"}}).encode(),
+               f"msg_REF-00{i}")
 
-    def reverse(i):
-        d.order("ledger/reverse", journal=str(db.value("SELECT id FROM powergate.journal WHERE key = :'k'", k=f"pay:app:B-{i}")), reason="given back")
+    def give_back(i):
+        payment = db.value("SELECT id FROM powergate.payment WHERE payment_no = :'n'", n=f"B-{i}")
+        refund = d.order("refund/request", payment=str(payment), refund_no=f"REF-00{i}", reason="given back")["refund"]
+        d.order("refund/paid", refund=str(refund), reference=f"REF-00{i}")
 
-    for i in (0, 1, 2, 3):
+    for i in (0, 2, 3):  # what is told is taken back
         tell(i, 400 if i == 2 else n[i].amount)
-    for i in (0, 2, 3):
-        reverse(i)
-    # they were told today and are in today's list: all of 0, more than was told of 2, nothing of 3, and twice of 4
+    # they were told today and are in today's list: all of 0, what nobody told of 1, more than was told of 2, nothing of 3, and twice of 4
     rows = "".join(f"refund,B-{i},{no},{TODAY.isoformat()},{yuan(minor)}\n" for i, no, minor in (
-        (0, "F-0", n[0].amount), (1, "F-1", n[1].amount), (2, "F-2", n[2].amount), (4, "F-4a", 300), (4, "F-4b", 301)))
+        (0, "REF-000", n[0].amount), (1, "REF-001", n[1].amount), (2, "REF-002", n[2].amount), (4, "REF-004a", 300), (4, "REF-004b", 301)))
     total = n[0].amount + n[1].amount + n[2].amount + 601
     text = (f"powergate-day-end,1,app,{TODAY.strftime('%Y-%m-%d')},CNY\nkind,payment_no,refund_no,paid_at,amount\n{rows}total,5,0.00,{yuan(total)}\n")
     name = d.write("refunds.csv", text)
@@ -306,12 +306,12 @@ def refunds(d, db):
     ctl(d, "recon", "run", f"--day={day_of(TODAY)}", "--source=app")
     found = sorted((b["kind"], b["text"].split()[1], b["amount_minor"]) for b in breaks(d, day=day_of(TODAY), source="app")
                    if b["text"].startswith("refund"))
-    gate.ok(found == [("AMOUNT", "F-2", n[2].amount - 400), ("REFUND", "F-1", n[1].amount), ("REFUND", "F-4a", 300), ("REFUND", "F-4b", 301),
-                      ("REFUND_MISSING", "F-3", n[3].amount)],
+    gate.ok(found == [("AMOUNT", "REF-002", n[2].amount - 400), ("REFUND", "REF-001", n[1].amount), ("REFUND", "REF-004a", 300), ("REFUND", "REF-004b", 301),
+                      ("REFUND_MISSING", "REF-003", n[3].amount)],
             "a refund that nobody took back, one of another amount than was told, one that is in no list: each is found, and no other", found)
-    reverse(1)
+    give_back(1)
     ctl(d, "recon", "run", f"--day={day_of(TODAY)}", "--source=app")
-    gone = [b["why"] for b in breaks(d, day=day_of(TODAY), source="app") if b["text"].startswith("refund F-1 ")]
+    gone = [b["why"] for b in breaks(d, day=day_of(TODAY), source="app") if b["text"].startswith("refund REF-001 ")]
     gate.ok(gone == ["it is gone"], "and is gone when the books have taken it back", gone)
 
 

@@ -1,6 +1,6 @@
 """hand -- what an operator does who looks something up first.
 
-    hand.py reverse SOURCE PAYMENT-NUMBER      the journal of that payment, the other way round
+    hand.py give-back PAYMENT-NUMBER REFUND    what the provider gave back and did not tell of
     hand.py assign PAYMENT-NUMBER ACCOUNT      money that was nobody's
 """
 import json
@@ -15,9 +15,10 @@ def ctl(*words):
     return json.loads(p.stdout)
 
 
-def reverse(source, number):
-    journal = next(j["journal"] for j in ctl("ledger", "list", "--limit=1000")["rows"] if j["key"] == f"pay:{source}:{number}")
-    return ctl("ledger", "reverse", str(journal), "--reason=the provider gave it back")
+def give_back(number, refund):
+    payment = ctl("payment", "show", f"--payment-no={number}")["payment"]
+    asked = ctl("refund", "request", str(payment), f"--refund-no={refund}", "--reason=the provider gave it back")["refund"]
+    return ctl("refund", "paid", str(asked), f"--reference={refund}")
 
 
 def assign(number, account):
@@ -25,4 +26,4 @@ def assign(number, account):
     return ctl("payment", "assign", str(payment), account, "--reason=the payer was asked")
 
 
-print(json.dumps({"reverse": reverse, "assign": assign}[sys.argv[1]](*sys.argv[2:]), sort_keys=True))
+print(json.dumps({"give-back": give_back, "assign": assign}[sys.argv[1]](*sys.argv[2:]), sort_keys=True))

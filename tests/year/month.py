@@ -54,7 +54,7 @@ class Month(tell.Story):
         super().__init__(directory, seed, START, days + 3, sweep_s=3600, poll="6h")
         self.pens, self.n = keys, days
         self.payments, self.refunds, self.extra = [], [], []
-        self.plan = {"seed": seed, "days": days, "start": START, "breaks": [], "hooks": {}, "payments": {}, "topups": {}, "suspense": [], "reversed": []}
+        self.plan = {"seed": seed, "days": days, "start": START, "breaks": [], "hooks": {}, "payments": {}, "topups": {}, "suspense": [], "given_back": []}
         self.wallets = {a: set() for a in LOCAL}  # days on which nobody may pay into it
         self.dark, self.drifts = set(), 0
 
@@ -176,12 +176,13 @@ class Month(tell.Story):
             letter = (self.pens.wechat_refunded(p.no, p.order, no, p.minor, p.minor, at, at) if p.source == WX else
                       self.pens.alipay_refunded(p.no, p.order, no, p.minor, p.minor, p.at, at))
             self.hook(at, 200, letter)
-        if booked:
-            self.at(at + datetime.timedelta(minutes=20), f"sh python3 {HAND} reverse {p.source} {p.no}")
-            self.plan["reversed"].append(p.no)
+        elif booked:
+            self.at(at + datetime.timedelta(minutes=20), f"sh python3 {HAND} give-back {p.no} {no}")
+        if told or booked:  # what is told is taken back without anybody's hand
+            self.plan["given_back"].append(p.no)
         if billed:
             self.refunds.append((p, n, at, no))
-        if billed and not booked:
+        if billed and not told and not booked:
             self.expect("REFUND", n, f"{p.no}/{no}", minor=p.minor)
         if told and not billed:
             self.expect("REFUND_MISSING", n, f"{p.no}/{no}", minor=p.minor if p.source == WX else None)

@@ -70,8 +70,8 @@ def judge_hooks(case):
     case.same("suspense", collections.Counter(case.plan["suspense"]), collections.Counter(no for no, in case.rows(
         "SELECT q.payment_no FROM powergate.payment q JOIN powergate.journal j ON j.key = 'pay:' || q.source || ':' || q.payment_no "
         "JOIN powergate.posting l ON l.journal_id = j.id WHERE l.ledger = 'suspense'")))
-    case.same("reversals", collections.Counter(case.plan["reversed"]), collections.Counter(key.split(":")[2] for key, in case.rows(
-        "SELECT j.key FROM powergate.journal j JOIN powergate.journal v ON v.reverses = j.id")))
+    case.same("given back", collections.Counter(case.plan["given_back"]), collections.Counter(no for no, in case.rows(
+        "SELECT q.payment_no FROM powergate.correction c JOIN powergate.payment q ON q.id = c.payment_id WHERE c.state = 'paid'")))
 
 
 def judge_days(case):
