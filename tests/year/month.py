@@ -389,7 +389,7 @@ class Month(tell.Story):
 METERS = ("foreign", "drift", "no_freeze", "loss")
 WRONGS = ("lost", "late", "too_late", "doubled", "forged", "told_otherwise", "nobodys", "no_row", "extra_row", "other_amount", "other_fee",
           "twice", "again_next_day", "other_day", "cut_off")
-REFUNDS = ({}, {"told": False, "booked": False}, {"booked": False}, {"billed": False})
+REFUNDS = ({}, {"told": False}, {"told": False, "booked": False}, {"billed": False})
 
 
 def draw(directory, keys, seed, days, most=1):
