@@ -6,6 +6,9 @@
 
 struct buf;
 
+/* In front of a file that people open: a spreadsheet takes it for UTF-8 then. */
+#define CSV_MARK "\xef\xbb\xbf"
+
 /* A text that a spreadsheet would take for a formula gets an apostrophe in front; a number does
  * not. */
 void csv_put(struct buf *out, const char *text, bool number);

@@ -22,9 +22,11 @@ struct err;
 
 struct export_line {
 	int64_t journal, at_us, amount_minor; /* debit above 0 */
+	int64_t reverses;                     /* a journal; 0: none */
 	int day;                              /* of at_us in the zone of the answer */
+	int value_day;                        /* what it is for; day, where it says nothing else */
 	int line;
-	const char *kind, *key, *memo, *ledger, *owner, *account, *customer, *currency;
+	const char *kind, *key, *memo, *ledger, *owner, *account, *customer, *currency, *actor;
 };
 
 /* Lines borrow from the answer.  They are freed with free(). */
@@ -47,16 +49,21 @@ void export_beancount(const struct ledger_export *x, struct buf *out);
  *	date: "YYYY-MM-DD"		or "YYYY/MM/DD", "YYYYMMDD"
  *	group: journal			a voucher a journal; or day: what is the same is added up
  *	first_line: 1			0 where the program counts so
- *	accounts: {prepaid: "2203.01", ...}	each ledger of the chart in model/ledger.h
+ *	accounts: {prepaid: "2203.01", ...}	each ledger of the chart in model/ledger.h; one
+ *owner's as "clearing:cash", before the ledger's names: {prepaid: "...", ...}	what the accounts
+ *are called, in the same way; may be left out
+ *	kinds: {payment: "...", ...}	what kinds of journals are called; may be left out
  *	columns: [{name: FDATE, value: date}, {name: FGROUP, text: "..."}, ...]
- * Values: date year period voucher line account_code ledger account customer owner memo kind key
- * debit credit amount direction (1 debit, 0 credit) side (debit, credit) currency.
+ * Values: date year period voucher line account_code account_name ledger account customer owner
+ * memo (or the kind, where it says nothing) kind key debit credit amount direction (1 debit, 0
+ * credit) side (debit, credit) currency.
  */
 struct voucher_profile;
 struct voucher_profile *voucher_profile_read(const char *path, struct err *e);
 void voucher_profile_free(struct voucher_profile *p);
-/* ERR_INPUT when a ledger has no code, or a text has no letters in that encoding. */
-int export_voucher(
-    const struct ledger_export *x, const struct voucher_profile *p, struct buf *out, struct err *e);
+/* number: of the first voucher, where a voucher is a day.  ERR_INPUT when a ledger has no code, or
+ * a text has no letters in that encoding. */
+int export_voucher(const struct ledger_export *x, const struct voucher_profile *p, int64_t number,
+    struct buf *out, struct err *e);
 
 #endif

@@ -13,6 +13,7 @@ BEGIN
     IF p_now < t THEN RETURN powergate.api_error(409, 'the last day is not over'); END IF;
     RETURN jsonb_build_object('zone', z, 'from', (p ->> 'from')::int, 'to', (p ->> 'to')::int, 'rows', COALESCE((
         SELECT jsonb_agg(jsonb_build_object('journal', j.id, 'at_us', j.at_us, 'kind', j.kind, 'key', j.key, 'memo', j.memo,
+            'value_us', COALESCE(j.value_us, j.at_us), 'reverses', COALESCE(j.reverses, 0), 'actor', j.actor,
             'line', l.line, 'ledger', l.ledger, 'owner', l.owner, 'account', a.number, 'customer', COALESCE(a.customer, ''),
             'amount_minor', l.amount_minor, 'currency', l.currency) ORDER BY j.id, l.line)
         FROM journal j JOIN posting l ON l.journal_id = j.id LEFT JOIN account a ON a.id = l.account_id
@@ -27,6 +28,8 @@ BEGIN
     RETURN COALESCE((SELECT jsonb_build_object('payment', q.id, 'source', q.source, 'payment_no', q.payment_no, 'method', q.method,
             'terminal', q.terminal, 'payer', q.payer, 'account', a.number, 'customer', a.customer, 'site', s.name,
             'zone', COALESCE(s.zone, 'UTC'), 'amount_minor', q.amount_minor, 'currency', q.currency, 'received_us', q.received_us,
+            'mode', a.fee_mode, 'done_us', powergate.payment_timeline(q) -> 'done_us',
+            'by', (SELECT j.actor FROM journal j WHERE j.key = 'pay:' || q.source || ':' || q.payment_no),
             'reversed', EXISTS (SELECT FROM journal j JOIN journal r ON r.reverses = j.id WHERE j.key = 'pay:' || q.source || ':' || q.payment_no))
             || powergate.receipt_json(q.id)
         FROM payment q LEFT JOIN account a ON a.id = q.account_id LEFT JOIN site s ON s.id = a.site_id

@@ -65,15 +65,19 @@ check_balance(const struct ledger_export *x, struct err *e)
 static int
 read_line(const cJSON *row, const struct calendar *zone, struct export_line *l, struct err *e)
 {
-	int64_t line;
+	int64_t line, value_us;
 
 	if (json_integer(row, "journal", 1, EXACT, &l->journal, e) < 0 ||
 	    json_integer(row, "at_us", 0, EXACT, &l->at_us, e) < 0 ||
 	    json_integer(row, "line", 1, 32767, &line, e) < 0 ||
-	    json_integer(row, "amount_minor", -EXACT, EXACT, &l->amount_minor, e) < 0)
+	    json_integer(row, "amount_minor", -EXACT, EXACT, &l->amount_minor, e) < 0 ||
+	    json_integer(row, "value_us", 0, EXACT, &value_us, e) < 0 ||
+	    json_integer(row, "reverses", 0, EXACT, &l->reverses, e) < 0)
 		return -1;
 	l->line = (int)line;
 	l->day = calendar_day(zone, l->at_us);
+	l->value_day = calendar_day(zone, value_us);
+	l->actor = text_of(row, "actor");
 	l->kind = text_of(row, "kind");
 	l->key = text_of(row, "key");
 	l->memo = text_of(row, "memo");
@@ -135,25 +139,31 @@ export_csv(const struct ledger_export *x, struct buf *out)
 {
 	char at[32];
 
-	buf_put_text(out,
-	    "journal,date,at,line,ledger,owner,account,debit,credit,currency,kind,key,"
-	    "memo\r\n");
+	buf_put_text(out, CSV_MARK
+	    "journal,date,value_date,at,line,ledger,owner,account,customer,debit,credit,currency,"
+	    "kind,key,memo,actor,reverses\r\n");
 	for (size_t i = 0; i < x->n; i++) {
 		const struct export_line *l = &x->lines[i];
-		const char *const texts[] = {l->currency, l->kind, l->key, l->memo};
+		const char *const who[] = {l->owner, l->account, l->customer};
+		const char *const texts[] = {l->currency, l->kind, l->key, l->memo, l->actor};
 
 		time_rfc3339_out(l->at_us, at);
-		buf_printf(out, "%" PRId64 ",%04d-%02d-%02d,%s,%d,%s,", l->journal, l->day / 10000,
-		    l->day / 100 % 100, l->day % 100, at, l->line, l->ledger);
-		csv_put(out, l->owner, false);
-		buf_put_u8(out, ',');
-		csv_put(out, l->account, false);
+		buf_printf(out, "%" PRId64 ",%04d-%02d-%02d,%04d-%02d-%02d,%s,%d,%s", l->journal,
+		    l->day / 10000, l->day / 100 % 100, l->day % 100, l->value_day / 10000,
+		    l->value_day / 100 % 100, l->value_day % 100, at, l->line, l->ledger);
+		for (size_t k = 0; k < sizeof who / sizeof *who; k++) {
+			buf_put_u8(out, ',');
+			csv_put(out, who[k], false);
+		}
 		put_money(out, l->amount_minor, l->currency);
 		put_money(out, -l->amount_minor, l->currency);
 		for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
 			buf_put_u8(out, ',');
 			csv_put(out, texts[k], false);
 		}
+		buf_put_u8(out, ',');
+		if (l->reverses != 0)
+			buf_printf(out, "%" PRId64, l->reverses);
 		buf_put_text(out, "\r\n");
 	}
 }

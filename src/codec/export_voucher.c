@@ -23,6 +23,7 @@ enum value {
 	V_VOUCHER,
 	V_LINE,
 	V_CODE,
+	V_NAME,
 	V_LEDGER,
 	V_ACCOUNT,
 	V_CUSTOMER,
@@ -39,13 +40,13 @@ enum value {
 	V_TEXT
 };
 static const char *const values[] = {"date", "year", "period", "voucher", "line", "account_code",
-    "ledger", "account", "customer", "owner", "memo", "kind", "key", "debit", "credit", "amount",
-    "direction", "side", "currency"};
+    "account_name", "ledger", "account", "customer", "owner", "memo", "kind", "key", "debit",
+    "credit", "amount", "direction", "side", "currency"};
 #define NVALUES (sizeof values / sizeof *values)
 
 struct voucher_profile {
 	struct conf_node *tree; /* texts below are its */
-	const struct conf_node *accounts, *columns;
+	const struct conf_node *accounts, *names, *kinds, *columns;
 	const char *encoding, *date;
 	char separator;
 	bool by_day;
@@ -106,8 +107,8 @@ check_columns(const char *path, const struct conf_node *columns, struct err *e)
 static int
 take_settings(struct voucher_profile *p, const char *path, struct err *e)
 {
-	static const char *const names[] = {
-	    "encoding", "separator", "date", "group", "first_line", "accounts", "columns", NULL};
+	static const char *const names[] = {"encoding", "separator", "date", "group", "first_line",
+	    "accounts", "names", "kinds", "columns", NULL};
 	const char *separator = setting(p->tree, "separator", ","),
 		   *group = setting(p->tree, "group", "journal"),
 		   *first = setting(p->tree, "first_line", "1");
@@ -118,6 +119,8 @@ take_settings(struct voucher_profile *p, const char *path, struct err *e)
 	p->by_day = strcmp(group, "day") == 0;
 	p->first_line = first[0] == '0' ? 0 : 1;
 	p->accounts = conf_tree_get(p->tree, "accounts");
+	p->names = conf_tree_get(p->tree, "names");
+	p->kinds = conf_tree_get(p->tree, "kinds");
 	p->columns = conf_tree_get(p->tree, "columns");
 	if (check_names(path, p->tree, names, e) < 0)
 		return -1;
@@ -166,6 +169,24 @@ struct row {
 	int line;
 };
 
+/* "clearing:cash" before "clearing": the till is another account than a provider. */
+static const char *
+of_ledger(const struct conf_node *map, const struct export_line *l, const char *otherwise)
+{
+	char key[96];
+
+	if (map == NULL)
+		return otherwise;
+	snprintf(key, sizeof key, "%.30s:%.60s", l->ledger, l->owner);
+	return setting(map, key, setting(map, l->ledger, otherwise));
+}
+
+static const char *
+kind_of(const struct voucher_profile *p, const struct export_line *l)
+{
+	return p->kinds != NULL ? setting(p->kinds, l->kind, l->kind) : l->kind;
+}
+
 static void
 put_date(struct buf *out, int day, const char *form)
 {
@@ -198,7 +219,10 @@ put_value(const struct voucher_profile *p, const struct row *r, enum value v, st
 		buf_printf(out, "%d", r->line);
 		return;
 	case V_CODE:
-		buf_put_text(out, setting(p->accounts, l->ledger, ""));
+		buf_put_text(out, of_ledger(p->accounts, l, ""));
+		return;
+	case V_NAME:
+		buf_put_text(out, of_ledger(p->names, l, l->ledger));
 		return;
 	case V_DEBIT:
 	case V_CREDIT:
@@ -226,10 +250,10 @@ put_value(const struct voucher_profile *p, const struct row *r, enum value v, st
 		buf_put_text(out, l->owner);
 		return;
 	case V_MEMO:
-		buf_put_text(out, l->memo[0] != '\0' ? l->memo : l->kind);
+		buf_put_text(out, l->memo[0] != '\0' ? l->memo : kind_of(p, l));
 		return;
 	case V_KIND:
-		buf_put_text(out, l->kind);
+		buf_put_text(out, kind_of(p, l));
 		return;
 	case V_KEY:
 		buf_put_text(out, l->key);
@@ -321,9 +345,9 @@ same_voucher(
 }
 
 static void
-number_rows(const struct voucher_profile *p, struct row *rows, size_t n)
+number_rows(const struct voucher_profile *p, int64_t number, struct row *rows, size_t n)
 {
-	int64_t voucher = 0;
+	int64_t voucher = number - 1;
 
 	for (size_t i = 0; i < n; i++) {
 		bool first = i == 0 || !same_voucher(p, &rows[i - 1].l, &rows[i].l);
@@ -360,8 +384,8 @@ encode(const struct voucher_profile *p, struct buf *text, struct buf *out, struc
 }
 
 int
-export_voucher(
-    const struct ledger_export *x, const struct voucher_profile *p, struct buf *out, struct err *e)
+export_voucher(const struct ledger_export *x, const struct voucher_profile *p, int64_t number,
+    struct buf *out, struct err *e)
 {
 	struct row *rows = mem_new((x->n + 1) * sizeof *rows);
 	struct buf text = {0};
@@ -370,13 +394,13 @@ export_voucher(
 
 	for (size_t i = 0; i < n; i++) {
 		rows[i].l = x->lines[i];
-		if (setting(p->accounts, rows[i].l.ledger, NULL) == NULL && rc == 0)
+		if (of_ledger(p->accounts, &rows[i].l, NULL) == NULL && rc == 0)
 			rc = err_set(
 			    e, ERR_INPUT, "the profile has no account for %.40s", rows[i].l.ledger);
 	}
 	if (p->by_day)
 		n = add_up(rows, n);
-	number_rows(p, rows, n);
+	number_rows(p, number, rows, n);
 	for (const struct conf_node *c = p->columns->first; c != NULL; c = c->next) {
 		if (c != p->columns->first)
 			buf_put_u8(&text, (uint8_t)p->separator);

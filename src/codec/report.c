@@ -141,6 +141,7 @@ report_csv(const cJSON *day, const cJSON *section, struct buf *out)
 	struct buf cell = {0};
 	char label[64];
 
+	buf_put_text(out, CSV_MARK);
 	cJSON_ArrayForEach(c, columns)
 	{
 		report_label(c->valuestring, label);

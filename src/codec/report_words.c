@@ -1,7 +1,7 @@
 /*
- * Words of a report; one line a word: of the page, by section, by column without its unit's end,
- * and by column and value where a column knows its values.  Codes in capitals, and what people
- * wrote, stay as they are.
+ * Words of a report and of a receipt; one line a word: of the page, by section, by column without
+ * its unit's end, and by column and value where a column knows its values.  Codes in capitals, and
+ * what people wrote, stay as they are.
  */
 #include "codec/report.h"
 
@@ -181,6 +181,29 @@ static const struct word {
     {"late:freeze",                   "LATE freeze",                      "lectura TARDÍA",                    "迟到冻结"         },
     {"late:charge",                   "LATE use",                         "consumo TARDÍO",                    "迟到用电"         },
     {"late:fixed",		    "LATE fixed charge",                "cargo fijo TARDÍO",                 "迟到固定费用"   },
+    {"slip:receipt",                  "Receipt",                          "Recibo",                             "收据号"            },
+    {"slip:site",		     "Site",			     "Emplazamiento",                      "站点"               },
+    {"slip:account",                  "Account",                          "Cuenta",                             "账户"               },
+    {"slip:unknown",                  "not yet known",                    "aún desconocida",                   "尚未确定"         },
+    {"slip:customer",                 "Customer",                         "Cliente",                            "客户"               },
+    {"slip:time",		     "Time",			     "Fecha y hora",                       "时间"               },
+    {"slip:method",                   "Paid by",                          "Pagado con",                         "支付方式"         },
+    {"slip:number",                   "Number",                           "Número",                            "流水号"            },
+    {"slip:terminal",                 "Terminal",                         "Terminal",                           "终端"               },
+    {"slip:cashier",                  "Cashier",                          "Cajero",                             "收款员"            },
+    {"slip:amount",                   "Amount",                           "Importe",                            "金额"               },
+    {"slip:held",		     "Held for later",                   "Retenido",                           "暂存待写"         },
+    {"slip:in_meter",                 "In the meter",                     "En el contador",                     "写入电表"         },
+    {"slip:void",		     "VOID",			     "ANULADO",                            "作废"               },
+    {"slip:reversed",                 "this payment has been reversed",   "este pago ha sido anulado",
+     "本笔充值已冲正"													   },
+    {"method:cash",                   "cash",			     "efectivo",                           "现金"               },
+    {"split:payment",                 "Debt, per cent",                   "Deuda, porcentaje",                  "按比例还欠款"   },
+    {"split:instalment",              "Instalment",                       "Plazo",                              "分期"               },
+    {"split:accumulated",             "Debt",                             "Deuda acumulada",                    "累计欠费"         },
+    {"split:balance",                 "Balance below",                    "Saldo negativo",                     "补足负余额"      },
+    {"split:emergency",               "Emergency credit",                 "Crédito de emergencia",             "归还应急额度"   },
+    {"split:credit",                  "Credit",                           "Crédito",                           "电费"               },
 };
 
 static const struct word *

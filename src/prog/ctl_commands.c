@@ -136,8 +136,8 @@ static const struct ctl_command money[] = {
 	"Of a payment, and of the credit it leads to; what is not given is no limit."),
     SPECIAL("recharge prove", "payment=N [--conf=FILE]", "recharge/facts", false, NULL, NULL, ctl_recharge_prove,
 	"The chain from the notification to the meter's read-back, each link verified again."),
-    SPECIAL("payment receipt", "payment=N [--html]", "payment/receipt", false, NULL, NULL,
-	ctl_payment_receipt, "A slip to print, as text or as a page."),
+    SPECIAL("payment receipt", "payment=N [--html] [--language=en|es|zh]", "payment/receipt", false,
+	NULL, NULL, ctl_payment_receipt, "A slip to print, as text or as a page."),
     WRITE("payment assign", "payment=N account=ACCOUNT --reason=TEXT", "payment/assign",
 	"Say whose a payment in suspense is."),
 
@@ -349,7 +349,8 @@ static const struct ctl_command sites[] = {
     LOCAL("report verify", "dir=PATH --key=FILE [--last=DAY]", ctl_report_verify,
 	"Is every byte of these days as it was signed?"),
     SPECIAL("ledger export",
-	"--from=DAY --to=DAY [--site=SITE] [--as=csv|beancount|voucher] [--profile=FILE]",
+	"--from=DAY --to=DAY [--site=SITE] [--as=csv|beancount|voucher] [--profile=FILE] "
+	"[--number=N]",
 	"ledger/export", false, NULL, NULL, ctl_ledger_export,
 	"The journals of some days for other books."),
 

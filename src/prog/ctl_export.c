@@ -20,7 +20,8 @@
 static int
 put_export(const struct ctl *c, const cJSON *answer, struct buf *out, struct err *e)
 {
-	const char *as = ctl_value(c, "as"), *path = ctl_value(c, "profile");
+	const char *as = ctl_value(c, "as"), *path = ctl_value(c, "profile"),
+		   *number = ctl_value(c, "number");
 	struct voucher_profile *profile;
 	struct ledger_export x;
 	int rc = 0;
@@ -34,7 +35,8 @@ put_export(const struct ctl *c, const cJSON *answer, struct buf *out, struct err
 	} else if ((profile = voucher_profile_read(path, e)) == NULL) {
 		rc = -1;
 	} else {
-		rc = export_voucher(&x, profile, out, e);
+		rc = export_voucher(
+		    &x, profile, number != NULL ? strtoll(number, NULL, 10) : 1, out, e);
 		voucher_profile_free(profile);
 	}
 	free(x.lines);
@@ -74,12 +76,22 @@ ctl_ledger_export(struct ctl *c)
 
 struct slip {
 	bool html;
+	const char *language;
 	struct buf out;
 };
 
+static const char *
+slip_word(const struct slip *s, const char *word)
+{
+	return report_value("slip", word, s->language);
+}
+
+/* name: as the customer reads it. */
 static void
 slip_line(struct slip *s, const char *name, const char *value)
 {
+	size_t width = ctl_width(name);
+
 	if (value == NULL || value[0] == '\0')
 		return;
 	if (s->html) {
@@ -87,7 +99,7 @@ slip_line(struct slip *s, const char *name, const char *value)
 		html_put(&s->out, value);
 		buf_put_text(&s->out, "</td></tr>\n");
 	} else {
-		buf_printf(&s->out, "%-10s ", name);
+		buf_printf(&s->out, "%s%*s ", name, width < 16 ? (int)(16 - width) : 0, "");
 		ctl_put_safe(&s->out, value);
 		buf_put_u8(&s->out, '\n');
 	}
@@ -133,39 +145,58 @@ member(const cJSON *o, const char *name)
 	return text != NULL ? text : "";
 }
 
+/* Where the money is: in the meter, or what of it has to wait. */
+static void
+put_whereabouts(struct slip *s, const cJSON *o)
+{
+	slip_money(s, slip_word(s, "held"), cJSON_GetObjectItemCaseSensitive(o, "held_minor"),
+	    member(o, "currency"));
+	if (strcmp(member(o, "mode"), "local") == 0)
+		slip_time(s, slip_word(s, "in_meter"), member(o, "zone"),
+		    cJSON_GetObjectItemCaseSensitive(o, "done_us"));
+	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "reversed")))
+		slip_line(s, slip_word(s, "void"), slip_word(s, "reversed"));
+}
+
 static void
 put_slip(struct slip *s, const cJSON *o)
 {
+	const char *currency = member(o, "currency"), *account = member(o, "account");
+	const char *method = member(o, "method");
 	const cJSON *part;
-	const char *currency = member(o, "currency");
 	char number[24] = "";
 	int64_t n;
 
 	if (ctl_integer(cJSON_GetObjectItemCaseSensitive(o, "payment"), &n))
 		snprintf(number, sizeof number, "%" PRId64, n);
-	slip_line(s, "Receipt", number);
-	slip_line(s, "Site", member(o, "site"));
+	slip_line(s, slip_word(s, "receipt"), number);
+	slip_line(s, slip_word(s, "site"), member(o, "site"));
 	slip_line(
-	    s, "Account", member(o, "account")[0] != '\0' ? member(o, "account") : "not yet known");
-	slip_line(s, "Customer", member(o, "customer"));
-	slip_time(s, "Time", member(o, "zone"), cJSON_GetObjectItemCaseSensitive(o, "received_us"));
-	slip_line(s, "Paid by", member(o, "method"));
-	slip_line(s, "Number", member(o, "payment_no"));
-	slip_line(s, "Terminal", member(o, "terminal"));
-	slip_money(s, "Amount", cJSON_GetObjectItemCaseSensitive(o, "amount_minor"), currency);
+	    s, slip_word(s, "account"), account[0] != '\0' ? account : slip_word(s, "unknown"));
+	slip_line(s, slip_word(s, "customer"), member(o, "customer"));
+	slip_time(s, slip_word(s, "time"), member(o, "zone"),
+	    cJSON_GetObjectItemCaseSensitive(o, "received_us"));
+	slip_line(s, slip_word(s, "method"), report_value("method", method, s->language));
+	slip_line(s, slip_word(s, "number"), member(o, "payment_no"));
+	slip_line(s, slip_word(s, "terminal"), member(o, "terminal"));
+	if (strcmp(member(o, "source"), "cash") == 0)
+		slip_line(s, slip_word(s, "cashier"), member(o, "by"));
+	slip_money(s, slip_word(s, "amount"), cJSON_GetObjectItemCaseSensitive(o, "amount_minor"),
+	    currency);
 	cJSON_ArrayForEach(part, cJSON_GetObjectItemCaseSensitive(o, "split"))
 	{
-		slip_money(s, member(part, "for"),
+		slip_money(s, report_value("split", member(part, "for"), s->language),
 		    cJSON_GetObjectItemCaseSensitive(part, "amount_minor"), currency);
 	}
-	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "reversed")))
-		slip_line(s, "VOID", "this payment has been reversed");
+	put_whereabouts(s, o);
 }
 
 enum ctl_exit
 ctl_payment_receipt(struct ctl *c)
 {
-	struct slip s = {.html = ctl_value(c, "html") != NULL};
+	const char *language = ctl_value(c, "language");
+	struct slip s = {
+	    .html = ctl_value(c, "html") != NULL, .language = language != NULL ? language : "en"};
 	struct buf answer = {0};
 	enum ctl_exit result = ctl_ask(c, c->command->path, false, c->values, c->n, &answer);
 	cJSON *json;
@@ -175,10 +206,11 @@ ctl_payment_receipt(struct ctl *c)
 	} else if (result == CTL_DONE) {
 		json = cJSON_Parse(buf_text(&answer));
 		if (s.html)
-			buf_put_text(&s.out,
-			    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-			    "<title>Receipt</title><style>body{font:11pt sans-serif}"
-			    "th{text-align:left;padding-right:2em}</style></head><body><table>\n");
+			buf_printf(&s.out,
+			    "<!DOCTYPE html>\n<html lang=\"%s\"><head><meta charset=\"utf-8\">"
+			    "<title>%s</title><style>body{font:11pt sans-serif}"
+			    "th{text-align:left;padding-right:2em}</style></head><body><table>\n",
+			    s.language, slip_word(&s, "receipt"));
 		put_slip(&s, json);
 		if (s.html)
 			buf_put_text(&s.out, "</table></body></html>\n");

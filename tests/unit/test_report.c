@@ -177,12 +177,13 @@ START_TEST(a_section_becomes_a_csv_of_exact_numbers)
 	ck_assert_int_eq(report_check(day, &e), 0);
 	report_csv(day, report_section(day, "payments"), &out);
 	ck_assert_str_eq(buf_text(&out),
-	    "payment,payment_no,amount,received_at\r\n"
+	    "\xef\xbb\xbfpayment,payment_no,amount,received_at\r\n"
 	    "7,\"'=1,\"\"x\"\"\",-50.05,2026-11-19T04:00:00.000000Z\r\n"
 	    "8,,0.00,\r\n");
 	buf_clear(&out);
 	report_csv(day, report_section(day, "meters"), &out);
-	ck_assert_str_eq(buf_text(&out), "meter,used_kwh,t1_kwh\r\n<b>,12.340,0.040\r\nc,,\r\n");
+	ck_assert_str_eq(
+	    buf_text(&out), "\xef\xbb\xbfmeter,used_kwh,t1_kwh\r\n<b>,12.340,0.040\r\nc,,\r\n");
 	buf_clear(&out);
 	cJSON_Delete(day);
 }
@@ -235,12 +236,14 @@ END_TEST
 
 /* --- exports ------------------------------------------------------------------------------- */
 
-#define LINE(journal_, line_, ledger_, account_, amount_)                         \
-	"{\"journal\":" #journal_                                                 \
-	",\"at_us\":1795060800000000,\"kind\":\"payment\",\"key\":\"pay:\\\""     \
-	"x\",\"memo\":\"\xe8\xae\xb0\",\"line\":" #line_ ",\"ledger\":\"" ledger_ \
-	"\",\"owner\":\"\",\"account\":" account_ ",\"amount_minor\":" #amount_   \
-	",\"currency\":\"CNY\"}"
+#define OWNER_1 "app"
+#define OWNER_2 ""
+#define LINE(journal_, line_, ledger_, account_, amount_)                                    \
+	"{\"journal\":" #journal_                                                            \
+	",\"at_us\":1795060800000000,\"value_us\":1794974400000000,\"reverses\":0,\"kind\":" \
+	"\"payment\",\"key\":\"pay:\\\"x\",\"memo\":\"\xe8\xae\xb0\",\"line\":" #line_       \
+	",\"ledger\":\"" ledger_ "\",\"owner\":\"" OWNER_##line_                             \
+	    "\",\"account\":" account_ ",\"amount_minor\":" #amount_ ",\"currency\":\"CNY\"}"
 #define LEDGER(last_)                                                                            \
 	"{\"zone\":\"Asia/Shanghai\",\"from\":20261119,\"to\":20261119,\"rows\":[" LINE(1, 1,    \
 	    "clearing", "null", 5000) "," LINE(1, 2, "prepaid", "\"a_1\"", -5000) "," LINE(2, 1, \
@@ -258,6 +261,23 @@ START_TEST(books_that_do_not_balance_are_not_exported)
 }
 END_TEST
 
+START_TEST(a_posting_keeps_the_day_that_it_is_for)
+{
+	cJSON *answer = cJSON_Parse(LEDGER(-100));
+	struct buf out = {0};
+	struct ledger_export x;
+	struct err e;
+
+	ck_assert_int_eq(export_read(answer, &x, &e), 0);
+	export_csv(&x, &out);
+	ck_assert_ptr_nonnull(strstr(buf_text(&out), "\r\n1,2026-11-19,2026-11-18,"));
+	ck_assert_ptr_nonnull(strstr(buf_text(&out), ",clearing,app,,,50.00,,CNY,payment,"));
+	buf_clear(&out);
+	free(x.lines);
+	cJSON_Delete(answer);
+}
+END_TEST
+
 START_TEST(two_accounts_never_become_one_in_beancount)
 {
 	cJSON *answer = cJSON_Parse(LEDGER(-100));
@@ -270,7 +290,7 @@ START_TEST(two_accounts_never_become_one_in_beancount)
 	ck_assert_ptr_nonnull(strstr(buf_text(&out), "open Liabilities:Prepaid:Na-5F1\n"));
 	ck_assert_ptr_nonnull(strstr(buf_text(&out), "open Liabilities:Prepaid:Na-2E1\n"));
 	ck_assert_ptr_nonnull(strstr(buf_text(&out), "  key: \"pay:\\\"x\"\n"));
-	ck_assert_ptr_nonnull(strstr(buf_text(&out), "  Assets:Clearing  50.00 CNY\n"));
+	ck_assert_ptr_nonnull(strstr(buf_text(&out), "  Assets:Clearing:Napp  50.00 CNY\n"));
 	buf_clear(&out);
 	free(x.lines);
 	cJSON_Delete(answer);
@@ -295,12 +315,14 @@ profile_file(const char *text)
 
 START_TEST(a_voucher_has_the_columns_of_its_profile)
 {
-	const char *path =
-	    profile_file("encoding: GB18030\ngroup: day\nfirst_line: 0\naccounts: {clearing: "
-			 "\"1\", prepaid: \"2\"}\ncolumns:\n  - {name: V, value: voucher}\n"
-			 "  - {name: L, value: line}\n  - {name: C, value: account_code}\n"
-			 "  - {name: D, value: debit}\n  - {name: K, value: credit}\n"
-			 "  - {name: T, text: \"\xe8\xae\xb0\"}\n");
+	const char *path = profile_file(
+	    "encoding: GB18030\ngroup: day\nfirst_line: 0\naccounts: {clearing: "
+	    "\"9\", \"clearing:app\": \"1\", prepaid: \"2\"}\nnames: {\"clearing:app\": "
+	    "till}\nkinds: {payment: in}\ncolumns:\n  - {name: V, value: voucher}\n"
+	    "  - {name: L, value: line}\n  - {name: C, value: account_code}\n"
+	    "  - {name: D, value: debit}\n  - {name: K, value: credit}\n"
+	    "  - {name: T, text: \"\xe8\xae\xb0\"}\n"
+	    "  - {name: N, value: account_name}\n  - {name: W, value: kind}\n");
 	cJSON *answer = cJSON_Parse(LEDGER(-100));
 	struct voucher_profile *p;
 	struct buf out = {0};
@@ -310,9 +332,9 @@ START_TEST(a_voucher_has_the_columns_of_its_profile)
 	p = voucher_profile_read(path, &e);
 	ck_assert_msg(p != NULL, "%s", e.text);
 	ck_assert_int_eq(export_read(answer, &x, &e), 0);
-	ck_assert_int_eq(export_voucher(&x, p, &out, &e), 0);
-	ck_assert_str_eq(buf_text(&out), "V,L,C,D,K,T\r\n1,0,1,51.00,0.00,\xbc\xc7\r\n"
-					 "1,1,2,0.00,51.00,\xbc\xc7\r\n");
+	ck_assert_int_eq(export_voucher(&x, p, 7, &out, &e), 0);
+	ck_assert_str_eq(buf_text(&out), "V,L,C,D,K,T,N,W\r\n7,0,1,51.00,0.00,\xbc\xc7,till,in\r\n"
+					 "7,1,2,0.00,51.00,\xbc\xc7,prepaid,in\r\n");
 	voucher_profile_free(p);
 	buf_clear(&out);
 	free(x.lines);
@@ -358,6 +380,7 @@ main(void)
 	tcase_add_test(t, a_page_quotes_what_it_shows_in_every_language);
 	tcase_add_test(t, an_answer_of_another_shape_is_refused);
 	tcase_add_test(t, books_that_do_not_balance_are_not_exported);
+	tcase_add_test(t, a_posting_keeps_the_day_that_it_is_for);
 	tcase_add_test(t, two_accounts_never_become_one_in_beancount);
 	tcase_add_test(t, a_voucher_has_the_columns_of_its_profile);
 	tcase_add_test(t, a_profile_with_a_mistake_is_refused);
