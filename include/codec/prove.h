@@ -44,8 +44,7 @@ struct proof_keys {
 
 /* facts: the answer of /v1/recharge/facts, sql/functions/93_prove.sql.  Returns whether every
  * link holds; what has more links than there is room for does not. */
-bool prove_recharge(
-    const struct cJSON *facts, const struct proof_keys *keys, struct proof *p);
+bool prove_recharge(const struct cJSON *facts, const struct proof_keys *keys, struct proof *p);
 /* {"payment":5,"proven":true,"links":[{"link":1,"name":"webhook","proven":true,"text":"..."}]} */
 void proof_json(const struct proof *p, int64_t payment, struct buf *out);
 

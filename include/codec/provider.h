@@ -18,8 +18,8 @@
 
 #include "base/buf.h"
 
-#define PROVIDER_BODY_MOST 65536
-#define PROVIDER_HEADERS   64
+#define PROVIDER_BODY_MOST     65536
+#define PROVIDER_HEADERS       64
 #define PROVIDER_EVIDENCE_MOST 4096 /* bytes of provider_evidence() */
 
 struct err;
@@ -147,14 +147,13 @@ enum provider_code provider_signed(
     const struct provider_keys *k, const struct provider_request *q, struct err *e);
 /* What it was verified by, as lines to keep; asked: the path of a question that this answers, or
  * NULL.  Nothing when there is too much of it. */
-void provider_evidence(const struct provider *p, const struct provider_request *q,
-    const char *asked, struct buf *out);
+void provider_evidence(
+    const struct provider *p, const struct provider_request *q, const char *asked, struct buf *out);
 /* The same verdict from what was kept, as of the time it came in. */
 enum provider_code provider_verify_again(const struct provider_keys *k, const char *evidence,
     struct span body, int64_t received_us, struct provider_notice *n, struct err *e);
 /* A notice as the payment it is; source and event are the caller's. */
-void provider_payment(
-    const struct provider *p, const struct provider_notice *n, struct payment *m);
+void provider_payment(const struct provider *p, const struct provider_notice *n, struct payment *m);
 void provider_answer(const struct provider *p, enum provider_outcome o, enum provider_code code,
     struct provider_answer *a);
 

@@ -70,6 +70,9 @@ int keys_secret(struct keys_reader *r, const struct conf_node *map, const char *
 int keys_secrets(struct keys_reader *r, const struct conf_node *map, const char *name,
     int (*take)(struct keys_reader *r, const struct conf_node *at, const char *text, void *arg),
     void *arg);
+/* A private key to sign questions with, NULL when none is given, and where they go. */
+int keys_asking(struct keys_reader *r, const struct conf_node *map, const char *key_name,
+    const char *url_name, const char *url_preset, struct evp_pkey_st **key, char *url, size_t room);
 /* The texts of a list, or the one text. */
 int keys_list(struct keys_reader *r, const struct conf_node *n,
     int (*take)(struct keys_reader *r, const struct conf_node *at, const char *text, void *arg),
@@ -81,6 +84,10 @@ int keys_list(struct keys_reader *r, const struct conf_node *n,
  * a public key.  serial (may be NULL) gets a certificate's, in hex without leading zeros. */
 int rsa_key_read(const char *text, struct evp_pkey_st **key, char serial[65], struct err *e);
 void rsa_key_free(struct evp_pkey_st *key);
+/* A private RSA key of 2048 bits or more, PEM without a passphrase; an error quotes none of it. */
+int rsa_private_read(const char *text, struct evp_pkey_st **key, struct err *e);
+/* Appends the base64 of a signature, RSASSA-PKCS1-v1_5 with SHA-256. */
+void rsa_sha256_sign(struct evp_pkey_st *key, struct span text, struct buf *out);
 /* RSASSA-PKCS1-v1_5 with SHA-256 over the parts, one behind the other. */
 bool rsa_sha256_matches(
     struct evp_pkey_st *key, const struct span *parts, size_t nparts, struct span signature);

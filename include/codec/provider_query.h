@@ -20,9 +20,9 @@ int alipay_answer_part(struct span answer, const char *name, struct span *part, 
 /* A question about an order, ready to be sent. */
 struct provider_question {
 	const char *method;
-	char path[256];           /* with its query, as it is signed */
-	struct buf url, body;     /* the caller's to clear */
-	char headers[4][1024];    /* "Name: value"; "" behind the last */
+	char path[256];        /* with its query, as it is signed */
+	struct buf url, body;  /* the caller's to clear */
+	char headers[4][1024]; /* "Name: value"; "" behind the last */
 };
 
 struct provider_query {

@@ -8,6 +8,7 @@
 #include "base/conf.h"
 #include "model/supply.h"
 #include "service/api.h"
+#include "service/asker.h"
 #include "service/billing.h"
 #include "service/dispatch.h"
 #include "service/gateway.h"
@@ -69,6 +70,7 @@ struct settings {
 	struct recon_conf recon;
 	struct refunds_conf refunds;
 	struct reports_conf report;
+	struct orders_conf orders;
 	struct notify_conf notify;
 	struct mail_conf mail;
 	struct sms_conf sms;
@@ -76,7 +78,7 @@ struct settings {
 };
 
 extern struct settings settings;
-#define SETTINGS_SECTIONS 20 /* with the end mark */
+#define SETTINGS_SECTIONS 21 /* with the end mark */
 const struct conf_section *settings_sections(void);
 void settings_bind(struct conf_section *out, struct settings *into);
 /* What no single setting can say: sources have names of their own. */

@@ -38,5 +38,7 @@ void fetch_mail(
 
 /* Within a fetch_fn: how long the other side asks to be left alone, 0 when it does not. */
 int64_t fetch_retry_after_us(const struct fetcher *f);
+/* Within a fetch_fn: the lines in front of the body, as they came. */
+struct span fetch_head(const struct fetcher *f);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "model/supply.h"
 #include "service/api.h"
+#include "service/asker.h"
 #include "service/billing.h"
 #include "service/dispatch.h"
 #include "service/gateway.h"
@@ -53,6 +54,7 @@ struct headend_parts {
 	const struct recon_conf *recon;    /* NULL: nothing is reconciled */
 	const struct reports_conf *report; /* NULL: nothing is written */
 	const struct refunds_conf *refunds;
+	const struct orders_conf *orders;
 	const struct policy *policy;
 	const struct watch_conf *watch; /* NULL: nobody looks */
 	bool in_step;                   /* a story: db_in_step() */

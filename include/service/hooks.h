@@ -26,7 +26,8 @@ struct hooks *hooks_new(
     struct loop *l, struct db *db, struct pay *p, struct notify *n, const struct hooks_conf *conf);
 /* The sources with their keys, anew; on an error the old ones stay. */
 int hooks_load_sources(struct hooks *h, struct err *e);
-int hooks_listen(struct hooks *h, struct err *e); /* the port, or -1 */
+struct sources *hooks_sources(const struct hooks *h); /* until the next load */
+int hooks_listen(struct hooks *h, struct err *e);     /* the port, or -1 */
 void hooks_free(struct hooks *h);
 
 #endif

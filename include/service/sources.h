@@ -36,6 +36,8 @@ void sources_free(struct sources *s);
 
 /* The source of "app/..."; NULL when there is none.  *rest is what follows its name. */
 struct source *source_find(struct sources *s, const char *path, const char **rest);
+size_t sources_count(const struct sources *s);
+const struct source *source_at(const struct sources *s, size_t i);
 /* Keys that fit nothing: for sources that do not exist, so that their refusal takes as long. */
 const struct provider_keys *sources_nobody(const struct sources *s);
 /* NULL when it is not known.  proxies: addresses with blanks between. */

@@ -58,7 +58,8 @@ BEGIN
                 CROSS JOIN LATERAL (SELECT
                     CASE WHEN i.body_sha256 <> t.sha THEN 'conflict_event'
                          WHEN p.amount_minor <> t.amount OR p.currency <> t.currency OR
-                              p.account_no <> t.account OR p.meter_no <> t.meter THEN 'conflict_payment'
+                              ((p.account_no <> t.account OR p.meter_no <> t.meter) AND NOT (po.id IS NOT NULL AND p.order_no = t.ord
+                                  AND '' IN (p.account_no, t.account) AND '' IN (p.meter_no, t.meter))) THEN 'conflict_payment'
                          WHEN i.body_sha256 IS NOT NULL OR p.id IS NOT NULL THEN 'duplicate'
                          ELSE 'accepted' END AS outcome) o
                 CROSS JOIN LATERAL (SELECT

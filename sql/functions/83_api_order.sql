@@ -5,7 +5,7 @@ BEGIN
     RETURN jsonb_build_object('order_no', o.number, 'source', o.source, 'account', (SELECT a.number FROM account a WHERE a.id = o.account_id),
         'meter', o.meter_no, 'amount_minor', o.amount_minor, 'currency', o.currency, 'amount', powergate.money_text(o.amount_minor),
         'state', CASE WHEN o.payment_id IS NOT NULL THEN 'paid' WHEN o.expires_us <= p_now THEN 'expired' ELSE 'open' END,
-        'created_us', o.created_us, 'created_by', o.created_by, 'expires_us', o.expires_us, 'note', o.note, 'payment', o.payment_id,
+        'created_us', o.created_us, 'created_by', o.created_by, 'expires_us', o.expires_us, 'note', o.note, 'payment', o.payment_id, 'asked', o.asked,
         'paid_us', (SELECT q.paid_us FROM payment q WHERE q.id = o.payment_id));
 END $$;
 
@@ -20,11 +20,11 @@ BEGIN
     SELECT * INTO a FROM account x WHERE x.number = p_split ->> 'account' AND x.state = 'active';
     IF a.id IS NULL THEN RETURN powergate.api_error(404, 'no such active account'); END IF;
     o.id := nextval(pg_get_serial_sequence('pay_order', 'id'));
-    INSERT INTO pay_order (id, number, source, account_id, meter_no, amount_minor, currency, note, created_us, created_by, expires_us)
+    INSERT INTO pay_order (id, number, source, account_id, meter_no, amount_minor, currency, note, created_us, created_by, expires_us, ask_us)
     OVERRIDING SYSTEM VALUE
     VALUES (o.id, COALESCE(no, 'PG' || to_char(to_timestamp(p_now / 1000000) AT TIME ZONE 'UTC', 'YYYYMMDD') || lpad(o.id::text, greatest(length(o.id::text), 8), '0')),
         p ->> 'source', a.id, COALESCE(p ->> 'meter', ''), powergate.minor_arg(p, 'amount_minor'), p_split ->> 'currency',
-        COALESCE(p ->> 'note', ''), p_now, p_who, p_now + life * 60000000)
+        COALESCE(p ->> 'note', ''), p_now, p_who, p_now + life * 60000000, p_now)
     ON CONFLICT (number) DO NOTHING;
     IF FOUND THEN
         SELECT * INTO o FROM pay_order x WHERE x.id = o.id;
@@ -49,6 +49,47 @@ BEGIN
         FROM (SELECT * FROM pay_order x WHERE (NOT p ? 'account' OR x.account_id = powergate.account_id(p))
               AND (NOT p ? 'state' OR CASE WHEN x.payment_id IS NOT NULL THEN 'paid' WHEN x.expires_us <= p_now THEN 'expired' ELSE 'open' END = p ->> 'state')
               ORDER BY x.id DESC LIMIT powergate.limited(p)) o);
+END $$;
+
+-- --- asking the provider -----------------------------------------------------------------------
+
+-- When to ask the n-th time: after 5 s, 30 s, 1 m, 3 m, 5 m, 10 m and 30 m where p_first is 5 s; once
+-- when it expires, then less and less, for a late payment is money; NULL: a day later never.
+CREATE OR REPLACE FUNCTION powergate.order_ask_at(o pay_order, p_first bigint, p_now bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE steps CONSTANT int[] := '{1,6,12,36,60,120,360}'; next_us bigint;
+BEGIN
+    IF p_now >= o.expires_us THEN
+        RETURN CASE WHEN p_now - o.expires_us < 600000000 THEN o.expires_us + 600000000
+            WHEN p_now - o.expires_us < 86400000000 THEN p_now + 6 * 3600000000::bigint END;
+    END IF;
+    next_us := p_now + p_first * steps[least(o.asked + 2, 7)];
+    RETURN CASE WHEN next_us >= o.expires_us THEN greatest(o.expires_us, p_now + p_first) ELSE next_us END;
+END $$;
+
+-- Those that are due, each taken by one node: the next time is set before anybody asks.
+CREATE OR REPLACE FUNCTION door.orders_take(p_sources text[], p_limit int, p_first bigint, p_now bigint)
+RETURNS TABLE (source text, number text) LANGUAGE plpgsql SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE o pay_order;
+BEGIN
+    FOR o IN SELECT x.* FROM pay_order x WHERE x.source = ANY (p_sources) AND x.payment_id IS NULL AND x.ask_us IS NOT NULL
+        AND x.ask_us <= p_now - CASE x.asked WHEN 0 THEN p_first ELSE 0 END ORDER BY x.ask_us LIMIT p_limit FOR UPDATE SKIP LOCKED LOOP
+        UPDATE pay_order x SET asked = o.asked + 1, ask_us = powergate.order_ask_at(o, p_first, p_now) WHERE x.id = o.id;
+        source := o.source; number := o.number;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+
+-- What a provider says of an order that is no payment.
+CREATE OR REPLACE FUNCTION door.order_told(p_number text, p_what text, p_text text, p_now bigint) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE o pay_order;
+BEGIN
+    UPDATE pay_order x SET ask_us = NULL WHERE x.number = p_number AND x.payment_id IS NULL RETURNING * INTO o;
+    IF o.id IS NOT NULL AND p_what = 'odd' THEN
+        PERFORM powergate.work_add('order:' || o.id, 'PROVIDER', format('%s says of order %s: %s', o.source, o.number, p_text),
+            format('look it up at %s: powergatectl order show %s', o.source, o.number), o.account_id, NULL, NULL, NULL, p_now);
+    END IF;
+    RETURN p_what;
 END $$;
 
 -- --- the cash desk -------------------------------------------------------------------------------

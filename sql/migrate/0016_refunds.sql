@@ -112,6 +112,12 @@ CREATE TYPE take_plan AS (why text, free bigint, held bigint, queued bigint, owe
 -- By what a notification was verified: the headers its provider signs with, a line each.
 ALTER TABLE inbox ADD evidence text NOT NULL DEFAULT '' CHECK (octet_length(evidence) <= 4096);
 
+-- When an order is asked for next; NULL: nobody asks any more.  Those of before are asked for once
+-- at least, if they are not long expired.
+ALTER TABLE pay_order ADD ask_us bigint, ADD asked int NOT NULL DEFAULT 0;
+UPDATE pay_order SET ask_us = created_us WHERE payment_id IS NULL;
+CREATE INDEX pay_order_ask ON pay_order (source, ask_us) WHERE ask_us IS NOT NULL AND payment_id IS NULL;
+
 INSERT INTO notice_kind VALUES
     ('refunded',   false, false),
     ('taken_back', false, true);

@@ -119,7 +119,8 @@ signed_payment(const cJSON *inbox, const struct proof_keys *keys, struct span bo
 		return prove_link(
 		    p, "webhook", false, "it is not authentic by the keys as they are: %s", e.text);
 	if (n.kind != PROVIDER_PAYMENT || (!n.recharges && !n.held))
-		return prove_link(p, "webhook", false, "it is authentic, and no payment: %s", n.why);
+		return prove_link(
+		    p, "webhook", false, "it is authentic, and no payment: %s", n.why);
 	provider_payment(provider_of(keys->keys), &n, m);
 	return prove_link(p, "webhook", true,
 	    "%zu bytes, SHA-256 as noted, %s, read again: %s, %s %s", body.len,
@@ -368,8 +369,7 @@ prove_recharge(const cJSON *facts, const struct proof_keys *keys, struct proof *
 	bool holds = true;
 
 	*p = (struct proof){0};
-	prove_payment(
-	    q, prove_webhook(facts, keys, prove_text(q, "source"), &told, p), &told, p);
+	prove_payment(q, prove_webhook(facts, keys, prove_text(q, "source"), &told, p), &told, p);
 	prove_ledger(facts, q, p);
 	if (strcmp(prove_text(q, "mode"), "local") == 0)
 		prove_local(facts, q, p);

@@ -10,7 +10,7 @@
  * refund.  A value with one of our names behind an ampersand is therefore refused, and so is a
  * name that is not plain letters.
  */
-#include "codec/provider_parts.h"
+#include "codec/provider_inside.h"
 
 #include "base/conf_tree.h"
 #include "base/err.h"
@@ -22,13 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ZONE "+08:00" /* of all its clocks */
-
-struct alipay {
-	char app_id[33], seller_id[33], seller_email[65];
-	bool finished_pays;
-	struct evp_pkey_st *key;
-};
+#define ZONE    "+08:00" /* of all its clocks */
+#define GATEWAY "https://openapi.alipay.com/gateway.do"
 
 /* --- keys -------------------------------------------------------------------------------- */
 
@@ -38,6 +33,7 @@ alipay_keys_free(void *own)
 	struct alipay *a = own;
 
 	rsa_key_free(a->key);
+	rsa_key_free(a->app_key);
 	free(a);
 }
 
@@ -45,7 +41,7 @@ static int
 read_section(struct keys_reader *r, const struct conf_node *section, struct alipay *a)
 {
 	static const char *const names[] = {"app_id", "seller_id", "seller_email", "finished_pays",
-	    "public_key", "public_key_file", NULL};
+	    "public_key", "public_key_file", "app_key", "app_key_file", "gateway_url", NULL};
 	char key[8192];
 	struct err why;
 
@@ -61,7 +57,8 @@ read_section(struct keys_reader *r, const struct conf_node *section, struct alip
 		return keys_refuse(r, section, "seller_id or seller_email must be given");
 	if (rsa_key_read(key, &a->key, NULL, &why) < 0)
 		return keys_refuse(r, section, "public_key: %s", why.text);
-	return 0;
+	return keys_asking(r, section, "app_key", "gateway_url", GATEWAY, &a->app_key,
+	    a->gateway_url, sizeof a->gateway_url);
 }
 
 static void *
@@ -381,4 +378,5 @@ alipay_answer(enum provider_outcome o, const char *text, struct provider_answer 
 
 static const char *const evidence[] = {NULL};
 
-const struct provider provider_alipay = {"alipay", NULL, alipay_keys_read, alipay_keys_free, alipay_verify, alipay_answer, evidence, NULL, NULL};
+const struct provider provider_alipay = {"alipay", NULL, alipay_keys_read, alipay_keys_free,
+    alipay_verify, alipay_answer, evidence, NULL, &alipay_query};

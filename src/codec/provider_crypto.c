@@ -116,6 +116,39 @@ rsa_key_free(struct evp_pkey_st *key)
 	EVP_PKEY_free(key);
 }
 
+int
+rsa_private_read(const char *text, struct evp_pkey_st **key, struct err *e)
+{
+	BIO *in = BIO_new_mem_buf(text, -1);
+	EVP_PKEY *k = in != NULL ? PEM_read_bio_PrivateKey(in, NULL, NULL, (void *)"") : NULL;
+
+	BIO_free(in);
+	ERR_clear_error();
+	if (k == NULL)
+		return err_set(e, ERR_INPUT, "no private key without a passphrase");
+	if (EVP_PKEY_get_base_id(k) != EVP_PKEY_RSA || EVP_PKEY_get_bits(k) < RSA_BITS) {
+		EVP_PKEY_free(k);
+		return err_set(e, ERR_INPUT, "not an RSA key of %d bits or more", RSA_BITS);
+	}
+	*key = k;
+	return 0;
+}
+
+void
+rsa_sha256_sign(struct evp_pkey_st *key, struct span text, struct buf *out)
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+	size_t len = (size_t)EVP_PKEY_get_size(key);
+	uint8_t *signature = mem_new(len);
+
+	if (c == NULL || EVP_DigestSignInit(c, NULL, EVP_sha256(), NULL, key) != 1 ||
+	    EVP_DigestSign(c, signature, &len, text.bytes, text.len) != 1)
+		abort(); /* no memory, or a library without SHA-256 */
+	base64_out(out, span_of(signature, len));
+	EVP_MD_CTX_free(c);
+	free(signature);
+}
+
 bool
 rsa_sha256_matches(
     struct evp_pkey_st *key, const struct span *parts, size_t nparts, struct span signature)

@@ -27,8 +27,8 @@ put_line(struct buf *out, const char *name, const char *value)
 }
 
 void
-provider_evidence(const struct provider *p, const struct provider_request *q, const char *asked,
-    struct buf *out)
+provider_evidence(
+    const struct provider *p, const struct provider_request *q, const char *asked, struct buf *out)
 {
 	const char *value;
 

@@ -160,6 +160,26 @@ keys_secret(struct keys_reader *r, const struct conf_node *map, const char *name
 	return 0;
 }
 
+int
+keys_asking(struct keys_reader *r, const struct conf_node *map, const char *key_name,
+    const char *url_name, const char *url_preset, struct evp_pkey_st **key, char *url, size_t room)
+{
+	char pem[8192];
+	struct err why;
+	int rc;
+
+	if (keys_text(r, map, url_name, false, url, room) < 0 ||
+	    keys_secret(r, map, key_name, false, false, pem, sizeof pem) < 0)
+		return -1;
+	if (url[0] == '\0')
+		snprintf(url, room, "%s", url_preset);
+	if (pem[0] == '\0')
+		return 0;
+	rc = rsa_private_read(pem, key, &why);
+	OPENSSL_cleanse(pem, sizeof pem);
+	return rc < 0 ? keys_refuse(r, map, "%s: %s", key_name, why.text) : 0;
+}
+
 static int
 take_lines(struct keys_reader *r, const struct conf_node *n,
     int (*take)(struct keys_reader *r, const struct conf_node *at, const char *text, void *arg),

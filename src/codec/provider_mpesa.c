@@ -358,4 +358,5 @@ mpesa_path(const void *own)
 
 static const char *const evidence[] = {"Peer", NULL};
 
-const struct provider provider_mpesa = {"mpesa", NULL, mpesa_keys_read, mpesa_keys_free, mpesa_verify, mpesa_answer, evidence, mpesa_path, NULL};
+const struct provider provider_mpesa = {"mpesa", NULL, mpesa_keys_read, mpesa_keys_free,
+    mpesa_verify, mpesa_answer, evidence, mpesa_path, NULL};

@@ -219,4 +219,5 @@ paystack_answer(enum provider_outcome o, const char *text, struct provider_answe
 
 static const char *const evidence[] = {"x-paystack-signature", NULL};
 
-const struct provider provider_paystack = {"paystack", NULL, paystack_keys_read, paystack_keys_free, paystack_verify, paystack_answer, evidence, NULL, NULL};
+const struct provider provider_paystack = {"paystack", NULL, paystack_keys_read, paystack_keys_free,
+    paystack_verify, paystack_answer, evidence, NULL, NULL};

@@ -196,7 +196,8 @@ standard_answer(enum provider_outcome o, const char *text, struct provider_answe
 		snprintf(a->body, sizeof a->body, "{\"error\":\"%s\"}", text);
 }
 
-static const char *const evidence[] = {"webhook-id", "webhook-timestamp", "webhook-signature", NULL};
+static const char *const evidence[] = {
+    "webhook-id", "webhook-timestamp", "webhook-signature", NULL};
 
 const struct provider provider_standard = {"standard", "standard-webhooks", standard_keys_read,
     standard_keys_free, standard_verify, standard_answer, evidence, NULL, NULL};

@@ -303,4 +303,5 @@ stripe_answer(enum provider_outcome o, const char *text, struct provider_answer 
 
 static const char *const evidence[] = {"Stripe-Signature", NULL};
 
-const struct provider provider_stripe = {"stripe", NULL, stripe_keys_read, stripe_keys_free, stripe_verify, stripe_answer, evidence, NULL, NULL};
+const struct provider provider_stripe = {"stripe", NULL, stripe_keys_read, stripe_keys_free,
+    stripe_verify, stripe_answer, evidence, NULL, NULL};

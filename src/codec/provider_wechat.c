@@ -6,7 +6,7 @@
  * wrong signature is sent on purpose to see whether anybody looks; it begins with a known mark
  * and is refused like any other, but nobody is woken (payments.md 1.2).
  */
-#include "codec/provider_parts.h"
+#include "codec/provider_inside.h"
 
 #include "base/conf_tree.h"
 #include "base/err.h"
@@ -19,23 +19,12 @@
 #include <string.h>
 #include <strings.h>
 
-#define KEYS_MOST   8
-#define APPS_MOST   8
-#define KEY_LEN     32 /* of the APIv3 key: its letters are the bytes */
+#define KEYS_MOST   WECHAT_KEYS_MOST
+#define APPS_MOST   WECHAT_APPS_MOST
+#define KEY_LEN     WECHAT_KEY_LEN
 #define WINDOW_S    300
 #define AMOUNT_MOST INT64_C(9007199254740991)
-
-struct wechat {
-	char mchid[33];
-	char appid[APPS_MOST][33];
-	size_t napps; /* 0: any */
-	char key[KEY_LEN + 1];
-	struct {
-		char id[65];
-		struct evp_pkey_st *key;
-	} keys[KEYS_MOST];
-	size_t nkeys;
-};
+#define API_URL     "https://api.mch.weixin.qq.com"
 
 /* --- keys -------------------------------------------------------------------------------- */
 
@@ -46,6 +35,7 @@ wechat_keys_free(void *own)
 
 	for (size_t i = 0; i < w->nkeys; i++)
 		rsa_key_free(w->keys[i].key);
+	rsa_key_free(w->merchant_key);
 	OPENSSL_cleanse(w, sizeof *w);
 	free(w);
 }
@@ -121,8 +111,8 @@ take_app(struct keys_reader *r, const struct conf_node *at, const char *text, vo
 static int
 read_section(struct keys_reader *r, const struct conf_node *section, struct wechat *w)
 {
-	static const char *const names[] = {
-	    "mchid", "appid", "apiv3_key", "apiv3_key_file", "verify_keys", NULL};
+	static const char *const names[] = {"mchid", "appid", "apiv3_key", "apiv3_key_file",
+	    "verify_keys", "serial", "merchant_key", "merchant_key_file", "api_url", NULL};
 	const struct conf_node *apps = conf_tree_get(section, "appid");
 	char key[128];
 	size_t len;
@@ -139,6 +129,12 @@ read_section(struct keys_reader *r, const struct conf_node *section, struct wech
 	if (len != KEY_LEN)
 		return keys_refuse(
 		    r, section, "apiv3_key has %zu bytes, it must have %d", len, KEY_LEN);
+	if (keys_text(r, section, "serial", false, w->serial, sizeof w->serial) < 0 ||
+	    keys_asking(r, section, "merchant_key", "api_url", API_URL, &w->merchant_key,
+		w->api_url, sizeof w->api_url) < 0)
+		return -1;
+	if ((w->merchant_key != NULL) != (w->serial[0] != '\0'))
+		return keys_refuse(r, section, "serial and merchant_key belong together");
 	return read_keys(r, section, w);
 }
 
@@ -187,8 +183,8 @@ check_type(const struct provider_request *q, struct err *e)
 	return PROVIDER_OK;
 }
 
-static enum provider_code
-check_signature(const struct wechat *w, const struct provider_request *q, struct err *e)
+enum provider_code
+wechat_check_signature(const struct wechat *w, const struct provider_request *q, struct err *e)
 {
 	enum provider_code code = PROVIDER_OK;
 	const char *timestamp = provider_header(q, "Wechatpay-Timestamp", &code, e);
@@ -311,8 +307,8 @@ is_ours(const struct wechat *w, const struct provider_notice *n)
 	return app && strcmp(w->mchid, n->merchant) == 0;
 }
 
-static enum provider_code
-read_sealed(const struct wechat *w, struct span text, struct provider_notice *n, struct err *e)
+enum provider_code
+wechat_read(const struct wechat *w, struct span text, struct provider_notice *n, struct err *e)
 {
 	cJSON *o = json_foreign(text, e);
 	int rc = o != NULL ? read_head(o, n, e) : -1;
@@ -391,7 +387,7 @@ read_event(const struct wechat *w, const cJSON *o, const struct event *ev,
 	n->kind = ev->kind;
 	code = unseal(w, r, &plain, e);
 	if (code == PROVIDER_OK)
-		code = read_sealed(w, buf_span(&plain), n, e);
+		code = wechat_read(w, buf_span(&plain), n, e);
 	buf_clear(&plain);
 	return code;
 }
@@ -426,7 +422,7 @@ static enum provider_code
 wechat_verify(
     const void *own, const struct provider_request *q, struct provider_notice *n, struct err *e)
 {
-	enum provider_code code = check_signature(own, q, e);
+	enum provider_code code = wechat_check_signature(own, q, e);
 	const char *trace = NULL;
 
 	if (code != PROVIDER_OK)
@@ -445,7 +441,8 @@ wechat_answer(enum provider_outcome o, const char *text, struct provider_answer 
 		snprintf(a->body, sizeof a->body, "{\"code\":\"FAIL\",\"message\":\"%s\"}", text);
 }
 
-static const char *const evidence[] = {"Wechatpay-Timestamp", "Wechatpay-Nonce",
-    "Wechatpay-Serial", "Wechatpay-Signature", "Wechatpay-Signature-Type", "Request-ID", NULL};
+static const char *const evidence[] = {"Wechatpay-Timestamp", "Wechatpay-Nonce", "Wechatpay-Serial",
+    "Wechatpay-Signature", "Wechatpay-Signature-Type", "Request-ID", NULL};
 
-const struct provider provider_wechat = {"wechat", "wechatpay-v3", wechat_keys_read, wechat_keys_free, wechat_verify, wechat_answer, evidence, NULL, NULL};
+const struct provider provider_wechat = {"wechat", "wechatpay-v3", wechat_keys_read,
+    wechat_keys_free, wechat_verify, wechat_answer, evidence, NULL, &wechat_query};

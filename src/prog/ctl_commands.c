@@ -36,7 +36,7 @@
 	"shift terminal state float_minor taken_minor counted_minor difference_minor " \
 	"currency payments voided"
 #define ORDER_COLUMNS "order_no state account amount_minor currency source expires_us payment"
-#define REFUND                                                                          \
+#define REFUND                                                                           \
 	"refund number kind state payment source account to amount_minor balance_minor " \
 	"owed_minor needs requested_by approved_by reference reason"
 #define EMERGENCY \
@@ -134,7 +134,8 @@ static const struct ctl_command money[] = {
 	" [--most-credit=AMOUNT] --reason=TEXT",
 	"payment/limits",
 	"Of a payment, and of the credit it leads to; what is not given is no limit."),
-    SPECIAL("recharge prove", "payment=N [--conf=FILE]", "recharge/facts", false, NULL, NULL, ctl_recharge_prove,
+    SPECIAL("recharge prove", "payment=N [--conf=FILE]", "recharge/facts", false, NULL, NULL,
+	ctl_recharge_prove,
 	"The chain from the notification to the meter's read-back, each link verified again."),
     SPECIAL("payment receipt", "payment=N [--html] [--language=en|es|zh]", "payment/receipt", false,
 	NULL, NULL, ctl_payment_receipt, "A slip to print, as text or as a page."),

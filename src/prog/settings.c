@@ -305,6 +305,17 @@ static const struct conf_field watch_fields[] = {
     {0},
 };
 
+static const struct conf_field orders_fields[] = {
+    CONF_TIME(struct orders_conf, ask_us, "ask", "5s", 0, HOUR_US, true,
+	"An open order is asked for at its provider so long after it was made, then after 6, 12, "
+	"36, 60, 120 and 360 times as long; 0s never.  The keys file must have what asking takes."),
+    CONF_TIME(struct orders_conf, patience_us, "patience", "10s", SECOND_US / 10, MINUTE_US, true,
+	"How long a provider may take to answer."),
+    CONF_TIME(struct orders_conf, sweep_us, "sweep", "1s", SECOND_US / 20, MINUTE_US, true,
+	"How often orders that are due are looked for."),
+    {0},
+};
+
 static const struct conf_field refunds_fields[] = {
     CONF_RANGE(struct refunds_conf, second_above, CONF_INT, "100000", 0, 1000000000000, true,
 	"Minor units: what is taken back of a payment above it needs two different people."),
@@ -390,6 +401,7 @@ static const struct {
      "What a new price may do without force."							},
     {"billing",  offsetof(struct settings, billing),  billing_fields,  "From readings to charges."   },
     {"recon",    offsetof(struct settings, recon),    recon_fields,    "Reconciliation."             },
+    {"orders",   offsetof(struct settings, orders),   orders_fields,   "Orders to be paid."          },
     {"refunds",  offsetof(struct settings, refunds),  refunds_fields,
      "Payments that are taken back."							    },
     {"report",   offsetof(struct settings, report),   report_fields,   "The report of each day."     },
@@ -507,6 +519,7 @@ settings_parts(const struct settings *s)
 	    .watch = &s->watch,
 	    .refunds = &s->refunds,
 	    .report = &s->report,
+	    .orders = &s->orders,
 	    .billing = &s->billing,
 	};
 }

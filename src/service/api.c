@@ -45,13 +45,13 @@ struct api_route {
 		    NULL                                                         \
 	}
 /* Takes money back: who asks is a uid, and above a limit it takes two of them. */
-#define TAKES_BACK(path_, name_, role_)                                                          \
-	{                                                                                        \
-		"POST", "/v1/" path_, role_, NULL,                                               \
-		    {"api_" name_, DB_COMMANDS, false, 5 * SECOND_US,                            \
-			"SELECT door.api_" name_                                                 \
-			"($1::jsonb, $2, $3::bigint, $4::bigint, $5::bigint, $6::bigint)"},      \
-		    take_back                                                                    \
+#define TAKES_BACK(path_, name_, role_)                                                     \
+	{                                                                                   \
+		"POST", "/v1/" path_, role_, NULL,                                          \
+		    {"api_" name_, DB_COMMANDS, false, 5 * SECOND_US,                       \
+			"SELECT door.api_" name_                                            \
+			"($1::jsonb, $2, $3::bigint, $4::bigint, $5::bigint, $6::bigint)"}, \
+		    take_back                                                               \
 	}
 #define SPECIAL(method_, path_, role_, fn_)                \
 	{                                                  \

@@ -105,8 +105,8 @@ on_limits(const struct topup_answer *a, void *arg)
 	struct call *c = s->call;
 
 	if (a->verdict != TOPUP_AWAY && a->verdict != TOPUP_OUTSIDE) {
-		pay_settle(c->parts->pay, &s->m, http_body(c->r), "", c->who, s->m.paid_us, on_cash,
-		    s);
+		pay_settle(
+		    c->parts->pay, &s->m, http_body(c->r), "", c->who, s->m.paid_us, on_cash, s);
 		return;
 	}
 	if (a->verdict == TOPUP_AWAY) {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define MOST_BODY 65536
+#define MOST_HEAD 16384
 
 struct watch {
 	struct watch *next;
@@ -28,7 +29,7 @@ struct fetching {
 	struct fetcher *f;
 	CURL *easy;
 	struct curl_slist *headers, *to;
-	struct buf body, answer;
+	struct buf body, head, answer;
 	size_t given; /* mail: so much of the body has left */
 	bool mail;
 	fetch_fn *fn;
@@ -43,6 +44,7 @@ struct fetcher {
 	struct fetching *all;
 	struct timer timer;
 	int64_t retry_after_us;
+	struct span head; /* of the answer that is being handed out */
 };
 
 static void
@@ -53,6 +55,7 @@ fetching_free(struct fetching *g)
 	curl_slist_free_all(g->to);
 	buf_clear(&g->body);
 	buf_clear(&g->answer);
+	buf_clear(&g->head);
 	free(g);
 }
 
@@ -94,7 +97,9 @@ collect(struct fetcher *f)
 			p = &(*p)->next;
 		*p = g->next;
 		curl_multi_remove_handle(f->multi, g->easy);
+		f->head = buf_span(&g->head);
 		g->fn((int)status, buf_span(&g->answer), &e, g->arg);
+		f->head = span_of("", 0);
 		fetching_free(g);
 	}
 }
@@ -193,6 +198,20 @@ on_body(char *bytes, size_t size, size_t n, void *arg)
 	return size * n;
 }
 
+/* Lines as they came; the status line of each answer on the way begins them anew. */
+static size_t
+on_head(char *bytes, size_t size, size_t n, void *arg)
+{
+	struct fetching *g = arg;
+
+	if (size * n > 5 && memcmp(bytes, "HTTP/", 5) == 0)
+		buf_clear(&g->head);
+	if (g->head.len + size * n > MOST_HEAD)
+		return 0; /* ends the transfer */
+	buf_put(&g->head, bytes, size * n);
+	return size * n;
+}
+
 struct fetcher *
 fetcher_new(struct loop *l)
 {
@@ -279,6 +298,8 @@ fetch(struct fetcher *f, const char *method, const char *url, const char *const 
 	for (; headers != NULL && *headers != NULL; headers++)
 		g->headers = curl_slist_append(g->headers, *headers);
 	g->headers = curl_slist_append(g->headers, "Expect:");
+	curl_easy_setopt(g->easy, CURLOPT_HEADERFUNCTION, on_head);
+	curl_easy_setopt(g->easy, CURLOPT_HEADERDATA, g);
 	curl_easy_setopt(g->easy, CURLOPT_URL, url);
 	curl_easy_setopt(g->easy, CURLOPT_CUSTOMREQUEST, method);
 	curl_easy_setopt(g->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)g->body.len);
@@ -317,6 +338,12 @@ fetch_mail(
 	curl_easy_setopt(g->easy, CURLOPT_FRESH_CONNECT, 1L);
 	curl_easy_setopt(g->easy, CURLOPT_FORBID_REUSE, 1L);
 	fetching_begin(g);
+}
+
+struct span
+fetch_head(const struct fetcher *f)
+{
+	return f->head;
 }
 
 int64_t

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "service/api.h"
+#include "service/asker.h"
 #include "service/billing.h"
 #include "service/debts.h"
 #include "service/decide.h"
@@ -45,6 +46,7 @@ struct headend {
 	struct notify *notify;
 	struct pay *pay;
 	struct hooks *hooks;
+	struct asker *asker;
 	struct api *api;
 	struct witness *witness;
 	struct watch *watch;
@@ -286,6 +288,7 @@ start_office(struct headend *h, struct err *e)
 	h->hooks = hooks_new(h->loop, h->db, h->pay, h->notify, p->hooks);
 	if (headend_load_secrets(h, e) < 0)
 		return -1;
+	h->asker = asker_new(h->loop, h->db, h->fetcher, h->pay, h->hooks, p->orders);
 	wired.db = h->db;
 	wired.gateway = h->gateway;
 	wired.dispatch = h->dispatch;
@@ -364,6 +367,7 @@ headend_free(struct headend *h)
 	notify_free(h->notify);
 	fetcher_free(h->fetcher);
 	pay_free(h->pay);
+	asker_free(h->asker);
 	intake_free(h->intake);
 	signer_free(h->signer);
 	seal_free(h->seal);

@@ -94,6 +94,12 @@ hooks_load_sources(struct hooks *h, struct err *e)
 	return 0;
 }
 
+struct sources *
+hooks_sources(const struct hooks *h)
+{
+	return h->sources;
+}
+
 int
 hooks_listen(struct hooks *h, struct err *e)
 {

@@ -352,8 +352,8 @@ pay_poke(void *arg)
 	db_ask(p->db, &settle, on_settled, b, db_array(&c[0]), db_array(&c[1]), db_array(&c[2]),
 	    db_array(&c[3]), db_array(&c[4]), db_array(&c[5]), db_array(&c[6]), db_array(&c[7]),
 	    db_array(&c[8]), db_array(&c[9]), db_array(&c[10]), db_array(&c[11]), db_array(&c[12]),
-	    db_array(&c[13]), db_array(&c[14]), db_array(&c[15]), db_array(&c[16]), db_array(&c[17]),
-	    db_text(b->items[0]->actor), db_int(loop_now_us(p->loop)));
+	    db_array(&c[13]), db_array(&c[14]), db_array(&c[15]), db_array(&c[16]),
+	    db_array(&c[17]), db_text(b->items[0]->actor), db_int(loop_now_us(p->loop)));
 }
 
 /* --- a database that does not answer ------------------------------------------------------ */

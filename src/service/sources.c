@@ -104,6 +104,18 @@ source_find(struct sources *s, const char *path, const char **rest)
 	return NULL;
 }
 
+size_t
+sources_count(const struct sources *s)
+{
+	return s->n;
+}
+
+const struct source *
+source_at(const struct sources *s, size_t i)
+{
+	return &s->all[i];
+}
+
 const struct provider_keys *
 sources_nobody(const struct sources *s)
 {

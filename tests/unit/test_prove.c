@@ -118,8 +118,7 @@ evidence_of(const char *body, char out[256])
 
 	ck_assert_int_eq(webhook_secret_parse(SECRET, &secret, &e), 0);
 	webhook_sign("msg_1", PAID_US / 1000000, span_of(body, strlen(body)), &secret, signature);
-	snprintf(out, 256,
-	    "webhook-id: msg_1\\nwebhook-timestamp: %lld\\nwebhook-signature: %s\\n",
+	snprintf(out, 256, "webhook-id: msg_1\\nwebhook-timestamp: %lld\\nwebhook-signature: %s\\n",
 	    (long long)(PAID_US / 1000000), signature);
 	return out;
 }
@@ -168,8 +167,8 @@ holds(const struct story *s, struct proof *p)
 	    "\"pay:app:P-1\",\"lines\":[{\"ledger\":\"clearing\",\"amount_minor\":5000,"
 	    "\"currency\":\"CNY\"},{\"ledger\":\"prepaid\",\"account\":\"L1\",\"amount_minor\":"
 	    "%lld,\"currency\":\"CNY\"}]}],",
-	    (long long)s->amount, (long long)PAID_US, body, hash,
-	    evidence_of(BODY, evidence), (long long)PAID_US, (long long)s->prepaid);
+	    (long long)s->amount, (long long)PAID_US, body, hash, evidence_of(BODY, evidence),
+	    (long long)PAID_US, (long long)s->prepaid);
 	buf_printf(&b,
 	    "\"deliveries\":[{\"delivery\":7,\"amount_minor\":5000,\"meter\":\"" METER
 	    "\",\"purchase\":%lld,\"customer\":\"" CUSTOMER
