@@ -24,7 +24,7 @@ BEGIN
         WHERE CASE WHEN p_delivery IS NULL THEN c.payment_id = p_payment AND c.kind = 'relay' ELSE c.delivery_id = p_delivery END);
 END $$;
 
-CREATE OR REPLACE FUNCTION powergate.prove_deliveries(p_payment bigint) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+CREATE OR REPLACE FUNCTION powergate.prove_deliveries(p_payment bigint, p_account bigint) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (SELECT COALESCE(jsonb_agg(jsonb_build_object('delivery', d.id, 'amount_minor', d.amount_minor,
             'meter', (SELECT m.address FROM meter m WHERE m.id = d.meter_id), 'purchase', d.purchase, 'customer', d.customer,
@@ -35,7 +35,7 @@ BEGIN
                 (SELECT COALESCE(jsonb_agg(upper(encode(f.frame, 'hex')) ORDER BY f.n), '[]')
                  FROM unnest(x.frames) WITH ORDINALITY AS f(frame, n))) ORDER BY x.id), '[]')
                 FROM credit_evidence x WHERE x.delivery_id = d.id)) ORDER BY d.id), '[]')
-        FROM credit_delivery d WHERE d.payment_id = p_payment);
+        FROM credit_delivery d WHERE d.payment_id = p_payment AND d.account_id = p_account);
 END $$;
 
 CREATE OR REPLACE FUNCTION door.api_recharge_facts(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -53,11 +53,11 @@ BEGIN
         'inbox', (SELECT jsonb_build_object('body', upper(encode(i.body, 'hex')), 'sha256', upper(encode(i.body_sha256, 'hex')),
                 'evidence', i.evidence, 'received_us', i.received_us)
             FROM inbox i WHERE i.source = q.source AND i.event_id = q.event_id),
-        'journals', powergate.prove_journals(ARRAY['pay:' || q.source || ':' || q.payment_no, 'assign:' || q.id, 'waterfall:' || q.id] || ARRAY(SELECT 'back:' || c.id FROM correction c
-            WHERE c.payment_id = q.id AND c.posted_id IS NOT NULL ORDER BY c.id)),
+        'journals', powergate.prove_journals(ARRAY['pay:' || q.source || ':' || q.payment_no, 'assign:' || q.id, 'waterfall:' || q.id] || ARRAY(SELECT x || c.id FROM correction c,
+            unnest(ARRAY['back:', 'back-undone:']) x WHERE c.payment_id = q.id AND c.posted_id IS NOT NULL ORDER BY c.id)),
         'balance', (SELECT jsonb_build_object('kept_minor', s.prepaid_minor, 'posted_minor',
             (SELECT -COALESCE(sum(x.amount_minor), 0) FROM posting x WHERE x.account_id = s.account_id AND x.ledger = 'prepaid'))
             FROM account_state s WHERE s.account_id = a.id),
         'commands', powergate.prove_commands(NULL, q.id),
-        'deliveries', powergate.prove_deliveries(q.id));
+        'deliveries', powergate.prove_deliveries(q.id, q.account_id));
 END $$;

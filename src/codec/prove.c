@@ -277,14 +277,63 @@ prove_journal(
 	    prove_number(j, "journal"), key, prove_money(m->minor, money), m->from, m->to);
 }
 
-/* Settled at once, or first nobody's and then assigned. */
+/* Out of another account into this one; how much, or 0. */
+static int64_t
+moved_by(const cJSON *journal, const cJSON *q)
+{
+	return strncmp(prove_text(journal, "key"), "back:", 5) == 0
+		   ? -posted(journal, "prepaid", prove_text(q, "account"))
+		   : 0;
+}
+
+/* What was taken back of it is not what arrived; a refund that was withdrawn took nothing. */
+static void
+prove_kept(const cJSON *journals, const cJSON *q, struct proof *p)
+{
+	char undone[64], money[32];
+	const cJSON *j;
+
+	cJSON_ArrayForEach(j, journals)
+	{
+		const char *key = prove_text(j, "key");
+
+		if (strncmp(key, "back:", 5) != 0)
+			continue;
+		snprintf(undone, sizeof undone, "back-undone:%.40s", key + 5);
+		if (posted(j, NULL, NULL) != 0)
+			prove_link(p, "taken back", false, "journal %s does not add up", key);
+		else if (moved_by(j, q) > 0)
+			prove_link(p, "moved", true,
+			    "journal %" PRId64 " %s added again: %s came from another account",
+			    prove_number(j, "journal"), key, prove_money(moved_by(j, q), money));
+		else if (find_journal(journals, undone) == NULL)
+			prove_link(p, "taken back", false,
+			    "journal %s: some of it was refunded, charged back or moved away", key);
+	}
+}
+
+static bool
+was_moved(const cJSON *journals, const cJSON *q)
+{
+	const cJSON *j;
+
+	cJSON_ArrayForEach(j, journals)
+	{
+		if (moved_by(j, q) > 0)
+			return true;
+	}
+	return false;
+}
+
+/* Settled at once, or first nobody's and then assigned; it may have been another's. */
 static void
 prove_ledger(const cJSON *facts, const cJSON *q, struct proof *p)
 {
 	const cJSON *journals = prove_list(facts, "journals");
+	const char *account = was_moved(journals, q) ? NULL : prove_text(q, "account");
 	struct move m = {.from = "clearing",
 	    .to = "prepaid",
-	    .to_account = prove_text(q, "account"),
+	    .to_account = account,
 	    .minor = prove_number(q, "amount_minor"),
 	    .currency = prove_text(q, "currency")};
 	char key[160], assign[40];
@@ -294,15 +343,16 @@ prove_ledger(const cJSON *facts, const cJSON *q, struct proof *p)
 	snprintf(assign, sizeof assign, "assign:%" PRId64, prove_number(q, "payment"));
 	if (find_journal(journals, assign) == NULL) {
 		prove_journal(journals, key, &m, "journal", p);
-		return;
+	} else {
+		m.to = "suspense";
+		m.to_account = NULL;
+		prove_journal(journals, key, &m, "journal", p);
+		m.from = "suspense";
+		m.to = "prepaid";
+		m.to_account = account;
+		prove_journal(journals, assign, &m, "assigned", p);
 	}
-	m.to = "suspense";
-	m.to_account = NULL;
-	prove_journal(journals, key, &m, "journal", p);
-	m.from = "suspense";
-	m.to = "prepaid";
-	m.to_account = prove_text(q, "account");
-	prove_journal(journals, assign, &m, "assigned", p);
+	prove_kept(journals, q, p);
 }
 
 /* What debts took of it never was to travel. */

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define MOST_AT_ONCE 16
+#define IDLE_US      MINUTE_US
 
 /* Not repeatable: what was taken on the way is asked for a step later. */
 static const struct db_stmt take = {"orders_take", DB_COMMANDS, false, 5 * SECOND_US,
@@ -242,18 +243,15 @@ on_taken(const struct db_rows *rows, const struct err *e, void *arg)
 		ask(k, db_cell_text(rows, row, 0), db_cell_text(rows, row, 1));
 }
 
-static void
-on_sweep(void *arg)
+/* Where nobody can be asked, a reload may change that. */
+static bool
+gather_names(struct asker *k)
 {
-	struct asker *k = arg;
 	const struct sources *sources = hooks_sources(k->hooks);
 	bool any = false;
 
-	timer_start(&k->sweep, k->loop, k->conf->sweep_us, on_sweep, k);
-	if (k->taking || k->n >= MOST_AT_ONCE || k->conf->ask_us == 0)
-		return;
 	db_column_clear(&k->names);
-	for (size_t i = 0; i < sources_count(sources); i++) {
+	for (size_t i = 0; k->conf->ask_us > 0 && i < sources_count(sources); i++) {
 		const struct source *s = source_at(sources, i);
 
 		if (!provider_can_ask(s->keys))
@@ -261,8 +259,23 @@ on_sweep(void *arg)
 		db_column_text(&k->names, s->name);
 		any = true;
 	}
-	if (!any)
+	return any;
+}
+
+static void
+on_sweep(void *arg)
+{
+	struct asker *k = arg;
+
+	if (k->taking || k->n >= MOST_AT_ONCE) {
+		timer_start(&k->sweep, k->loop, k->conf->sweep_us, on_sweep, k);
 		return;
+	}
+	if (!gather_names(k)) {
+		timer_start(&k->sweep, k->loop, IDLE_US, on_sweep, k);
+		return;
+	}
+	timer_start(&k->sweep, k->loop, k->conf->sweep_us, on_sweep, k);
 	k->taking = true;
 	db_ask(k->db, &take, on_taken, k, db_array(&k->names), db_int(MOST_AT_ONCE - k->n),
 	    db_int(k->conf->ask_us), db_int(loop_now_us(k->loop)));

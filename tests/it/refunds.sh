@@ -96,7 +96,7 @@ class Desk:
         return gate.request(self.d.hooks_port, "POST", "/hooks/v1/card", body, {"Stripe-Signature": f"t={stamp},v1={mac}"})
 
 
-def balance(desk):
+def balance(desk, d):
     q, _ = desk.charge("REF-1", 5000, "R1")
     r = desk.does("refund", "request", q, "--amount=20.00", "--refund-no=OUT-0001", "--reason=paid too much")
     gate.ok(r["state"] == "payable" and desk.held("R1") == [3000, 0, 0] and desk.book("payable") == -2000 and desk.book("clearing", "naira") == 5000,
@@ -125,6 +125,8 @@ def balance(desk):
     again = desk.does("refund", "paid", r["refund"], "--reference=transfer 77")
     gate.ok(done["state"] == "paid" and done == again and desk.book("clearing", "naira") == 0, "a person who paid says by what", done)
     desk.refuses("0.00", "a third time: nothing is left", "refund", "request", q, "--amount=0.01", "--reason=x")
+    code, out, err = d.ctl("recharge", "prove", str(q), "--conf", d.conf)
+    gate.ok(code == 1 and "taken back" in out, "what was refunded is not proven to have arrived", out + err)
     q = desk.pay("R1", 5000, "P-used")
     desk.db.run("SET search_path = powergate; SELECT powergate.journal_post('test:used', 'test', 'spent', 'test', NULL, ARRAY['prepaid', 'energy'], ARRAY['', ''], "
                 "ARRAY[(SELECT id FROM account WHERE number = 'R1'), NULL], ARRAY[3500, -3500]::bigint[], 'CNY', 0)")
@@ -238,6 +240,8 @@ def moved(desk, d, sim):
     gate.ok(done["state"] == "done" and desk.held("R1")[0] == start - 4000 and desk.held("R2")[0] == to + 4000, "then it does: out of the one, into the other", done)
     desk.refuses("of this account", "once more", "payment", "move", q, "--to=R2", "--reason=x")
     desk.refuses("no such", "to an account nobody has", "payment", "move", q, "--to=R9", "--reason=x")
+    code, out, err = d.ctl("recharge", "prove", str(q), "--conf", d.conf)
+    gate.ok(code == 0 and "came from another account" in out, "and is proven, the move among its links", out + err)
     journal = desk.db.value("SELECT id FROM powergate.journal WHERE key = 'pay:app:P-mine'")
     desk.refuses("refunded or moved", "its journal the other way round", "ledger", "reverse", journal, "--reason=x")
     q = desk.pay("L2", 2500, "P-neighbour")
@@ -307,7 +311,7 @@ def main():
             sim.online(2)
             d.commission(IN)
             d.commission(OTHER)
-            balance(desk)
+            balance(desk, d)
             undelivered(desk, d)
             delivered(desk, d, sim)
             moved(desk, d, sim)
