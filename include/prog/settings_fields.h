@@ -14,6 +14,20 @@
 		.help = (help_)                                                               \
 	}
 
+/* A text that is looked at by one of the functions below. */
+#define CONF_CHECKED(type_, field_, check_, preset_, reload_, help_)                         \
+	{                                                                                    \
+		.name = #field_, .type = CONF_TEXT, .offset = offsetof(type_, field_),       \
+		.preset = (preset_), .reload = (reload_), .check = (check_), .help = (help_) \
+	}
+
+/* settings_checks.c */
+int settings_check_listen(const char *text, struct err *e);
+int settings_check_proxies(const char *text, struct err *e);
+int settings_check_zone(const char *text, struct err *e);
+int settings_check_node(const char *text, struct err *e);
+int settings_check_path(const char *text, struct err *e);
+
 /* settings_notify.c */
 extern const struct conf_field notify_fields[], mail_fields[], sms_fields[];
 

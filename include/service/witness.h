@@ -10,9 +10,12 @@
 #define SERVICE_WITNESS_H
 
 struct db;
+struct err;
 struct loop;
 struct witness;
 
+/* Whether it could be written there; without it a restored database would go unnoticed. */
+int witness_try(const char *dir, struct err *e);
 struct witness *witness_new(struct loop *l, struct db *db, const char *dir, const char *node);
 void witness_free(struct witness *w);
 

@@ -49,6 +49,8 @@ typedef void db_unfit_fn(const char *why, void *arg);
 
 struct db *db_new(
     struct loop *l, const char *conninfo, const char *schema, db_unfit_fn *unfit, void *arg);
+/* Whether a connection string can be read; nobody is connected. */
+int db_try(const char *conninfo, struct err *e);
 void db_free(struct db *db); /* nobody is answered any more */
 /* Right after db_new(), for stories: one connection for all lanes, and each statement is waited
  * for where it is sent, so that nothing depends on how fast the database is. */

@@ -8,6 +8,7 @@
 #include "prog/settings.h"
 #include "schema.h"
 #include "service/headend.h"
+#include "store/db.h"
 
 #include <event2/event.h>
 #include <getopt.h>
@@ -144,7 +145,8 @@ start_headend(struct powergated *d, struct err *e)
 	struct headend_parts parts = settings_parts(&settings);
 	char conninfo[1024];
 
-	if (settings_conninfo(&settings, conninfo, sizeof conninfo, e) < 0)
+	if (settings_conninfo(&settings, conninfo, sizeof conninfo, e) < 0 ||
+	    db_try(conninfo, e) < 0)
 		return -1;
 	apply_settings(d);
 	parts.conninfo = conninfo;

@@ -47,7 +47,7 @@ check_source_name(const char *text, struct err *e)
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 
 static const struct conf_field daemon_fields[] = {
-    CONF_FIELD(struct daemon_conf, node, CONF_TEXT, "a", false,
+    CONF_CHECKED(struct daemon_conf, node, settings_check_node, "a", false,
 	"Name of this process among several that share a database; each needs its own."),
     {.name = "log_level",
        .type = CONF_TEXT,
@@ -56,7 +56,7 @@ static const struct conf_field daemon_fields[] = {
        .reload = true,
        .words = levels,
        .help = "Lines above this level are not written."},
-    CONF_FIELD(struct daemon_conf, state_dir, CONF_TEXT, "/var/lib/powergate", false,
+    CONF_CHECKED(struct daemon_conf, state_dir, settings_check_path, "/var/lib/powergate", false,
 	"Where the witness file lies, by which a restored database is recognised."),
     CONF_RANGE(struct daemon_conf, review_voices, CONF_INT, "2", 1, 2, true,
 	"How many different people must agree before a delivery under review is decided."),
@@ -78,7 +78,7 @@ static const struct conf_field database_fields[] = {
 };
 
 static const struct conf_field meters_fields[] = {
-    CONF_FIELD(struct gateway_conf, listen, CONF_TEXT, "127.0.0.1:9100", false,
+    CONF_CHECKED(struct gateway_conf, listen, settings_check_listen, "127.0.0.1:9100", false,
 	"Address and port where meters and converters connect."),
     CONF_FIELD(struct gateway_conf, password_key, CONF_TEXT, "", false,
 	"File with the key, 64 hex digits, that seals meters' passwords in the database."),
@@ -104,8 +104,8 @@ static const struct conf_field session_fields[] = {
 };
 
 static const struct conf_field commands_fields[] = {
-    CONF_FIELD(struct dispatch_conf, kill_file, CONF_TEXT, "/etc/powergate/no-trips", true,
-	"While this file exists, no trip leaves, whatever the database says."),
+    CONF_CHECKED(struct dispatch_conf, kill_file, settings_check_path, "/etc/powergate/no-trips",
+	true, "While this file exists, no trip leaves, whatever the database says."),
     CONF_TIME(struct dispatch_conf, relay_valid_us, "relay_valid", "5m", 10 * SECOND_US, HOUR_US,
 	true, "How long a relay order stays good in the meter, on the meter's clock."),
     CONF_TIME(struct dispatch_conf, sweep_us, "sweep", "1s", SECOND_US / 10, MINUTE_US, true,
@@ -122,7 +122,7 @@ static const struct conf_field reading_fields[] = {
 	"After midnight the freezes of a fleet are read over this time."),
     CONF_RANGE(struct reader_conf, freeze_days, CONF_INT, "7", 1, 62, true,
 	"How many days back missing freezes are looked for; meters keep 62."),
-    CONF_FIELD(struct reader_conf, zone, CONF_TEXT, "Asia/Shanghai", false,
+    CONF_CHECKED(struct reader_conf, zone, settings_check_zone, "Asia/Shanghai", false,
 	"Time zone in which days begin for the freeze."),
     {0},
 };
@@ -161,7 +161,7 @@ static const struct conf_field source_fields[] = {
 };
 
 static const struct conf_field hooks_fields[] = {
-    CONF_FIELD(struct hooks_conf, listen, CONF_TEXT, "127.0.0.1:9180", false,
+    CONF_CHECKED(struct hooks_conf, listen, settings_check_listen, "127.0.0.1:9180", false,
 	"Address and port for payment webhooks, /healthz; keep it on loopback behind a proxy."),
     CONF_FIELD(struct hooks_conf, keep_alive, CONF_BOOL, "false", false,
 	"Keep connections open between requests; only with a proxy in front."),
@@ -169,7 +169,7 @@ static const struct conf_field hooks_fields[] = {
 	"Connections at once; more wait in the kernel's queue."),
     CONF_RANGE(struct hooks_conf, patience, CONF_DURATION, "10s", SECOND_US / 10, 5 * MINUTE_US,
 	false, "A request that takes longer from its first byte to its last is cut off."),
-    CONF_FIELD(struct hooks_conf, proxies, CONF_TEXT, "", true,
+    CONF_CHECKED(struct hooks_conf, proxies, settings_check_proxies, "", true,
 	"Addresses of our own proxies, blanks between; only theirs X-Forwarded-For is believed."),
     {.name = "sources",
        .type = CONF_LIST,
@@ -183,8 +183,8 @@ static const struct conf_field hooks_fields[] = {
 };
 
 static const struct conf_field api_fields[] = {
-    CONF_FIELD(struct api_conf, socket, CONF_TEXT, "/run/powergate/powergate.sock", false,
-	"Unix socket for powergatectl; peer credentials decide who may do what."),
+    CONF_CHECKED(struct api_conf, socket, settings_check_path, "/run/powergate/powergate.sock",
+	false, "Unix socket for powergatectl; peer credentials decide who may do what."),
     {0},
 };
 
@@ -278,7 +278,7 @@ static const struct conf_field recon_fields[] = {
      .check = check_at,
      .help = "When the day before is reconciled, on the clock of the site or source; empty: by "
 		"hand only."},
-    CONF_FIELD(struct recon_conf, zone, CONF_TEXT, "Asia/Shanghai", true,
+    CONF_CHECKED(struct recon_conf, zone, settings_check_zone, "Asia/Shanghai", true,
 	"Where the days of a source begin, unless an import said otherwise."),
     CONF_TIME(struct recon_conf, cutoff_us, "cutoff", "1h", 0, 12 * HOUR_US, true,
 	"A payment so near midnight may stand in the statement of the day beside."),

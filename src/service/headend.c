@@ -310,7 +310,7 @@ headend_start(struct headend *h, struct err *e)
 	const struct headend_parts *p = &h->parts;
 	char channel[64];
 
-	if (start_field(h, e) < 0 || start_office(h, e) < 0)
+	if (witness_try(p->state_dir, e) < 0 || start_field(h, e) < 0 || start_office(h, e) < 0)
 		return -1;
 	h->witness = witness_new(h->loop, h->db, p->state_dir, p->node);
 	if (p->watch != NULL) {

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOOK_US (5 * SECOND_US)
@@ -165,6 +166,18 @@ on_timer(void *arg)
 	w->asking = true;
 	db_ask(w->db, &look, on_looked, w, db_int(w->delivery), db_int(w->journal),
 	    db_int(w->held_us), db_int(loop_now_us(w->loop)));
+}
+
+int
+witness_try(const char *dir, struct err *e)
+{
+	struct stat s;
+
+	if (stat(dir, &s) < 0 || (S_ISDIR(s.st_mode) && access(dir, W_OK | X_OK) < 0))
+		return err_set(e, ERR_INPUT, "daemon.state_dir: %s: %s", dir, strerror(errno));
+	if (!S_ISDIR(s.st_mode))
+		return err_set(e, ERR_INPUT, "daemon.state_dir: %s is no directory", dir);
+	return 0;
 }
 
 struct witness *

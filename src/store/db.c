@@ -135,6 +135,21 @@ db_send_owned(struct db *db, const struct db_stmt *st, db_fn *fn, void *arg,
 
 /* --- outside ------------------------------------------------------------------------------ */
 
+int
+db_try(const char *conninfo, struct err *e)
+{
+	char *why = NULL;
+	PQconninfoOption *options = PQconninfoParse(conninfo, &why);
+
+	/* its words may hold a piece of the password */
+	PQfreemem(why);
+	if (options == NULL)
+		return err_set(e, ERR_INPUT,
+		    "database.conninfo: is not what PostgreSQL takes, such as \"dbname=x user=y\"");
+	PQconninfoFree(options);
+	return 0;
+}
+
 struct db *
 db_new(struct loop *l, const char *conninfo, const char *schema, db_unfit_fn *unfit, void *arg)
 {

@@ -194,8 +194,9 @@ def check_only(db):
 
     code, said = check()
     gate.ok(code == 0 and "settings are good" in said, "powergated -t: a good file is good", f"{code} {said}")
-    code, said = check("")
-    gate.ok(code == 0, "an empty file is all presets", f"{code} {said}")
+    state = f"daemon:\n  state_dir: {d.dir}\n"
+    code, said = check(state)
+    gate.ok(code == 0, "a file with a place for the witness is all presets else", f"{code} {said}")
     for what, line, text in (
             ("an unknown section", 1, "meter:\n  listen: 1\n"),
             ("an unknown setting", 2, "meters:\n  lisen: 127.0.0.1:1\n"),
@@ -213,13 +214,29 @@ def check_only(db):
             ("an alias", 2, "daemon:\n  node: *a\n"),
             ("a tab", 2, "daemon:\n\tnode: a\n"),
             ("a list at the top", 1, "- daemon\n"),
+            ("a listener without a port", 2, "meters:\n  listen: 127.0.0.1\n"),
+            ("a port that is none", 2, "hooks:\n  listen: 127.0.0.1:99180\n"),
+            ("a listener by a name", 2, "meters:\n  listen: localhost:9100\n"),
+            ("a zone there is not", 2, "reading:\n  zone: Asia/Shangai\n"),
+            ("a zone of statements there is not", 2, "recon:\n  zone: Mars/One\n"),
+            ("a network among the proxies", 2, "hooks:\n  proxies: 10.0.0.0/8\n"),
+            ("proxies with commas", 2, "hooks:\n  proxies: 127.0.0.1,::1\n"),
+            ("a node without a name", 2, "daemon:\n  node: \"\"\n"),
+            ("a node whose name is a path", 2, "daemon:\n  node: ../b\n"),
+            ("no kill file at all", 2, "commands:\n  kill_file: \"\"\n"),
+            ("a socket beside nothing", 2, "api:\n  socket: api.sock\n"),
             ("a second document", 3, "daemon:\n  node: a\n---\nmeters:\n")):
         code, said = check(text)
         gate.ok(code == 3 and f"{d.conf}:{line}: " in said and len(said.splitlines()) == 1,
                 f"{what}: exit code 3, one line with file and line", f"{code} {said}")
     for what, text, words in (
             ("a file that is no text", "\0\1\2", d.conf),
-            ("a source without its secret", "hooks:\n  sources:\n    - name: app\n", "source app"),
+            ("a source without its secret", state + "hooks:\n  sources:\n    - name: app\n", "source app"),
+            ("a state directory that is not there", "daemon:\n  state_dir: /nonexistent\n", "state_dir: /nonexistent: No such"),
+            ("one that is a file", "daemon:\n  state_dir: /etc/passwd\n", "is no directory"),
+            ("a connection string that is none", state + "database:\n  conninfo: nonsense\n", "database.conninfo"),
+            ("a database password that is not there", "database:\n  password_file: /nonexistent\n", "/nonexistent: No such"),
+            ("a sealing key that is not there", state + "meters:\n  password_key: /nonexistent\n", "/nonexistent: No such"),
             ("300 kB", "#" + "x" * 300000, "longer than 256 kB"),
             ("a hundred thousand brackets", "[" * 100000, "brackets"),
             ("trip hours that end before they begin", "supply:\n  trip_hours: 18:00-08:00\n", "trip_hours"),
