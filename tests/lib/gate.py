@@ -212,10 +212,16 @@ class Cluster:
         return self._server("-m", mode, "stop")
 
     def prepare(self):
-        """The schema, and who runs the tests as its first principal."""
-        subprocess.run([os.path.join(self.build, "powergatectl"), "migrate", "--db", self.conninfo, "--sql",
-                        os.path.join(ROOT, "sql")], check=True, stdout=subprocess.PIPE)
-        self.run(f"INSERT INTO powergate.principal VALUES ({os.getuid()}, 'tester', 'admin', 0)")
+        """Made as for real: its owner is no superuser, and the daemon may call the functions of its
+        door and nothing else.  Who runs the tests is its first principal."""
+        name = re.search(r"dbname=(\S+)", self.conninfo)[1]
+        self.run(f"""DO $$ BEGIN
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'powergate_owner') THEN CREATE ROLE powergate_owner NOLOGIN; END IF;
+            END $$;
+            ALTER DATABASE "{name}" OWNER TO powergate_owner""")
+        subprocess.run([os.path.join(self.build, "powergatectl"), "init", "--db", self.conninfo, "--database", name, "--no-system",
+                        "--principal", str(os.getuid()), "--sql", os.path.join(ROOT, "sql")], check=True, stdout=subprocess.PIPE)
+        self.run("UPDATE powergate.principal SET name = 'tester'")
 
     def database(self, name):
         """Another, empty database of this cluster: its conninfo."""
@@ -263,6 +269,11 @@ class Cluster:
         path = os.path.join(self.dir, f"{name}{self.number}")
         os.mkdir(path)
         return path
+
+
+def as_daemon(conninfo):
+    """Not as the superuser that the tests look and meddle as."""
+    return conninfo.replace("user=postgres", "user=powergate_app")
 
 
 # --- payments as a provider sends them ------------------------------------------------------
@@ -371,7 +382,7 @@ class Daemon:
         self.process = None
         self.settings = {
             "daemon": {"node": node, "state_dir": self.dir, "need_clock_sync": False, "tariff_voices": 1},
-            "database": {"conninfo": conninfo or db.conninfo},
+            "database": {"conninfo": as_daemon(conninfo or db.conninfo)},
             "meters": {"listen": "127.0.0.1:0"},
             "session": {"reply_timeout": "3s"},
             "commands": {"kill_file": self.dir + "/no-trips"},
