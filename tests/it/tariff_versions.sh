@@ -229,9 +229,7 @@ def attacks(version):
         alone = False
     gate.ok(not alone, "nor is author and approver the same person, unless it is said so")
     people.run("tariff", "withdraw", "home", "--reason", "done")
-    db.run("CREATE ROLE powergate_app LOGIN")
-    subprocess.run([os.path.join(BUILD, "powergatectl"), "migrate", "--db", db.conninfo, "--sql", os.path.join(gate.ROOT, "sql")], check=True, stdout=subprocess.PIPE)
-    app, passed = db.conninfo.replace("user=postgres", "user=powergate_app"), []
+    app, passed = gate.as_daemon(db.conninfo), []
     for order in [*orders, "SELECT * FROM powergate.price_version", "SELECT powergate.price_approve(1, 'x', 1, 'x', NULL, NULL, 1)",
                   "SELECT powergate.prices_turned(1)"]:
         try:
