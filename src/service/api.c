@@ -440,6 +440,19 @@ query_args(const struct api_route *route, const struct http_request *r)
 	return args;
 }
 
+/* A reason of blanks is none: whoever asks for a text asks for one that says something. */
+static void
+blank_is_empty(cJSON *args)
+{
+	cJSON *v;
+
+	cJSON_ArrayForEach(v, args)
+	{
+		if (cJSON_IsString(v) && v->valuestring[strspn(v->valuestring, " \t\r\n")] == '\0')
+			v->valuestring[0] = '\0';
+	}
+}
+
 static void
 on_request(struct http_request *r, void *arg)
 {
@@ -465,6 +478,8 @@ on_request(struct http_request *r, void *arg)
 	} else if ((c->args = json_strict(http_body(r), &e)) == NULL || !cJSON_IsObject(c->args)) {
 		call_error(c, 400, c->args == NULL ? e.text : "an object is needed");
 		return;
+	} else {
+		blank_is_empty(c->args);
 	}
 	db_ask(c->api->parts.db, &principal, on_principal, c, db_int(c->uid));
 }

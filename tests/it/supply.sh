@@ -59,6 +59,8 @@ def admin(d, sim, sink):
     meter = METERS["H1"]
     answer = gate.request(d.socket, "POST", "/v1/hold/add", b'{"hold":"ADMIN","account":"H1"}')
     gate.ok(answer.status == 400 and "reason" in answer.json["error"], "a hold without a reason is refused", answer)
+    code, out, err = d.ctl("hold", "add", "ADMIN", "--account=H1", "--reason= \t")
+    gate.ok(code == 1 and "reason" in err and not is_off(sim, meter), "and blanks are none", out + err)
     answer = gate.request(d.socket, "POST", "/v1/hold/add", b'{"hold":"ARREARS","account":"H1","reason":"x"}')
     gate.ok(answer.status == 400, "nobody places ARREARS: that is what the balance says", answer)
     code, out, err = d.ctl("hold", "add", "ADMIN", "--account=H1", "--reason=rent dispute", "--at-once")
