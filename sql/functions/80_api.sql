@@ -107,6 +107,7 @@ CREATE OR REPLACE FUNCTION door.api_meter_add(p jsonb, p_who text, p_now bigint)
 DECLARE a account; e bigint; m bigint; name text; st bigint;
 BEGIN
     IF COALESCE(p ->> 'meter', '') !~ '^[0-9]{12}$' THEN RETURN powergate.api_error(400, 'a meter address is 12 digits'); END IF;
+    IF p ->> 'meter' = '999999999999' THEN RETURN powergate.api_error(400, '999999999999 is the address of all meters at once'); END IF;
     IF COALESCE(p ->> 'capability', 'none') NOT IN ('none', 'order_no', 'counted') THEN RETURN powergate.api_error(400, 'capability is none, order_no or counted'); END IF;
     IF COALESCE(p ->> 'customer', '') !~ '^([0-9]{12})?$' THEN RETURN powergate.api_error(400, 'a customer number in a meter is 12 digits'); END IF;
     SELECT * INTO a FROM account WHERE number = p ->> 'account';
@@ -119,7 +120,12 @@ BEGIN
     name := COALESCE(p ->> 'endpoint', p ->> 'meter');
     INSERT INTO endpoint (identity, kind, link, state) VALUES (name,
         CASE WHEN p ? 'endpoint' THEN 'dtu' ELSE 'meter' END, COALESCE(p ->> 'link', CASE WHEN p ? 'endpoint' THEN 'rs485' ELSE '4g' END), 'claimed')
-    ON CONFLICT (identity) DO UPDATE SET state = 'claimed', why = '' RETURNING id INTO e;
+    ON CONFLICT (identity) DO NOTHING RETURNING id INTO e;
+    IF e IS NULL THEN   -- a stranger becomes ours with its first meter; what was quarantined since stays so
+        UPDATE endpoint x SET state = 'claimed', why = '' WHERE x.identity = name
+            AND NOT EXISTS (SELECT FROM meter q WHERE q.endpoint_id = x.id AND q.state = 'active');
+        SELECT x.id INTO e FROM endpoint x WHERE x.identity = name;
+    END IF;
     INSERT INTO meter (address, profile, capability, site_id, account_id, endpoint_id, customer, most_watts, created_us)
     VALUES (p ->> 'meter', p ->> 'profile', COALESCE(p ->> 'capability', 'none'), st, a.id, e,
         COALESCE(p ->> 'customer', p ->> 'meter'), COALESCE((p ->> 'most_watts')::bigint, 100000), p_now) RETURNING id INTO m;

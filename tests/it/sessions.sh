@@ -152,6 +152,11 @@ def cloned(d, sim, meter):
     time.sleep(3)
     gate.ok(len(field.heard(sim, meter)) == n and sim.truth("credit", meter) == [],
             "no frame reaches either, and no money", [f.control for f in field.heard(sim, meter)[n:]])
+    code, out, err = d.ctl("meter", "add", "202600000999", "--profile", "remote", "--site", "here", "--endpoint", meter)
+    gate.ok(code == 0 and endpoint(d, meter)["state"] == "quarantined",
+            "another meter added behind it does not release it", out + err)
+    code, out, err = d.ctl("meter", "add", "999999999999", "--profile", "remote", "--site", "here")
+    gate.ok(code == 1 and "all meters" in err, "and nobody adds the address of all meters", out + err)
 
 
 def old_one_dead(d, meters):
