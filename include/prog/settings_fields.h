@@ -23,6 +23,7 @@
 
 /* settings_checks.c */
 int settings_check_listen(const char *text, struct err *e);
+int settings_check_listen_or_none(const char *text, struct err *e); /* "": nowhere */
 int settings_check_proxies(const char *text, struct err *e);
 int settings_check_zone(const char *text, struct err *e);
 int settings_check_node(const char *text, struct err *e);

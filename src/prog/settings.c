@@ -294,7 +294,7 @@ static const struct conf_field recon_fields[] = {
 };
 
 static const struct conf_field watch_fields[] = {
-    CONF_FIELD(struct watch_conf, listen, CONF_TEXT, "", false,
+    CONF_CHECKED(struct watch_conf, listen, settings_check_listen_or_none, "", false,
 	"Address and port of /metrics, /healthz and /readyz, 127.0.0.1:9464 say; empty: none."),
     CONF_TIME(struct watch_conf, refresh_us, "refresh", "15s", SECOND_US / 10, HOUR_US, true,
 	"How often the figures of the whole head-end are gathered."),

@@ -41,6 +41,12 @@ settings_check_listen(const char *text, struct err *e)
 }
 
 int
+settings_check_listen_or_none(const char *text, struct err *e)
+{
+	return text[0] != '\0' ? settings_check_listen(text, e) : 0;
+}
+
+int
 settings_check_proxies(const char *text, struct err *e)
 {
 	for (const char *p = text + strspn(text, " "); *p != '\0'; p += strspn(p, " ")) {

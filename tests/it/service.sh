@@ -217,6 +217,7 @@ def check_only(db):
             ("a listener without a port", 2, "meters:\n  listen: 127.0.0.1\n"),
             ("a port that is none", 2, "hooks:\n  listen: 127.0.0.1:99180\n"),
             ("a listener by a name", 2, "meters:\n  listen: localhost:9100\n"),
+            ("a port to be watched on that is none", 2, "watch:\n  listen: 127.0.0.1:x\n"),
             ("a zone there is not", 2, "reading:\n  zone: Asia/Shangai\n"),
             ("a zone of statements there is not", 2, "recon:\n  zone: Mars/One\n"),
             ("a network among the proxies", 2, "hooks:\n  proxies: 10.0.0.0/8\n"),
