@@ -74,7 +74,7 @@ BEGIN
     IF p_payment > s.told_payment THEN      -- "paid" is said when it is posted, "on the meter" when that is proven
         PERFORM powergate.customer_notice('paid:' || q.id, 'paid', s.account_id, NULL,
             jsonb_build_object('payment', q.id, 'payment_no', q.payment_no, 'amount_minor', q.amount_minor)
-            || powergate.still_held(s.account_id), p_now, 86400000000)
+            || powergate.paid_split(q.id) || powergate.still_held(s.account_id), p_now, 86400000000)
         FROM payment q WHERE q.account_id = s.account_id AND q.id > s.told_payment AND q.id <= p_payment;
     END IF;
     IF p_notice IS NOT NULL THEN
@@ -88,6 +88,17 @@ BEGIN
         days_warned = CASE WHEN p_days_rearm THEN false WHEN p_notice = 'days_left' THEN true ELSE q.days_warned END,
         final_notice = CASE WHEN p_rearm THEN NULL WHEN p_notice = 'final' THEN COALESCE(told, q.final_notice) ELSE q.final_notice END
     WHERE q.account_id = s.account_id;
+END $$;
+
+-- What it was used for, of an account that owed: arrears, unpaid charges, what was below the
+-- threshold, emergency credit, credit.  Nothing is told of one that a reversal gave back.
+CREATE OR REPLACE FUNCTION powergate.paid_split(p_payment bigint) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN COALESCE((SELECT jsonb_build_object('split', jsonb_agg(jsonb_build_object('to', t.word, 'amount_minor', t.minor) ORDER BY t.line))
+        FROM (SELECT CASE l.kind WHEN 'payment' THEN 'debt' WHEN 'instalment' THEN 'debt' WHEN 'balance' THEN 'threshold' ELSE l.kind END AS word,
+                  sum(l.amount_minor) AS minor, min(l.line) AS line FROM waterfall_line l JOIN waterfall w ON w.payment_id = l.payment_id
+              WHERE l.payment_id = p_payment AND NOT EXISTS (SELECT FROM journal r WHERE r.reverses = w.journal_id)
+              GROUP BY 1) t HAVING count(*) > 0), '{}');
 END $$;
 
 -- Who pays and stays off all the same is told why (GV16).

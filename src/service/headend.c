@@ -78,10 +78,18 @@ session_heard(struct session *s, struct meter *m, const struct meter_event *ev, 
 {
 	struct headend *h = arg;
 
-	(void)s, (void)m;
-	for (int i = 0; i < n; i++)
-		if (ev[i].kind == EVENT_READING)
-			intake_readings(h->intake, &ev[i].reading, 1);
+	(void)s;
+	for (int i = 0; i < n; i++) {
+		const struct reading *r = &ev[i].reading;
+
+		if (ev[i].kind != EVENT_READING)
+			continue;
+		if (r->reg == REG_STATUS && !m->off_told &&
+		    meter_status_relay((uint32_t)r->value) != RELAY_CLOSED)
+			m->poll_us = 0; /* a poll finds out why, and tells both */
+		else
+			intake_readings(h->intake, r, 1);
+	}
 }
 
 static void

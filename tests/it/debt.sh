@@ -45,6 +45,11 @@ def gv10(desk, use):
             "GV10, shown before it is paid: 20.00 / 3.50 / 1.20 / 5.00 / 70.30", seen)
     gate.ok(desk.pays("G", 10000, "G-1") == expected, "GV10, paid by a signed webhook: the same on the receipt",
             desk.receipt("G-1"))
+    notices = gate.until(lambda: [n for n in sink.refused if n["type"] == "notice.paid"], 10, "the notice")
+    shown = [n["data"].get("split") for n in notices[:1]]
+    gate.ok(shown == [[{"to": to, "amount_minor": a} for to, a in zip(("debt", "accumulated", "threshold", "emergency", "credit"),
+                                                                     (2000, 350, 120, 500, 7030))]],
+            "the notice of the payment says the same", shown)
     gate.ok(desk.lines("payment", "G") == [("clearing", "app", 10000), ("prepaid", "", -10000)],
             "the payment's own journal is as everybody's", desk.lines("payment", "G"))
     gate.ok(desk.lines("waterfall", "G") == [("prepaid", "", 2850), ("arrears", f"debt:{first}", -2000),
