@@ -84,9 +84,9 @@ BEGIN
     PERFORM powergate.account_first(p_debt.account_id);
     IF EXISTS (SELECT FROM journal WHERE key = p_key) THEN RETURN 0; END IF;
     INSERT INTO debt (account_id, kind, reference, amount_minor, percent_bp, week_cap_minor, instalment_minor, every, first_day,
-        created_us, created_by)
+        from_balance, created_us, created_by)
     VALUES (p_debt.account_id, p_debt.kind, p_debt.reference, p_debt.amount_minor, p_debt.percent_bp, p_debt.week_cap_minor,
-        p_debt.instalment_minor, p_debt.every, p_debt.first_day, p_now, p_debt.created_by)
+        p_debt.instalment_minor, p_debt.every, p_debt.first_day, COALESCE(p_debt.from_balance, false), p_now, p_debt.created_by)
     ON CONFLICT (account_id, reference) DO UPDATE SET amount_minor = debt.amount_minor + EXCLUDED.amount_minor, closed_us = NULL
     RETURNING * INTO d;
     own := 'debt:' || d.id;
@@ -359,7 +359,7 @@ DECLARE account bigint;
 BEGIN
     UPDATE surplus u SET held_minor = 0 FROM payment q
     WHERE u.payment_id = q.id AND j.key IN ('pay:' || q.source || ':' || q.payment_no, 'assign:' || q.id);
-    IF j.kind NOT IN ('waterfall', 'write-off') THEN RETURN; END IF;
+    IF j.kind NOT IN ('waterfall', 'write-off', 'instalment') THEN RETURN; END IF;
     SELECT l.account_id INTO account FROM posting l WHERE l.journal_id = j.id AND l.account_id IS NOT NULL LIMIT 1;
     PERFORM powergate.account_first(account);
     INSERT INTO debt_taking (journal_id, debt_id, payment_id, week, amount_minor)

@@ -16,7 +16,7 @@ BEGIN
     RETURN jsonb_build_object('debt', d.id, 'account', (SELECT number FROM account WHERE id = d.account_id), 'kind', d.kind,
         'reference', d.reference, 'owed_minor', powergate.debt_owed(d), 'agreed_minor', d.amount_minor,
         'percent', CASE WHEN d.percent_bp IS NOT NULL THEN powergate.money_text(d.percent_bp) END, 'week_cap_minor', d.week_cap_minor,
-        'instalment_minor', d.instalment_minor, 'every', d.every, 'first_day', d.first_day, 'created_us', d.created_us,
+        'instalment_minor', d.instalment_minor, 'from_balance', d.from_balance, 'every', d.every, 'first_day', d.first_day, 'created_us', d.created_us,
         'created_by', d.created_by, 'closed_us', d.closed_us);
 END $$;
 
@@ -37,6 +37,8 @@ BEGIN
             THEN 'a debt of kind instalment needs the instalment, every day, week or month, and its first day'
         WHEN d.every NOT IN ('day', 'week', 'month') THEN 'an instalment is due every day, week or month'
         WHEN d.first_day::text !~ '^20[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$' THEN 'the first day is one like 20261201'
+        WHEN d.from_balance AND d.kind <> 'instalment' THEN 'only instalments are taken from the balance'
+        WHEN d.from_balance AND a.fee_mode = 'local' THEN 'a local account has no balance here to take from'
         WHEN COALESCE(p ->> 'from', 'fees') NOT IN ('fees', 'balance') THEN 'it is owed from fees or from the balance'
         WHEN p ->> 'from' = 'balance' AND a.fee_mode = 'local' THEN 'a local account has no balance here that could be owed'
         WHEN p ->> 'from' = 'balance' AND d.amount_minor > (SELECT a.trip_minor - s.prepaid_minor FROM account_state s WHERE s.account_id = a.id)
@@ -54,6 +56,7 @@ BEGIN
     d.account_id := a.id; d.kind := p ->> 'kind'; d.reference := p ->> 'reference'; d.created_by := p_who;
     d.amount_minor := powergate.minor_arg(p, 'amount_minor'); d.percent_bp := powergate.minor_arg(p, 'percent');
     d.week_cap_minor := powergate.minor_arg(p, 'week_cap_minor'); d.instalment_minor := powergate.minor_arg(p, 'instalment_minor');
+    d.from_balance := COALESCE((p ->> 'daily')::boolean, false);
     d.every := p ->> 'every'; d.first_day := powergate.minor_arg(p, 'first');
     fault := powergate.debt_fault(a, d, p);
     IF fault IS NOT NULL THEN RETURN powergate.api_error(400, fault); END IF;
@@ -129,7 +132,7 @@ DECLARE s account_state;
 BEGIN
     SELECT * INTO s FROM account_state q WHERE q.account_id = e.account_id;
     RETURN jsonb_build_object('account', (SELECT number FROM account WHERE id = e.account_id), 'state', e.state,
-        'limit_minor', e.limit_minor, 'below_minor', e.below_minor, 'automatic', e.automatic, 'balance_minor', s.prepaid_minor,
+        'limit_minor', e.limit_minor, 'below_minor', e.below_minor, 'automatic', e.automatic, 'pays_debts', e.pays_debts, 'balance_minor', s.prepaid_minor,
         'used_minor', powergate.emergency_used(e.account_id), 'left_minor', s.extra_minor, 'times', e.grants,
         'activated_us', e.activated_us, 'activated_by', e.activated_by, 'since_us', e.moved_us);
 END $$;
@@ -148,10 +151,10 @@ BEGIN
     IF EXISTS (SELECT FROM emergency e WHERE e.account_id = a.id AND e.state IN ('active', 'exhausted')) THEN
         RETURN powergate.api_error(409, 'it is in use: its terms change when it is cleared');
     END IF;
-    INSERT INTO emergency (account_id, below_minor, limit_minor, automatic, moved_us)
-    VALUES (a.id, below, most, COALESCE((p ->> 'automatic')::boolean, false), p_now)
+    INSERT INTO emergency (account_id, below_minor, limit_minor, automatic, pays_debts, moved_us)
+    VALUES (a.id, below, most, COALESCE((p ->> 'automatic')::boolean, false), COALESCE((p ->> 'pays_debts')::boolean, false), p_now)
     ON CONFLICT (account_id) DO UPDATE SET below_minor = EXCLUDED.below_minor, limit_minor = EXCLUDED.limit_minor,
-        automatic = EXCLUDED.automatic;
+        automatic = EXCLUDED.automatic, pays_debts = EXCLUDED.pays_debts;
     PERFORM powergate.emergency_walk(a.id, p_now);
     UPDATE emergency SET due = true WHERE account_id = a.id AND (SELECT q.split_pending FROM account_state q WHERE q.account_id = a.id);
     PERFORM powergate.audited(p_who, 'emergency.offer', p, 'done', p_now);

@@ -189,7 +189,7 @@ static const struct ctl_command money[] = {
     SHOW("debt add",
 	"account=ACCOUNT --kind=payment|instalment|accumulated --amount=AMOUNT --reference=TEXT"
 	" [--percent=PERCENT] [--week-cap=AMOUNT] [--instalment=AMOUNT] [--every=day|week|month]"
-	" [--first=DAY] [--from=fees|balance] --reason=TEXT",
+	" [--first=DAY] [--daily] [--from=fees|balance] --reason=TEXT",
 	"debt/add", DEBT,
 	"An account owes: a share of each payment, instalments, or all as soon as there is money."),
     SHOW("debt write-off", "debt=N [--amount=AMOUNT] --reason=TEXT", "debt/write-off", DEBT,
@@ -199,7 +199,7 @@ static const struct ctl_command money[] = {
     READ("emergency show", "account=ACCOUNT", "emergency/show", EMERGENCY,
 	"Emergency credit: offered, active, used."),
     SHOW("emergency offer",
-	"account=ACCOUNT --limit=AMOUNT [--below=LIMIT] [--automatic] --reason=TEXT",
+	"account=ACCOUNT --limit=AMOUNT [--below=LIMIT] [--automatic] [--pays-debts] --reason=TEXT",
 	"emergency/offer", EMERGENCY,
 	"Offer it at a balance and below, once until it is cleared; --automatic: activate it too."),
     WRITE("emergency withdraw", "account=ACCOUNT --reason=TEXT", "emergency/withdraw",

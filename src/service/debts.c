@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "store/store_debt.h"
+#include "store/store_instalment.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@ struct debts {
 	void *arg;
 	struct splits batch;
 	bool busy, again; /* a pass is under way; something came meanwhile */
-	bool walking, delivering;
+	bool walking, delivering, taking;
 	struct timer sweep, poke;
 	struct logctx log;
 };
@@ -155,6 +156,17 @@ on_followed(int n, const struct err *e, void *arg)
 }
 
 static void
+on_taken(int n, const struct err *e, void *arg)
+{
+	struct debts *d = arg;
+
+	d->taking = false;
+	complain(d, e);
+	if (n > 0)
+		d->fn(0, d->arg);
+}
+
+static void
 on_sweep(void *arg)
 {
 	struct debts *d = arg;
@@ -165,6 +177,10 @@ on_sweep(void *arg)
 	if (!d->walking) {
 		d->walking = true;
 		store_emergencies_walk(d->db, BATCH, now, on_walked, d);
+	}
+	if (!d->taking) {
+		d->taking = true;
+		store_instalments_take(d->db, BATCH, now, on_taken, d);
 	}
 	if (!d->delivering) {
 		d->delivering = true;

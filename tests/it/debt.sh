@@ -90,6 +90,39 @@ def instalments(desk):
             "and once", desk.receipt("F-2"))
 
 
+def daily(desk):
+    """Instalments that wait for no payment: what is due is taken from the balance, once a day."""
+    today = time.strftime("%Y%m%d", time.gmtime(time.time() + 8 * 3600))
+    before = time.strftime("%Y%m%d", time.gmtime(time.time() - 16 * 3600))
+    debt = desk.debt("D", "instalment", 1000, "heater", instalment_minor="300", every="day", first=today, daily="true")
+    time.sleep(2)
+    gate.ok(desk.owed(debt) == 1000 and desk.balance("D") == 0, "of a balance without money nothing is taken", desk.balance("D"))
+    gate.ok(desk.pays("D", 5000, "D-1") == [("instalment", 300), ("credit", 4700)], "a payment pays what is due", desk.receipt("D-1"))
+
+    def next_day():
+        desk.db.run(f"UPDATE powergate.debt SET looked_day = 0, first_day = {before} WHERE id = {debt}")
+
+    next_day()
+    gate.ok(gate.comes(lambda: desk.owed(debt) == 400, 10) and desk.balance("D") == 4400,
+            "on the next day, without one, the balance does", (desk.owed(debt), desk.balance("D")))
+    gate.ok(desk.lines("instalment", "D") == [("prepaid", "", 300), ("arrears", f"debt:{debt}", -300)], "with a journal of its own",
+            desk.lines("instalment", "D"))
+    time.sleep(2)
+    next_day()
+    time.sleep(2)
+    gate.ok(desk.owed(debt) == 400, "once a day, whoever asks again", desk.owed(debt))
+    desk.d.pay("E", 200, "E-1")
+    gate.until(lambda: desk.balance("E") == 200, 10, "the money")
+    small = desk.debt("E", "instalment", 1000, "boiler", instalment_minor="300", every="day", first=today, daily="true")
+    gate.ok(gate.comes(lambda: desk.balance("E") == 1, 10) and desk.owed(small) == 801, "never so much that power would go for it",
+            (desk.balance("E"), desk.owed(small)))
+    answer = desk.post("debt/add", account="D", kind="accumulated", amount_minor="100", reference="x", reason="x", daily="true")
+    gate.ok(answer.status == 400, "other debts have no such thing", answer)
+    journal = desk.db.value("SELECT id FROM powergate.journal WHERE kind = 'instalment' AND key LIKE :'k'", k=f"instalment:{small}:%")
+    desk.d.order("ledger/reverse", journal=journal, reason="he has come to terms")
+    gate.ok(desk.balance("E") == 200 and desk.owed(small) == 1000, "and it can be given back", (desk.balance("E"), desk.owed(small)))
+
+
 def own_order(desk):
     desk.d.order("debt/order", account="O", order="accumulated,emergency,balance,instalment,payment", reason="a test")
     desk.debt("O", "payment", 300, "all of it", percent="10000")
@@ -348,7 +381,7 @@ sink.statuses["G"] = 400  # is never told that the end is near, so it does not c
 with gate.Cluster(BUILD) as db:
     desk = desks.start(BUILD, db, sink)
     d = desk.d
-    for account in (*METERS, *"WFOTSC"):
+    for account in (*METERS, *"WFOTSCDE"):
         d.remote(account, METERS.get(account))
     d.local("L", WALLET)
     for account in "KN":
@@ -361,7 +394,8 @@ with gate.Cluster(BUILD) as db:
         use = desks.Use(desk, sim, METERS)
         gv10(desk, use)
         field.together(lambda: (local(desk, sim), too_full(desk, sim)),
-                       lambda: (week_cap(desk), instalments(desk), own_order(desk), at_once(desk)))
+                       lambda: (week_cap(desk), instalments(desk), own_order(desk), at_once(desk)),
+                       lambda: daily(desk))
         corrections(desk)
         nothing_left(desk, sim)
         killed_between(desk, sim)

@@ -80,6 +80,21 @@ def dark_then_lit(desk, use, sim):
     gate.ok(gate.comes(lambda: not is_off(sim, "B"), 10), "who takes it then has power again", desk.emergency("B"))
 
 
+def pays_debts(desk):
+    """The switch: whether the instalments of debts are taken from it too."""
+    today = time.strftime("%Y%m%d", time.gmtime(time.time() + 8 * 3600))
+    debts = {}
+    for account, switch in (("P", "true"), ("Q", "false")):
+        desk.offer(account, 500, pays_debts=switch)
+        gate.until(lambda: desk.emergency(account)["state"] == "offered", 5, "the offer")
+        desk.activate(account)
+        debts[account] = desk.debt(account, "instalment", 1000, "heater", instalment_minor="300", every="day", first=today, daily="true")
+    gate.ok(gate.comes(lambda: desk.emergency("P")["used_minor"] == 300, 10) and desk.owed(debts["P"]) == 700 and desk.balance("P") == 0,
+            "where its terms say so, debts are taken from emergency credit", (desk.emergency("P"), desk.owed(debts["P"])))
+    gate.ok(desk.emergency("Q")["used_minor"] == 0 and desk.owed(debts["Q"]) == 1000, "and else not", desk.emergency("Q"))
+    gate.ok(desk.pays("P", 400, "P-1") == [("emergency", 300), ("credit", 100)], "it is repaid like any other use", desk.receipt("P-1"))
+
+
 # --- limits ---------------------------------------------------------------------------------------
 
 def limits(desk):
@@ -118,12 +133,13 @@ sink = field.Sink()
 with gate.Cluster(BUILD) as db:
     desk = desks.start(BUILD, db, sink)
     d = desk.d
-    for account in (*METERS, *"FM"):
+    for account in (*METERS, *"FMPQ"):
         d.remote(account, METERS.get(account))
     for account, money in (("E", 500), ("A", 100), ("B", 100)):
         field.cash(d, account, money)
     meters = [{"address": m, "watts": 0, "energy_wh": FIRST_WH} for m in METERS.values()]
     limits(desk)
+    pays_debts(desk)
     with gate.Sim(BUILD, d, meters, "--truth-frames") as sim:
         desks.first_readings(d, sim, METERS)
         use = desks.Use(desk, sim, METERS)
