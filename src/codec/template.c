@@ -21,7 +21,7 @@ const struct template_kind template_kinds[] = {
     {"tripped",    "balance why reason meter"                         },
     {"restored",   "balance why reason meter"                         },
     {"permitted",  "balance why reason meter"                         },
-    {"paid",       "amount payment payment_no balance still_off"      },
+    {"paid",       "amount payment payment_no balance split still_off"},
     {"receipt",    "amount payment payment_no balance split still_off"},
     {"credited",   "amount purchase balance meter"                    },
     {"refunded",   "amount payment_no"                                },
