@@ -111,7 +111,7 @@ def weeks(directory, seed=7):
 
 def days(directory, seed=7):
     """The five days in which a month and winter time end, eight accounts and all that can happen to them."""
-    s = tell.Story(directory, seed, "2026-03-28", 5, sweep_s=3600, poll="6h")
+    s = tell.Story(directory, seed, "2026-03-28", 5, sweep_s=1800, poll="6h")
     s.db_outage(1.9, 0.5)
     s.deaf(0.3, 30)
     meters = people(s, *CHINA, 4, {0: "swap to transformers", 1: "away a day", 2: "pair", 3: "full display"}, 1)
