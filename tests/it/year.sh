@@ -34,7 +34,8 @@ def eventful(life, days):
             "price versions gone": count(life, "SELECT count(*) FROM powergate.price_version WHERE state = 'ended'"),
             "power cuts": truth.count(b'"event":"power"') // 2,
             "true-ups": count(life, "SELECT count(*) FROM powergate.journal WHERE kind = 'trueup'"),
-            "estimates that stand": count(life, "SELECT count(*) FROM powergate.charge WHERE state = 'posted' AND quality = 'estimate'"),
+            "estimates that stand": count(life, "SELECT count(*) FROM powergate.charge WHERE state = 'posted' "
+                                                "AND quality = 'estimate'"),
             "refused notices": told.count(b" 503 {")}
     if days > 10:
         seen["final notices"] = count(life, "SELECT count(*) FROM powergate.notice WHERE kind = 'final' AND state = 'sent'")
@@ -56,7 +57,8 @@ SENTENCES = {
     "no other": "nobody is charged for a meter he did not have then",
     "charge": "{} charges cost what the tariff says, exactly",
     "cut": "{} of them hold a boundary, for want of any reading to cut them at",
-    "dearer": "{} go from one price or tier period into the next",
+    "dearer": "{} go from one version of their tariff into the next",
+    "period": "{} go from one tier period into the next",
     "holiday": "{} are of a holiday or a make-up workday, by the hours of those",
     "night": "{} go over the night in which the clocks change",
     "turned": "{} go over the end of a display",
@@ -79,12 +81,13 @@ SENTENCES = {
 }
 
 
-def judged(life):
+def judged(life, days):
     v = judge.judge(life.dir, life.rows)
-    gate.ok(set(v.sums) == set(SENTENCES), f"there are {len(SENTENCES)} things to judge", set(v.sums) ^ set(SENTENCES))
-    for what, sentence in SENTENCES.items():
+    all_of_it = set(SENTENCES) - ({"period"} if days < 10 else set())  # within days a meter's midnight cuts each
+    gate.ok(set(v.sums) == all_of_it, f"there are {len(all_of_it)} things to judge", set(v.sums) ^ all_of_it)
+    for what in (what for what in SENTENCES if what in all_of_it):
         against = v.against.get(what, [])
-        gate.ok(not against, sentence.format(v.sums.get(what, 0)), f"{len(against)} times:\n" + "\n".join(against[:5]))
+        gate.ok(not against, SENTENCES[what].format(v.sums.get(what, 0)), f"{len(against)} times:\n" + "\n".join(against[:5]))
     cents = count(life, "SELECT sum(abs(amount_minor)) FROM powergate.posting p JOIN powergate.journal j ON j.id = p.journal_id "
                         "WHERE p.ledger = 'prepaid' AND j.kind IN ('charge', 'fixed', 'trueup')")
     print(f"   {v.sums['account']} accounts, {v.sums['charge']} intervals, {cents} cents", flush=True)
@@ -115,7 +118,7 @@ def twice(world, name, tell):
         if not whole(lives[-1], story.days):
             return
     eventful(lives[0], story.days)
-    judged(lives[0])
+    judged(lives[0], story.days)
     wakeful(lives[0])
     same(*lives)
 
@@ -132,6 +135,6 @@ with live.World(BUILD) as world:
     life = live.Life(world, "year", story.dir)
     if whole(life, story.days):
         eventful(life, story.days)
-        judged(life)
+        judged(life, story.days)
 sys.exit(gate.done())
 PY

@@ -24,7 +24,8 @@ LOST = BEGIN + """
 WATT_HOURS = BEGIN + """
     UPDATE powergate.reading r SET value = r.value + 10 FROM x JOIN powergate.installation i ON i.id = x.installation_id
     WHERE r.meter_id = i.meter_id AND r.at_us = x.to_us AND r.reg = 'total_wh';
-    UPDATE powergate.freeze_record f SET total_wh = f.total_wh + 10 FROM x JOIN powergate.installation i ON i.id = x.installation_id
+    UPDATE powergate.freeze_record f SET total_wh = f.total_wh + 10
+    FROM x JOIN powergate.installation i ON i.id = x.installation_id
     WHERE f.meter_id = i.meter_id AND f.at_us = x.to_us;"""
 
 

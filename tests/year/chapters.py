@@ -15,7 +15,8 @@ def working(s, site, day, hour=10):
     for date in (first + datetime.timedelta(n) for n in range(30)):
         when = datetime.datetime.combine(date, datetime.time(hour), zone).astimezone(tell.UTC)
         free = any(calendar.get(str(date + datetime.timedelta(n))) == "holiday" for n in (0, 1))
-        if date.weekday() < 4 and not free and when > s.start and not any(a < when + x * HOUR < b for a, b in s.outages for x in (-2, 0, 3)):
+        out_of_order = any(a < when + x * HOUR < b for a, b in s.outages for x in (-2, 0, 3))
+        if date.weekday() < 4 and not free and when > s.start and not out_of_order:
             return when
     raise ValueError(f"no working day after {day}")
 
@@ -51,7 +52,8 @@ def move(s, number, out, into, watts):
     address = stay["meter"]
     s.chapter(out, f"move-out: {number} leaves {address}")
     s.api(out, "account/move-out", account=number, close="{display %s}" % address, reason="the lease is over")
-    s.at(out + 2 * HOUR, 'wish account/refund {"account": "%s", "amount_minor": {left %s}, "reason": "transfer 1"}' % (number, number))
+    s.at(out + 2 * HOUR, 'wish account/refund {"account": "%s", "amount_minor": {left %s}, "reason": "transfer 1"}'
+         % (number, number))
     stay["to"] = account["tenancies"][stay["tenancy"]]["to"] = tell.us(out)
     s.chapter(into, f"move-in: {heir} at {address}")
     s.account(heir, account["site"], account["tariff"], when=into - HOUR, warn="5000,2000,1000", contact=f"{heir}@example.org")

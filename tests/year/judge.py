@@ -118,25 +118,29 @@ def charges(case):
     out = {}
     for number, tenancy, address, kind, from_us, to_us, from_wh, to_wh, times, names, exact, state in case.rows(
             "SELECT a.number, c.tenancy_id, m.address, c.kind, c.from_us, c.to_us, c.from_wh, c.to_wh, c.multiplier, "
-            "array_to_string(c.names, ','), c.exact, c.state FROM powergate.charge c JOIN powergate.tenancy y ON y.id = c.tenancy_id "
-            "JOIN powergate.account a ON a.id = y.account_id LEFT JOIN powergate.installation i ON i.id = c.installation_id "
-            "LEFT JOIN powergate.meter m ON m.id = i.meter_id WHERE c.state <> 'replaced' ORDER BY c.from_us, c.id"):
+            "array_to_string(c.names, ','), c.exact, c.state FROM powergate.charge c "
+            "JOIN powergate.tenancy y ON y.id = c.tenancy_id JOIN powergate.account a ON a.id = y.account_id "
+            "LEFT JOIN powergate.installation i ON i.id = c.installation_id LEFT JOIN powergate.meter m ON m.id = i.meter_id WHERE c.state <> 'replaced' ORDER BY c.from_us, c.id"):
         each, exact = len(numbers(exact)) // max(1, len(names.split(","))), numbers(exact)
         out.setdefault(number, []).append({
-            "tenancy": tenancy, "meter": address, "kind": kind, "from": int(from_us), "to": int(to_us), "from_wh": numbers(from_wh),
-            "to_wh": numbers(to_wh), "times": int(times), "state": state,  # of each component first nano, then parts of a nano
+            "tenancy": tenancy, "meter": address, "kind": kind, "from": int(from_us), "to": int(to_us),
+            "from_wh": numbers(from_wh), "to_wh": numbers(to_wh), "times": int(times), "state": state,
+            # of each component first nano, then parts of a nano
             "exact": {name: tuple(exact[i * each:i * each + 2]) for i, name in enumerate(names.split(","))}})
     return out
 
 
 def chapters_of(case, contract, c, stay, stretches):
     """Of which chapters of the story a charge is one."""
-    t, zone = contract.times.versions[stretches[0][0][0]], contract.zone
-    first, last = (price.fair.local(zone, c[k] // 1000000) for k in ("from", "to"))
-    return {"dearer": len({key[0] for key, _ in stretches}) > 1, "night": last - first != datetime.timedelta(
-                seconds=c["to"] // 1000000 - c["from"] // 1000000), "turned": c["to_wh"][0] < c["from_wh"][0],
-            "holiday": t["bands"] > 1 and first.date() in t["holidays"] + t["makeups"], "transformers": stay["multiplier"] > 1,
-            "over silence": any(w["meter"] == c["meter"] and c["from"] < w["to"] and w["from"] < c["to"] for w in case.facts["away"])}
+    t, silences = contract.times.versions[stretches[0][0][0]], [w for w in case.facts["away"] if w["meter"] == c["meter"]]
+    first, last = (price.fair.local(contract.zone, c[k] // 1000000) for k in ("from", "to"))
+    return {"dearer": len({version for (version, _), _ in stretches}) > 1,
+            "period": len({period for (_, period), _ in stretches}) > 1,
+            "night": (last - first) // datetime.timedelta(seconds=1) != c["to"] // 1000000 - c["from"] // 1000000,
+            "turned": c["to_wh"][0] < c["from_wh"][0],
+            "holiday": t["bands"] > 1 and first.date() in t["holidays"] + t["makeups"],
+            "transformers": stay["multiplier"] > 1,
+            "over silence": any(c["from"] < w["to"] and w["from"] < c["to"] for w in silences)}
 
 
 def judge_interval(case, contract, c, stay, last):
@@ -199,7 +203,7 @@ def judge_account(case, number, found, posted):
             first_us, mine = judge_stay(case, contract, stay, left)
             left = [c for c in left if c not in mine]
             firsts.append(first_us)
-        case.v.see("tenancy", len(ids) == 1 and all(x is not None for x in firsts[:1]), f"{number}: tenancies {ids} by the books, one by contract")
+        case.v.see("tenancy", len(ids) == 1 and firsts[0] is not None, f"{number}: tenancies {ids} by the books, one by contract")
         if firsts[0] is not None:
             charged = {c["from"] for c in found if c["kind"] == "fixed" and c["tenancy"] in ids}
             judge_fixed(case, contract, number, charged, firsts[0], tenancy["to"] or case.end + 2_000_000)
@@ -224,8 +228,8 @@ def judge_charges(case):
         "JOIN powergate.account a ON a.id = p.account_id WHERE j.kind IN ('charge', 'fixed', 'trueup', 'rebill') "
         "AND p.ledger IN ('prepaid', 'loaded') GROUP BY 1")}
     case.trued_up = {number for number, in case.rows(
-        "SELECT DISTINCT a.number FROM powergate.posting p JOIN powergate.journal j ON j.id = p.journal_id JOIN powergate.account a "
-        "ON a.id = p.account_id WHERE j.kind = 'trueup'")}
+        "SELECT DISTINCT a.number FROM powergate.posting p JOIN powergate.journal j ON j.id = p.journal_id "
+        "JOIN powergate.account a ON a.id = p.account_id WHERE j.kind = 'trueup'")}
     for number in case.facts["accounts"]:
         judge_account(case, number, found.get(number, []), posted.get(number, 0))
     return found
@@ -233,17 +237,23 @@ def judge_charges(case):
 
 # --- other meters, other tenants ------------------------------------------------------------------
 
+def judge_change(case, found, what, before, after):
+    """before, after: whose meter it was, which, and when somebody read it."""
+    account, address, at_us = before
+    ends = [c["to_wh"] for c in found.get(account, []) if c["meter"] == address and c["kind"] == "energy" and c["to"] <= at_us]
+    account, address, at_us = after
+    begins = [c["from_wh"] for c in found.get(account, []) if c["meter"] == address and c["kind"] == "energy" and c["from"] >= at_us]
+    shown = [case.display(address, at_us)[0] for _, address, at_us in (before, after)]
+    case.v.see(what, [wh[0] for wh in ends[-1:] + begins[:1]] == shown,
+               f"{before}, {after}: up to {ends[-1:]}, on from {begins[:1]}, shown {shown}")
+
+
 def judge_changes(case, found):
     """Up to what the old one showed, and on from what the new one did; not a Wh between belongs to anybody."""
-    for what, which in (("swap", case.facts["swaps"]), ("move", case.facts["moves"])):
-        for x in which:
-            out_us, in_us = (x["at"], x["at"]) if what == "swap" else (x["out"], x["in"])
-            before, after, old, new = (x["account"], x["account"], x["old"], x["new"]) if what == "swap" else (
-                x["account"], x["heir"], x["meter"], x["meter"])
-            ends = [c["to_wh"] for c in found.get(before, []) if c["meter"] == old and c["kind"] == "energy" and c["to"] <= out_us]
-            begins = [c["from_wh"] for c in found.get(after, []) if c["meter"] == new and c["kind"] == "energy" and c["from"] >= in_us]
-            good = ends and begins and ends[-1][0] == case.display(old, out_us)[0] and begins[0][0] == case.display(new, in_us)[0]
-            case.v.see(what, bool(good), f"{x}: up to {ends[-1:]}, on from {begins[:1]}, shown {case.display(old, out_us)}, {case.display(new, in_us)}")
+    for x in case.facts["swaps"]:
+        judge_change(case, found, "swap", (x["account"], x["old"], x["at"]), (x["account"], x["new"], x["at"]))
+    for x in case.facts["moves"]:
+        judge_change(case, found, "move", (x["account"], x["meter"], x["out"]), (x["heir"], x["meter"], x["in"]))
 
 
 # --- supply and books -----------------------------------------------------------------------------
@@ -266,8 +276,8 @@ def judge_balances(case):
     gone = {x["account"] for x in case.facts["moves"]}
     for number, kept, owed, paid, back in case.rows(
             "SELECT a.number, s.prepaid_minor, s.arrears_minor, COALESCE((SELECT sum(amount_minor) FROM powergate.payment q "
-            "WHERE q.account_id = a.id), 0), COALESCE((SELECT sum(p.amount_minor) FROM powergate.posting p "
-            "JOIN powergate.journal j ON j.id = p.journal_id WHERE p.account_id = a.id AND p.ledger = 'prepaid' AND j.kind = 'refund'), 0) "
+            "WHERE q.account_id = a.id), 0), COALESCE((SELECT sum(p.amount_minor) FROM powergate.posting p JOIN powergate.journal j "
+            "ON j.id = p.journal_id WHERE p.account_id = a.id AND p.ledger = 'prepaid' AND j.kind = 'refund'), 0) "
             "FROM powergate.account a JOIN powergate.account_state s ON s.account_id = a.id ORDER BY 1"):
         left = int(paid) - case.due[number]
         case.v.see("balance", int(kept) == left - int(back) + int(owed),
@@ -281,8 +291,9 @@ def judge_history(case):
     """Balances that were written down for a midnight, of accounts and of sites, are those of the journals up to then."""
     of = {}
     for site, number, ledger, at_us, minor in case.rows(
-            "SELECT t.name, a.number, p.ledger, j.at_us, -p.amount_minor FROM powergate.posting p JOIN powergate.journal j ON j.id = p.journal_id "
-            "JOIN powergate.account a ON a.id = p.account_id JOIN powergate.site t ON t.id = a.site_id ORDER BY j.at_us"):
+            "SELECT t.name, a.number, p.ledger, j.at_us, -p.amount_minor FROM powergate.posting p "
+            "JOIN powergate.journal j ON j.id = p.journal_id JOIN powergate.account a ON a.id = p.account_id "
+            "JOIN powergate.site t ON t.id = a.site_id ORDER BY j.at_us"):
         for whose in [("site", site)] + [("account", number)] * (ledger == "prepaid"):
             when, sums = of.setdefault(whose, ([], [0]))
             when.append(int(at_us))
@@ -304,8 +315,9 @@ def judge_history(case):
             case.v.see("midnight", int(minor) == want, f"{stay['account']}: at {at_us} it had {minor}, by the journals {want}")
     for site, day, *figures in case.rows("SELECT t.name, r.day, r.figures ->> 'opening_minor', r.figures ->> 'closing_minor' "
                                          "FROM powergate.recon_run r JOIN powergate.site t ON t.id = r.site_id"):
-        day, zone = datetime.datetime.strptime(day, "%Y%m%d"), truth.zoneinfo.ZoneInfo(case.facts["sites"][site])
-        want = [up_to(("site", site), price.us((day + datetime.timedelta(n)).replace(tzinfo=zone).astimezone(price.UTC)) - 1) for n in (0, 1)]
+        day = datetime.datetime.strptime(day, "%Y%m%d").replace(tzinfo=truth.zoneinfo.ZoneInfo(case.facts["sites"][site]))
+        midnights = [(day + datetime.timedelta(n)).astimezone(price.UTC) for n in (0, 1)]
+        want = [up_to(("site", site), price.us(midnight) - 1) for midnight in midnights]
         case.v.see("day", list(map(int, figures)) == want, f"{site} on {day:%F}: from and to {figures}, by the journals {want}")
 
 

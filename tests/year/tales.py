@@ -38,7 +38,8 @@ def household(s, site, zone, letter, i, role, day):
         watts *= 3
     elif role == "move":
         out, into = chapters.moves(s, site, day, 3 if s.days > 10 else 1)
-    s.household(number, site, f"{letter}-{list(tariffs.KINDS)[(i + i // EVERY) % len(tariffs.KINDS)]}", address, watts, until=out, **words)
+    kind = list(tariffs.KINDS)[(i + i // EVERY) % len(tariffs.KINDS)]
+    s.household(number, site, f"{letter}-{kind}", address, watts, until=out, **words)
     if role == "bad line":
         s.bad_line(address, "3%", 200, 2500)
     elif role == "pair":
