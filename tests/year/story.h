@@ -26,8 +26,8 @@
  *	T chapter WORDS                   is only told: what comes now
  *
  * T is RFC 3339.  In the JSON stand {display ADDRESS}, what a person reads off that meter, and
- * {left ACCOUNT}, what he is told it has (fill.h).  What was answered, and the notices that came, are told in DIR/told.log; what
- * the meters did in DIR/truth.log.
+ * {left ACCOUNT}, what he is told it has (fill.h).  What was answered, and the notices that
+ * came, are told in DIR/told.log; what the meters did in DIR/truth.log.
  */
 #ifndef YEAR_STORY_H
 #define YEAR_STORY_H
