@@ -96,11 +96,12 @@ BEGIN
         (s.prepaid_minor + s.loaded_minor - s.arrears_minor) - (p.prepaid + p.loaded - p.arrears), t.currency, a.id,
         format('account %s: kept %s/%s/%s, posted %s/%s/%s', a.number, s.prepaid_minor, s.loaded_minor, s.arrears_minor, p.prepaid, p.loaded, p.arrears)
     FROM account a JOIN account_state s ON s.account_id = a.id JOIN site t ON t.id = a.site_id
-    CROSS JOIN LATERAL (SELECT
-        -COALESCE(sum(l.amount_minor) FILTER (WHERE l.ledger = 'prepaid'), 0)::bigint AS prepaid,
-        -COALESCE(sum(l.amount_minor) FILTER (WHERE l.ledger = 'loaded'), 0)::bigint AS loaded,
-        COALESCE(sum(l.amount_minor) FILTER (WHERE l.ledger = 'arrears'), 0)::bigint AS arrears
-        FROM posting l WHERE l.account_id = a.id) p
+    LEFT JOIN (SELECT l.account_id,
+            -COALESCE(sum(l.amount_minor) FILTER (WHERE l.ledger = 'prepaid'), 0)::bigint AS prepaid,
+            -COALESCE(sum(l.amount_minor) FILTER (WHERE l.ledger = 'loaded'), 0)::bigint AS loaded,
+            COALESCE(sum(l.amount_minor) FILTER (WHERE l.ledger = 'arrears'), 0)::bigint AS arrears
+        FROM posting l JOIN account q ON q.id = l.account_id AND q.site_id = r.site_id GROUP BY l.account_id) k ON k.account_id = a.id
+    CROSS JOIN LATERAL (SELECT COALESCE(k.prepaid, 0) AS prepaid, COALESCE(k.loaded, 0) AS loaded, COALESCE(k.arrears, 0) AS arrears) p
     WHERE a.site_id = r.site_id AND (s.prepaid_minor, s.loaded_minor, s.arrears_minor) <> (p.prepaid, p.loaded, p.arrears);
 END $$;
 
@@ -117,20 +118,27 @@ BEGIN
 END $$;
 
 -- R7 and what the day came to: balances of the site's accounts at its ends, and what moved them.
--- Back from what they have now, which recon_balances() holds against all that was ever posted: a
--- day is looked at three times in its own run, and the years before it are not to be read for that.
+-- From the nearer end of the ledger: up from the first journal, or back from the balances kept now,
+-- which recon_balances() holds against all that was ever posted.  A day is looked at three times in
+-- its own run, and the years before it are not to be read for that.
 CREATE OR REPLACE FUNCTION powergate.recon_figures(p_site bigint, p_day int) RETURNS jsonb LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_custom_plan AS $$
-DECLARE t site; starts bigint; ends bigint; moved jsonb; opening numeric; closing numeric; paid record;
+DECLARE t site; starts bigint; ends bigint; lo bigint; hi bigint; late boolean; moved jsonb; opening numeric; closing numeric; paid record;
 BEGIN
     SELECT * INTO t FROM site WHERE id = p_site;
     starts := powergate.recon_from(p_day, t.zone); ends := powergate.recon_from(powergate.recon_day_beside(p_day, 1), t.zone);
-    SELECT n.minor + COALESCE(sum(x.sum), 0), n.minor + COALESCE(sum(x.sum) FILTER (WHERE x.later), 0),
-        COALESCE(jsonb_object_agg(x.kind, -x.sum) FILTER (WHERE NOT x.later), '{}') INTO opening, closing, moved
+    late := starts - (SELECT j.at_us FROM journal j ORDER BY j.id LIMIT 1) > (SELECT j.at_us FROM journal j ORDER BY j.id DESC LIMIT 1) - ends;
+    lo := CASE WHEN late THEN starts ELSE -9223372036854775808 END;
+    hi := CASE WHEN late THEN 9223372036854775807 ELSE ends END;
+    SELECT CASE WHEN late THEN n.minor ELSE -COALESCE(sum(x.sum) FILTER (WHERE x.part = 0), 0) END
+            + COALESCE(sum(x.sum * x.part), 0), COALESCE(sum(x.sum) FILTER (WHERE x.part = 0), 0),
+        COALESCE(jsonb_object_agg(x.kind, -x.sum) FILTER (WHERE x.part = 0), '{}') INTO closing, opening, moved
     FROM (SELECT COALESCE(sum(s.prepaid_minor + s.loaded_minor - s.arrears_minor), 0) AS minor FROM account a
           JOIN account_state s ON s.account_id = a.id WHERE a.site_id = p_site) n
-    LEFT JOIN (SELECT j.kind, j.at_us >= ends AS later, sum(l.amount_minor) AS sum FROM journal j JOIN posting l ON l.journal_id = j.id
-          JOIN account a ON a.id = l.account_id AND a.site_id = p_site WHERE j.at_us >= starts GROUP BY 1, 2) x ON true GROUP BY n.minor;
+    LEFT JOIN (SELECT j.kind, (j.at_us >= ends)::int - (j.at_us < starts)::int AS part, sum(l.amount_minor) AS sum
+          FROM journal j JOIN posting l ON l.journal_id = j.id JOIN account a ON a.id = l.account_id AND a.site_id = p_site
+          WHERE j.at_us >= lo AND j.at_us < hi GROUP BY 1, 2) x ON true GROUP BY n.minor;
+    opening := closing + opening;
     SELECT count(*) AS n, COALESCE(sum(p.amount_minor), 0) AS sum INTO paid FROM payment p JOIN account a ON a.id = p.account_id AND a.site_id = p_site
     WHERE p.received_us >= starts AND p.received_us < ends;
     RETURN jsonb_build_object('currency', t.currency, 'opening_minor', opening, 'moved_minor', moved, 'closing_minor', closing,
