@@ -201,7 +201,8 @@ def judge_account(case, number, found, posted):
         ids, firsts = {case.tenancies.get((number, stay["meter"])) for stay in account["meters"] if stay["tenancy"] == k}, []
         for stay in (dict(x, account=number) for x in account["meters"] if x["tenancy"] == k):
             first_us, mine = judge_stay(case, contract, stay, left)
-            left = [c for c in left if c not in mine]
+            taken = {id(c) for c in mine}
+            left = [c for c in left if id(c) not in taken]
             firsts.append(first_us)
         case.v.see("tenancy", len(ids) == 1 and firsts[0] is not None, f"{number}: tenancies {ids} by the books, one by contract")
         if firsts[0] is not None:
