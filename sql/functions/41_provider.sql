@@ -100,7 +100,8 @@ BEGIN
             WHEN 'unknown_key' THEN 'get the new key from the provider, add it to the keys file and reload'
             WHEN 'sealed' THEN 'the key for what is sealed is another one there: compare the keys file with the provider''s pages'
             WHEN 'wrong_merchant' THEN 'compare the merchant and the app in the keys file with the provider''s pages: who sends these here?'
-            WHEN 'not_allowed' THEN 'see whether the provider has new addresses; a proxy of our own must stand in hooks.proxies'
+            WHEN 'not_allowed' THEN CASE WHEN p_why LIKE 'our question%' THEN 'compare the key and the serial that we ask with, and the clock'
+                ELSE 'see whether the provider has new addresses; a proxy of our own must stand in hooks.proxies' END
             WHEN 'unsupported' THEN 'the provider signs in another way now: see its pages'
             ELSE 'forged, or signed with a key that the keys file has not: compare with the provider''s pages' END,
         NULL, NULL, NULL, NULL, p_now);

@@ -85,6 +85,9 @@ CREATE OR REPLACE FUNCTION powergate.take_deliveries(q payment, t powergate.take
 DECLARE d record; rest bigint := -t.queued; meter bigint; again bigint;
 BEGIN
     UPDATE surplus u SET held_minor = u.held_minor - t.held WHERE u.payment_id = q.id AND t.held > 0;
+    UPDATE work w SET state = 'resolved', resolved_us = p_now, resolution = jsonb_build_object('by', p_who, 'reason', 'the payment is taken back')
+    WHERE t.held > 0 AND w.key = 'surplus:' || q.account_id AND w.state <> 'resolved'
+        AND NOT EXISTS (SELECT FROM surplus u WHERE u.account_id = q.account_id AND u.held_minor > 0);
     IF t.queued = 0 THEN RETURN; END IF;
     FOR d IN UPDATE credit_delivery x SET state = 'CANCELLED', why = 'the payment is taken back by ' || p_who
         WHERE x.payment_id = q.id AND x.account_id = q.account_id AND x.state = 'QUEUED' RETURNING x.id, x.amount_minor LOOP
@@ -240,6 +243,7 @@ END $$;
 CREATE OR REPLACE FUNCTION powergate.provider_took(ev provider_event, q payment, p_amount bigint, p_now bigint) RETURNS correction LANGUAGE plpgsql AS $$
 DECLARE c correction; t powergate.take_plan; n bigint := nextval(pg_get_serial_sequence('powergate.correction', 'id'));
 BEGIN
+    PERFORM powergate.corrections_expire(p_now);
     PERFORM powergate.account_first(q.account_id);
     SELECT * INTO q FROM payment x WHERE x.id = q.id FOR UPDATE;
     IF p_amount NOT BETWEEN 1 AND powergate.payment_left(q) OR ev.currency NOT IN ('', q.currency) OR NOT powergate.debts_room(q.account_id) THEN

@@ -243,6 +243,9 @@ BEGIN
         WHEN j.key LIKE 'back%' THEN 'a correction is not reversed: a refund is withdrawn, a payment is moved again'
         WHEN EXISTS (SELECT FROM payment x JOIN correction c ON c.payment_id = x.id AND c.state NOT IN ('withdrawn', 'expired') AND c.posted_id IS NOT NULL
             WHERE j.key IN ('pay:' || x.source || ':' || x.payment_no, 'assign:' || x.id)) THEN 'this payment is refunded or moved: powergatectl refund list'
+        WHEN EXISTS (SELECT FROM posting l JOIN correction c ON l.ledger = 'arrears' AND l.owner = 'debt:' || c.debt_id AND c.kind = 'refund'
+            AND c.paid_id IS DISTINCT FROM c.posted_id AND c.state IN ('payable', 'paid') WHERE l.journal_id = j.id)
+            THEN 'a refund waited for this: it is to be paid out, or has been'
         WHEN j.kind = 'delivery' OR EXISTS (SELECT FROM payment x JOIN credit_delivery d ON d.payment_id = x.id
             WHERE j.key IN ('pay:' || x.source || ':' || x.payment_no, 'assign:' || x.id) AND d.state <> 'CANCELLED')
             THEN 'this money is in a meter, or on its way there'

@@ -176,6 +176,8 @@ def delivered(desk, d, sim):
     gate.until(lambda: desk.held("L1") == [0, 6000, 0], 20, "the rest of it")
     credits = [t["amount_minor"] for t in sim.truth("credit", IN)]
     gate.ok(desk.work(f"payout:{r['refund']}") and credits[-2:] == [5000, 1000], "the next recharge pays it, only its rest goes into the meter, and then it is to be paid out", credits)
+    journal = desk.db.value("SELECT id FROM powergate.journal WHERE kind = 'waterfall' ORDER BY id DESC LIMIT 1")
+    desk.refuses("a refund waited for this", "what paid for it the other way round", "ledger", "reverse", journal, "--reason=x")
     desk.does("refund", "paid", r["refund"], "--reference=over the counter")
     gate.ok(desk.book("payable", f"refund:{r['refund']}") == 0, "and is")
     desk.close("delivered")
