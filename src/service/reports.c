@@ -19,7 +19,10 @@
 
 /* Not repeatable: the lease that was lost on the way runs out by itself. */
 static const struct db_stmt take = {"report_take", DB_RECON, false, 0,
-    "SELECT site_id, site, day, body FROM door.report_take($1, $2::int, $3::bigint)"};
+    "SELECT site_id, site, day FROM door.report_take($1, $2::int, $3::bigint)"};
+/* Repeatable: a day is told once. */
+static const struct db_stmt told = {
+    "report_told", DB_RECON, true, 0, "SELECT door.report_told($1::bigint, $2::int, $3::bigint)"};
 /* Repeatable: what is written is not written again. */
 static const struct db_stmt written = {"report_written", DB_RECON, true, 0,
     "SELECT door.report_written($1::bigint, $2::int, $3, $4, $5, $6::bigint, $7::bigint)"};
@@ -108,6 +111,16 @@ on_noted(const struct db_rows *rows, const struct err *e, void *arg)
 }
 
 static void
+reports_note(struct reports *r, const char *sha256, const char *why)
+{
+	if (why != NULL)
+		slog(r, LOG_LEVEL_ERROR, "the report of %lld of %s cannot be written: %s",
+		    (long long)r->day, r->site, why);
+	db_ask(r->db, &written, on_noted, r, db_int(r->site_id), db_int(r->day), db_text(r->node),
+	    db_text(sha256), db_text(why), db_int(r->conf->retry_us), db_int(loop_now_us(r->loop)));
+}
+
+static void
 reports_made(struct reports *r)
 {
 	struct making *m = r->making;
@@ -116,13 +129,7 @@ reports_made(struct reports *r)
 	if (m->rc == 0)
 		slog(r, LOG_LEVEL_INFO, "the report of %lld of %s %s", (long long)r->day, r->site,
 		    m->how == REPORT_NEW ? "is written" : "is there already");
-	else
-		slog(r, LOG_LEVEL_ERROR, "the report of %lld of %s cannot be written: %s",
-		    (long long)r->day, r->site, m->e.text);
-	db_ask(r->db, &written, on_noted, r, db_int(r->site_id), db_int(r->day), db_text(r->node),
-	    m->rc == 0 ? db_text(m->sha256) : db_null(),
-	    m->rc == 0 ? db_null() : db_text(m->e.text), db_int(r->conf->retry_us),
-	    db_int(loop_now_us(r->loop)));
+	reports_note(r, m->rc == 0 ? m->sha256 : NULL, m->rc == 0 ? NULL : m->e.text);
 	making_free(m);
 }
 
@@ -140,10 +147,34 @@ on_look(void *arg)
 }
 
 static void
-on_taken(const struct db_rows *rows, const struct err *e, void *arg)
+on_told(const struct db_rows *rows, const struct err *e, void *arg)
 {
 	struct reports *r = arg;
 	struct making *m;
+
+	if (rows == NULL || db_rows_count(rows) == 0) {
+		reports_note(r, NULL, rows == NULL ? e->text : "it is not told");
+		return;
+	}
+	m = mem_new(sizeof *m);
+	m->body = mem_text(db_cell_text(rows, 0, 0));
+	m->directory = mem_text(r->conf->directory);
+	m->key = mem_text(r->conf->key);
+	m->languages = mem_text(r->conf->languages);
+	m->formats = mem_text(r->conf->formats);
+	r->making = m;
+	if (pthread_create(&r->thread, NULL, make_out, m) != 0) {
+		m->rc = err_set(&m->e, ERR_RETRY, "there is no room for another thread");
+		reports_made(r);
+		return;
+	}
+	timer_start(&r->look, r->loop, LOOK_US, on_look, r);
+}
+
+static void
+on_taken(const struct db_rows *rows, const struct err *e, void *arg)
+{
+	struct reports *r = arg;
 
 	r->busy = false;
 	if (rows == NULL) {
@@ -156,19 +187,8 @@ on_taken(const struct db_rows *rows, const struct err *e, void *arg)
 	r->site_id = db_cell_int(rows, 0, 0);
 	db_cell_copy(rows, 0, 1, r->site, sizeof r->site);
 	r->day = db_cell_int(rows, 0, 2);
-	m = mem_new(sizeof *m);
-	m->body = mem_text(db_cell_text(rows, 0, 3));
-	m->directory = mem_text(r->conf->directory);
-	m->key = mem_text(r->conf->key);
-	m->languages = mem_text(r->conf->languages);
-	m->formats = mem_text(r->conf->formats);
-	r->making = m;
-	if (pthread_create(&r->thread, NULL, make_out, m) != 0) {
-		m->rc = err_set(&m->e, ERR_RETRY, "there is no room for another thread");
-		reports_made(r);
-		return;
-	}
-	timer_start(&r->look, r->loop, LOOK_US, on_look, r);
+	db_ask(r->db, &told, on_told, r, db_int(r->site_id), db_int(r->day),
+	    db_int(loop_now_us(r->loop)));
 }
 
 /* One after the other until nothing is due. */
