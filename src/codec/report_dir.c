@@ -78,6 +78,7 @@ read_manifest(const char *site, int day, struct manifest *m, char sha256[65], st
 	struct buf text = {0};
 	int rc;
 
+	*m = (struct manifest){0};
 	snprintf(path, sizeof path, "%s/%08d/manifest", site, day);
 	rc = report_file_read(path, &text, e);
 	if (rc == 0 && (rc = manifest_in(m, buf_span(&text), e)) < 0)

@@ -346,8 +346,8 @@ check_formats(const char *text, struct err *e)
 
 static const struct conf_field report_fields[] = {
     CONF_FIELD(struct reports_conf, directory, CONF_TEXT, "", true,
-	"Where the report of each closed day is written, one directory for all nodes; empty: by "
-	"hand only."),
+	"Where the report of each closed day is written, one directory for all nodes, below "
+	"state_dir or where the unit lets us write; empty: by hand only."),
     {.name = "at",
        .type = CONF_TEXT,
        .offset = offsetof(struct reports_conf, at),

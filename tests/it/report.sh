@@ -367,6 +367,18 @@ def nodes(d, db, reports):
                 f"{said} {db.rows('SELECT * FROM powergate.report_job')}")
 
 
+def waits(db):
+    """A day that nobody closes is work, a day after its report was due."""
+    def look(days):
+        db.run(f"SET search_path = door, powergate; SELECT report_take('x', 660, {now_us() + days * DAY_US})")
+        return db.rows("SELECT state, text FROM powergate.work WHERE key LIKE 'report:open:%' ORDER BY id")
+
+    gate.ok(look(0) == [], "today is not late yet")
+    late = look(3)
+    gate.ok(len(late) == 1 and late[0][0] == "open" and f"{day(0)} of here is not closed" in late[0][1], "a day that nobody closes is work", late)
+    gate.ok(look(3) == late and look(0)[0][0] == "resolved", "once, until it is closed", late)
+
+
 def settings(d, reports):
     for wrong, word in (({"languages": "en de"}, "de"), ({"formats": "pdf"}, "pdf"), ({"at": "25:00"}, "25:00"), ({"key": ""}, "key")):
         lines = {"directory": reports.dir, "key": reports.key, **wrong}
@@ -422,6 +434,7 @@ def main():
         signature(reports)
         flips(reports)
         days(reports)
+        waits(db)
         settings(d, reports)
     sink.close()
     return gate.done()
