@@ -124,8 +124,8 @@ coverage:
 	+$(MAKE) --no-print-directory -j2 COV=1 check-built
 	gcovr --branches --print-summary --object-directory build-cov -r . -e tests -e demo
 
-# Long stories: every test with the whole kill sweep and the whole year, the demo ten times, ten
-# million frames and half a million of whatever else is parsed.
+# Long stories: every test with the whole kill sweep, the whole year and twenty months, the demo ten
+# times, ten million frames and half a million of whatever else is parsed.
 soak:
 	tools/deps check proxy fuzz
 	+$(MAKE) --no-print-directory -j2 all $(UNIT) $(B)/story $(B)/tests/year/year $(FUZZ_PROGRAMS)
