@@ -17,10 +17,11 @@ failed=0
 
 "$ctl" conf sample >"$dir/sample"
 "$ctl" conf manual >"$dir/body"
-awk -v begin="$begin" -v end="$end" -v body="$dir/body" '
-  $0 == end { inside = 0 }
+# awk would read a backslash in -v as the beginning of something
+BEGIN="$begin" END="$end" awk -v body="$dir/body" '
+  $0 == ENVIRON["END"] { inside = 0 }
   !inside { print }
-  $0 == begin { inside = 1; while ((getline line < body) > 0) print line }
+  $0 == ENVIRON["BEGIN"] { inside = 1; while ((getline line < body) > 0) print line }
 ' "$page" >"$dir/page"
 
 if [ "${2:-}" = --write ]; then
@@ -41,8 +42,10 @@ agree() {
 agree "$sample is what powergatectl conf sample prints" "$dir/sample" "$sample"
 agree "$page has every setting with the words of the table" "$dir/page" "$page"
 
-# The markers themselves must be there, or the comparison above is of nothing.
-if [ "$(grep -cFx -e "$begin" -e "$end" "$page")" -eq 2 ] && [ "$(wc -l <"$dir/body")" -gt 100 ]; then
+# The markers themselves must be there, and the table between them, or the comparison above is of
+# nothing.
+if [ "$(grep -cFx -e "$begin" -e "$end" "$page")" -eq 2 ] && [ "$(wc -l <"$dir/body")" -gt 100 ] &&
+  [ "$(wc -l <"$page")" -gt "$(wc -l <"$dir/body")" ]; then
   echo "ok - the page holds the table"
 else
   echo "not ok - the page holds the table"
