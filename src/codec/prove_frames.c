@@ -135,6 +135,20 @@ note_answer(struct seen *s, const struct dlt645 *f, int64_t at_us)
 	}
 }
 
+/* A frame of that meter that goes that way. */
+static int
+frame_of(
+    const cJSON *x, const char *meter, bool out, struct dlt645 *f, bool *blanked, struct err *e)
+{
+	if (frame_in(prove_text(x, "frame"), out, f, blanked, e) < 0)
+		return -1;
+	if (strcmp(f->address, meter) != 0)
+		return err_set(e, ERR_INPUT, "it is of meter %s", f->address);
+	if (((f->control & DLT645_REPLY) == 0) != out)
+		return err_set(e, ERR_INPUT, "it goes the other way");
+	return 0;
+}
+
 /* d: the delivery its recharges must be of; NULL: relay orders. */
 static void
 see_command(struct seen *s, const cJSON *command, const cJSON *d)
@@ -144,13 +158,10 @@ see_command(struct seen *s, const cJSON *command, const cJSON *d)
 
 	for (const cJSON *x = list != NULL ? list->child : NULL; x != NULL; x = x->next) {
 		bool out = strcmp(prove_text(x, "way"), "out") == 0, blanked;
-		struct dlt645 f;
+		struct dlt645 f = {0};
 		struct err e;
 
-		if (frame_in(prove_text(x, "frame"), out, &f, &blanked, &e) < 0 ||
-		    (strcmp(f.address, meter) != 0 &&
-			err_set(&e, ERR_INPUT, "it is of meter %s", f.address) < 0) ||
-		    ((f.control & DLT645_REPLY) == 0) != out) {
+		if (frame_of(x, meter, out, &f, &blanked, &e) < 0) {
 			if (s->bad[0] == '\0')
 				snprintf(s->bad, sizeof s->bad, "frame %" PRId64 " %s: %.80s",
 				    prove_number(x, "n"), out ? "out" : "in", e.text);

@@ -197,7 +197,7 @@ report_number(const cJSON *row, int column)
 {
 	const cJSON *v = column >= 0 ? cJSON_GetArrayItem(row, column) : NULL;
 
-	return cJSON_IsNumber(v) ? (int64_t)v->valuedouble : 0;
+	return v != NULL && cJSON_IsNumber(v) ? (int64_t)v->valuedouble : 0;
 }
 
 void

@@ -68,7 +68,8 @@ tenancy_settled(const struct bill *b, const struct due_tenancy *t)
 static int
 rate_tenancy(struct bill *b, struct due_tenancy *t, const struct past *past, struct err *e)
 {
-	const struct due_tenancy before = *t;
+	const struct price_position at = t->at;
+	int64_t fixed_us = t->fixed_us;
 	bool settled;
 
 	if (past != NULL) {
@@ -82,9 +83,19 @@ rate_tenancy(struct bill *b, struct due_tenancy *t, const struct past *past, str
 	if (bill_energy(b, t, e) < 0 || bill_fixed(b, t, e) < 0)
 		return -1;
 	settled = tenancy_settled(b, t);
-	if (settled || memcmp(&before, t, sizeof before) != 0)
+	if (settled || t->fixed_us != fixed_us || memcmp(&t->at, &at, sizeof at) != 0)
 		rated_tenancy(b->out, b->account->id, t, false, settled);
 	return 0;
+}
+
+static bool
+same_sum(const struct price_sum *a, const struct price_sum *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->tax_inclusive == b->tax_inclusive &&
+	       a->tax_ppm == b->tax_ppm && a->base_nano == b->base_nano &&
+	       a->base_parts == b->base_parts && a->gross_femto == b->gross_femto &&
+	       a->net_femto == b->net_femto && a->gross_minor == b->gross_minor &&
+	       a->net_minor == b->net_minor;
 }
 
 static void
@@ -93,7 +104,7 @@ put_sums(struct bill *b, const struct price_sums *before)
 	const struct price_sums *now = &b->account->sums;
 
 	for (size_t i = 0; i < now->n; i++)
-		if (i >= before->n || memcmp(&now->of[i], &before->of[i], sizeof now->of[i]) != 0)
+		if (i >= before->n || !same_sum(&now->of[i], &before->of[i]))
 			rated_sum(b->out, b->account->id, i, &now->of[i]);
 }
 

@@ -242,12 +242,12 @@ add_row(struct due *d, const struct db_rows *rows, int i)
 		add_account(d, rows, i);
 	if (db_cell_null(rows, i, TENANCY))
 		return;
-	if (d->accounts[d->naccounts - 1].ntenancies == 0 ||
+	if (d->ntenancies == 0 || d->accounts[d->naccounts - 1].ntenancies == 0 ||
 	    d->tenancies[d->ntenancies - 1].id != db_cell_int(rows, i, TENANCY))
 		add_tenancy(d, rows, i);
 	if (db_cell_null(rows, i, INSTALLATION))
 		return;
-	if (d->tenancies[d->ntenancies - 1].ninstallations == 0 ||
+	if (d->ninstallations == 0 || d->tenancies[d->ntenancies - 1].ninstallations == 0 ||
 	    d->installations[d->ninstallations - 1].id != db_cell_int(rows, i, INSTALLATION))
 		add_installation(d, rows, i);
 	if (!db_cell_null(rows, i, READ_US))
