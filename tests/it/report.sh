@@ -356,8 +356,10 @@ def job(d, db, reports):
 def nodes(d, db, reports):
     """Somebody forgot which days are written; two nodes look, and each day is done by one."""
     before = reports.bytes()
+    seen = len(d.log())
     d.configure({"report": {"directory": ""}})
     d.signal(1)
+    d.says("settings read anew", since=seen)
     db.run("DELETE FROM powergate.report_job")
     where = {"recon": {"at": ""}, "report": {"directory": reports.dir, "at": "00:00", "key": reports.key, "sweep": "100ms", "formats": "csv json html"}}
     with gate.Daemon(BUILD, db, where, node="b") as b, gate.Daemon(BUILD, db, where, node="c") as c:
