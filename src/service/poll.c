@@ -103,7 +103,8 @@ overload_told(struct session *s, struct polling *p, int64_t trip_us, uint32_t op
 	poll_end(s, p, true);
 }
 
-/* The meter's own word about its last trip: when, and by whose order. */
+/* The meter's own word about its last trip: when, and by whose order.  Without it the count says
+ * enough. */
 static void
 on_record(struct session *s, const struct answer *a, const struct err *e, void *arg)
 {
@@ -111,13 +112,9 @@ on_record(struct session *s, const struct answer *a, const struct err *e, void *
 	struct dlt645_trip trip = {0};
 
 	(void)a;
-	if (e->class == ERR_RETRY || e->class == ERR_UNCERTAIN) {
-		poll_end(s, p, false);
-		return;
-	}
 	if (e->class == ERR_REFUSED)
 		refused(p, REFUSES(REG_TRIPS));
-	else if (!dlt645_trip_get(&trip, &p->record, p->m->zone))
+	if (e->class != ERR_NONE || !dlt645_trip_get(&trip, &p->record, p->m->zone))
 		trip = (struct dlt645_trip){0};
 	overload_told(
 	    s, p, trip.at_us != 0 ? trip.at_us - p->m->clock_skew_us : 0, trip.operator_code);
