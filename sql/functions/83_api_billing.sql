@@ -266,7 +266,7 @@ BEGIN
 END $$;
 
 -- Money that was paid back outside, out of the books; never more than is there.
-CREATE OR REPLACE FUNCTION door.api_account_refund(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION door.api_account_refund(p jsonb, p_who text, p_uid bigint, p_limit bigint, p_life bigint, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE a account; s account_state; amount bigint := (p ->> 'amount_minor')::bigint; j bigint;
 BEGIN
     IF COALESCE(p ->> 'reason', '') = '' THEN RETURN powergate.api_error(400, 'a reason is needed, with the reference of the payment'); END IF;
@@ -279,6 +279,11 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM tenancy y WHERE y.account_id = a.id AND y.to_us IS NOT NULL AND NOT y.settled) THEN
         RETURN powergate.api_error(409, 'not all of what was used is charged yet');
+    END IF;
+    -- nobody approves this one, so that it has to stay below what one person may do
+    IF amount + (SELECT COALESCE(sum(-l.amount_minor), 0) FROM journal g JOIN posting l ON l.journal_id = g.id AND l.ledger = 'clearing'
+        WHERE g.key LIKE format('refund:%s:%%', a.id) AND g.at_us > p_now - p_life) > p_limit THEN
+        RETURN powergate.api_error(409, format('above %s it takes two people: powergatectl refund request, of his payments', powergate.money_text(p_limit)));
     END IF;
     j := powergate.journal_post(format('refund:%s:%s', a.id, p_now), 'refund', p ->> 'reason', p_who, NULL, ARRAY['prepaid', 'clearing'],
         ARRAY['', 'refund'], ARRAY[a.id, NULL], ARRAY[amount, -amount], (SELECT t.currency FROM site t WHERE t.id = a.site_id), p_now);

@@ -149,7 +149,7 @@ static const struct api_route routes[] = {
     WRITE("meter/multiplier", "meter_multiplier", ROLE_ADMIN),
     WRITE("account/move-in", "move_in", ROLE_OPERATOR),
     WRITE("account/move-out", "move_out", ROLE_OPERATOR),
-    WRITE("account/refund", "account_refund", ROLE_ADMIN),
+    TAKES_BACK("account/refund", "account_refund", ROLE_ADMIN),
     WRITE("bill/rebill", "rebill", ROLE_ADMIN),
     SPECIAL_READ("bill/explain", "account day from to", call_bill_explain),
     READ("freeze/list", "freeze_list", "meter day limit"),

@@ -227,6 +227,9 @@ def two_people(desk, d):
     code, told = desk.run("refund", "approve", r["refund"], second=True)
     gate.ok(code != 0 and "expired" in str(told) and desk.held("R2")[0] == start + 200000 and not desk.work(f"approve:{r['refund']}"),
             "an approval that comes too late is none", told)
+    desk.refuses("two people", "to pay as much back without naming a payment", "account", "refund", "R2", "--amount=1000.01", "--reason=x")
+    gate.ok(desk.run("account", "refund", "R2", "--amount=600.00", "--reason=x")[0] == 0 and
+            desk.run("account", "refund", "R2", "--amount=600.00", "--reason=x")[0] != 0, "nor in two halves")
     acts = {x[0] for x in desk.db.rows("SELECT action FROM powergate.audit WHERE actor IN ('tester', 'second')")}
     gate.ok({"refund.request", "refund.approve", "refund.withdraw", "refund.paid", "ledger.reverse"} <= acts, "the audit knows who did what", acts)
     desk.close("two people")
