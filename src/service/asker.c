@@ -41,7 +41,7 @@ struct asker {
 	struct pay *pay;
 	struct hooks *hooks;
 	const struct orders_conf *conf;
-	LIST_HEAD(, question) asked;
+	LIST_HEAD(question_list, question) asked;
 	int n;
 	bool taking;
 	struct db_column names;
