@@ -42,7 +42,7 @@ class Provider(http.server.BaseHTTPRequestHandler):
     def odd(self, what):
         """What is no answer; True when it was given."""
         if what == "slow":
-            time.sleep(0.6)
+            time.sleep(1.5)
         if what in ("slow", "hangs up"):
             self.close_connection = True
             self.connection.close()
@@ -96,6 +96,11 @@ class Provider(http.server.BaseHTTPRequestHandler):
         self.send(200, f'{{"alipay_trade_query_response":{part},"sign":"{self.keys.rsa(key, part.encode())}"}}'.encode())
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """Who hangs up on purpose is told of it."""
+
+
 class World:
     def __init__(self, db, d, senders):
         self.db, self.d, self.senders = db, d, senders
@@ -128,7 +133,7 @@ class World:
 
 def found(w):
     o = w.order("wx", 5000, ["unknown", ("SUCCESS", "WXQ1", 5000)])
-    gate.ok(w.paid(o) and w.payments(o) == [["WXQ1", "5000", "settled"]] and w.shown(o)["asked"] == 2, "WeChat Pay: a payment nobody told of is found", w.shown(o))
+    gate.ok(w.paid(o) and w.payments(o) == [["WXQ1", "5000", "settled"]] and w.shown(o)["asked"] >= 2, "WeChat Pay: a payment nobody told of is found", w.shown(o))
     q = w.db.value("SELECT id FROM powergate.payment WHERE payment_no = 'WXQ1'")
     code, out, err = w.d.ctl("recharge", "prove", str(q), "--conf", w.d.conf)
     gate.ok(code == 0 and "signature verified again" in out, "and proven by the answer that is kept", out + err)
@@ -164,9 +169,12 @@ def trouble(w):
     gate.until(lambda: all(w.shown(o)["asked"] >= 1 for o in orders.values()), 15, "the first questions")
     time.sleep(1)
     gate.ok(w.counts() == before, "a provider that is slow, refuses, hangs up, knows nothing, or lies: no row of money", f"{before} {w.counts()}")
-    seen = {r[0] for r in w.db.rows("SELECT key FROM powergate.work WHERE state <> 'resolved'")}
-    gate.ok({"provider:wx:bad_signature", "provider:wx:stale", "provider:wx:not_allowed", "provider:ali:bad_signature"} <= seen,
-            "and what is forged, old, or refuses us is somebody's work", seen)
+    def seen():
+        return {r[0] for r in w.db.rows("SELECT key FROM powergate.work WHERE state <> 'resolved'")}
+
+    wanted = {"provider:wx:bad_signature", "provider:wx:stale", "provider:wx:not_allowed", "provider:ali:bad_signature"}
+    gate.ok(gate.comes(lambda: wanted <= seen(), 15),
+            "and what is forged, old, or refuses us is somebody's work", seen())
     for n, o in enumerate(orders.values()):
         Provider.says[o] = [("SUCCESS", f"WXT{n}", 400)]
     gate.ok(all(w.paid(o, 15) for o in orders.values()), "each is asked again, and paid in the end", [w.shown(o) for o in orders.values()])
@@ -210,7 +218,7 @@ def main():
     with gate.Cluster(BUILD) as db, gate.Daemon(BUILD, db, start=False) as d:
         keys = pens.Pens(d)
         Provider.keys = keys
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Provider)
+        server = Server(("127.0.0.1", 0), Provider)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         keys.run("openssl", "genrsa", "-out", keys.at("merchant.key"), "2048")
         os.chmod(keys.at("merchant.key"), 0o600)
@@ -222,7 +230,7 @@ def main():
         text = text.replace("wechat:\n", f"wechat:\n  serial: 5157F09EFDC096DE\n  merchant_key_file: merchant.key\n  api_url: {url}\n")
         d.write("keys.yaml", text)
         d.configure({"hooks": {"sources": d.settings["hooks"]["sources"] + keys.sources(), "proxies": "127.0.0.1 ::1"},
-                     "orders": {"ask": "100ms", "patience": "300ms", "sweep": "100ms"}})
+                     "orders": {"ask": "100ms", "patience": "1s", "sweep": "100ms"}})
         d.start()
         d.remote("R1")
         w = World(db, d, pens.Senders(d, keys))
