@@ -15,7 +15,20 @@
 #include <cjson/cJSON.h>
 #include <sys/types.h>
 
-enum role { ROLE_VIEWER, ROLE_OPERATOR, ROLE_CASHIER, ROLE_ADMIN };
+enum role {
+	ROLE_VIEWER = 1 << 0,
+	ROLE_OPERATOR = 1 << 1,
+	ROLE_CASHIER = 1 << 2,
+	ROLE_MONEY = 1 << 3,
+	ROLE_APPROVER = 1 << 4,
+	ROLE_KEY_ADMIN = 1 << 5,
+	ROLE_AUDITOR = 1 << 6,
+	ROLE_ADMIN = 1 << 7,
+	ROLE_ALL = (1 << 8) - 1,
+};
+
+/* sql/functions/79_enter.sql says what they mean. */
+enum site_rule { SITE_UNSAID, SITE_ANY, SITE_NAMED, SITE_ROWS, SITE_ALL };
 
 struct api_route;
 struct call {
