@@ -6,6 +6,12 @@ BEGIN
     RETURN CASE WHEN p ->> p_key ~ '^\d{1,18}$' THEN (p ->> p_key)::bigint END;
 END $$;
 
+-- Meters as they are listed in one argument, with commas or blanks between; NULL without it.
+CREATE OR REPLACE FUNCTION powergate.meters_listed(p jsonb) RETURNS text[] LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN regexp_split_to_array(trim(p ->> 'meters'), '[ ,]+');
+END $$;
+
 -- The sites a principal is for and all that lies within them; NULL: everywhere.
 CREATE OR REPLACE FUNCTION powergate.sites_of(q principal) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -25,6 +31,7 @@ BEGIN
         SELECT NULL::bigint AS a, NULL::bigint AS m, s.id AS s FROM site s WHERE s.name IN (p ->> 'site', p ->> 'parent')
         UNION ALL SELECT a.id, NULL, NULL FROM account a WHERE a.number IN (p ->> 'account', p ->> 'charge_to')
         UNION ALL SELECT NULL, m.id, NULL FROM meter m WHERE m.address IN (p ->> 'meter', p ->> 'new')
+        UNION ALL SELECT NULL, m.id, NULL FROM meter m WHERE m.address = ANY (powergate.meters_listed(p))
         UNION ALL SELECT NULL, m.id, NULL FROM endpoint e LEFT JOIN meter m ON e.id = m.endpoint_id WHERE e.identity = p ->> 'endpoint'
         UNION ALL SELECT NULL, c.meter_id, NULL FROM command c WHERE c.id = powergate.id_arg(p, 'command')
         UNION ALL SELECT q.account_id, NULL, NULL FROM payment q WHERE q.id = powergate.id_arg(p, 'payment')

@@ -78,3 +78,36 @@ BEGIN
     END LOOP;
     UPDATE audit_last SET n = l.n, hash = l.hash;
 END $$;
+
+-- What one asked for and another has to approve.  It is for exactly this subject, once, until then.
+CREATE TABLE approval (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    action      text NOT NULL,
+    subject     jsonb NOT NULL,  -- all that the deed depends on
+    sha256      bytea NOT NULL,  -- of action and subject
+    reason      text NOT NULL,
+    asked_uid   bigint NOT NULL REFERENCES principal,
+    asked_by    text NOT NULL,
+    asked_us    bigint NOT NULL,
+    expires_us  bigint NOT NULL CHECK (expires_us > asked_us),
+    decision    text CHECK (decision IN ('given', 'refused')),
+    decided_uid bigint REFERENCES principal,
+    decided_by  text,
+    decided_us  bigint,
+    note        text,
+    used_us     bigint,
+    CHECK ((decision IS NULL) = (decided_uid IS NULL)),
+    CHECK (decided_uid <> asked_uid),
+    CHECK (used_us IS NULL OR (decision IS NOT NULL AND decision = 'given' AND used_us < expires_us))
+);
+CREATE INDEX approval_open ON approval (sha256) WHERE used_us IS NULL;
+CREATE FUNCTION approval_walk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.used_us IS NOT NULL OR (OLD.decision IS NOT NULL AND NEW.decision IS DISTINCT FROM OLD.decision)
+        OR (NEW.action, NEW.subject, NEW.sha256, NEW.asked_uid, NEW.asked_us, NEW.expires_us)
+            IS DISTINCT FROM (OLD.action, OLD.subject, OLD.sha256, OLD.asked_uid, OLD.asked_us, OLD.expires_us) THEN
+        RAISE EXCEPTION 'approval % is decided or used, or what it is for would change', OLD.id USING ERRCODE = '23514';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER approval_walk BEFORE UPDATE ON approval FOR EACH ROW EXECUTE FUNCTION approval_walk();

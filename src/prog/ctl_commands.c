@@ -253,11 +253,11 @@ static const struct ctl_command books[] = {
 static const struct ctl_command supply[] = {
     WRITE("hold add",
 	"hold=ADMIN|MOVE_OUT|FRAUD|MAINTENANCE|SAFETY [--meter=ADDRESS] [--account=ACCOUNT] "
-	"--reason=TEXT [--at-once]",
+	"[--meters=ADDRESSES] --reason=TEXT [--at-once]",
 	"hold/add", "Keep a meter, or all of an account, switched off whatever is paid."),
     WRITE("hold release",
 	"hold=ADMIN|MOVE_OUT|FRAUD|MAINTENANCE|SAFETY [--meter=ADDRESS] [--account=ACCOUNT] "
-	"--reason=TEXT",
+	"[--meters=ADDRESSES] --reason=TEXT",
 	"hold/release", "The hold is over; what the balance says stands."),
     READ("hold list", "[--meter=ADDRESS] [--all] [--limit=N]", "hold/list",
 	"meter account hold reason by placed_us released_us release_reason", "Holds in force."),
@@ -381,6 +381,12 @@ static const struct ctl_command people[] = {
 	"Give a principal other sites, with all that lies within them."),
     WRITE("principal disable", "principal=NAME --reason=TEXT", "principal/disable",
 	"Let a principal in no more."),
+    READ("approval list", "[--all] [--limit=N]", "approval/list",
+	"approval state action subject asked_by reason expires_us decided_by",
+	"What waits for the word of another."),
+    WRITE("approval give", "approval=N --reason=TEXT", "approval/give",
+	"Let another do once what he asked for, within the hour."),
+    WRITE("approval refuse", "approval=N --reason=TEXT", "approval/refuse", "Do not."),
     READ("audit list", "[--who=NAME] [--action=ACTION] [--after=N] [--limit=N]", "audit/list",
 	"audit at_us who action reason outcome", "Who wrote what, the newest first."),
     READ("audit verify", "[--head=HEAD]", "audit/verify", "lines head",
