@@ -39,8 +39,7 @@ def roles_on_routes(d, routes):
     for role in ROLES:
         be(role)
         wrong = []
-        for route in routes:
-            answer = try_route(d, route)
+        for route, answer in zip(routes, pool.map(lambda r: try_route(d, r), routes)):
             allowed = role in route["roles"]
             refused = answer.status == 403 and "your role may not" in answer.json["error"]
             if refused == allowed or answer.status in (0, 500, 503):
@@ -77,8 +76,7 @@ def another_site(d, routes):
     for route in routes:
         if route["site"] == "any":
             continue
-        for way in ways:
-            answer = try_route(d, route, **way)
+        for way, answer in zip(ways, pool.map(lambda w, r=route: try_route(d, r, **w), ways)):
             if route["method"] == "GET" and answer.status == 200:
                 if WEST in str(answer.json) or "'west'" in str(answer.json):
                     wrong.append(f"{route['path']} {way}", answer.status)
@@ -130,8 +128,7 @@ def people(d):
 
 
 def audit(d):
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda i: d.order("headend/trips", trips="allow", reason=f"round {i}"), range(64)))
+    list(pool.map(lambda i: d.order("headend/trips", trips="allow", reason=f"round {i}"), range(64)))
     code, out, err = d.ctl("--json", "audit", "verify")
     gate.ok(code == 0, "the chain of what many wrote at once holds", out + err)
     head = gate.json.loads(out)["head"]
@@ -222,7 +219,7 @@ def four_eyes(d):
     gate.ok(second("hold", "add", "FRAUD", "--meter", EAST, "--reason=x").get("status") == 403, "who approves does not switch")
 
 
-with gate.Cluster(BUILD) as db:
+with gate.Cluster(BUILD) as db, concurrent.futures.ThreadPoolExecutor(8) as pool:
     daemon = gate.Daemon(BUILD, db)
     for name, above, kind in (("east", None, "site"), ("west", None, "site"), ("east 2", "east", "floor")):
         daemon.order("site/add", name=name, zone="Asia/Shanghai", kind=kind, **({"parent": above} if above else {}))
