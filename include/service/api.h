@@ -2,8 +2,10 @@
  * api -- the one door for people and programs: a table of routes, each a SQL function that
  * answers JSON, on a unix socket.
  *
- * Peer credentials lead to a principal and its role; who is none is refused.  Every write is
- * audited by the function it calls.  powergatectl, and whatever comes later, pass here.
+ * Peer credentials lead to a principal, its role and its sites; who is none is refused.  Each
+ * route names the roles it is for and its site rule; one that does not keeps the daemon from
+ * starting.  Every write is audited by the function it calls, a refused one by enter().
+ * powergatectl, and whatever comes later, pass here.
  */
 #ifndef SERVICE_API_H
 #define SERVICE_API_H

@@ -15,9 +15,37 @@
 #include <cjson/cJSON.h>
 #include <sys/types.h>
 
-enum role { ROLE_VIEWER, ROLE_OPERATOR, ROLE_CASHIER, ROLE_ADMIN };
+enum role {
+	ROLE_VIEWER = 1 << 0,
+	ROLE_OPERATOR = 1 << 1,
+	ROLE_CASHIER = 1 << 2,
+	ROLE_MONEY = 1 << 3,
+	ROLE_APPROVER = 1 << 4,
+	ROLE_KEY_ADMIN = 1 << 5,
+	ROLE_AUDITOR = 1 << 6,
+	ROLE_ADMIN = 1 << 7,
+	ROLE_ALL = (1 << 8) - 1,
+};
 
-struct api_route;
+/* sql/functions/79_enter.sql says what they mean. */
+enum site_rule { SITE_UNSAID, SITE_ANY, SITE_NAMED, SITE_ROWS, SITE_ALL };
+
+/* Whether it may be is asked in the statement that does it. */
+#define API_ENTER   "door.enter($1::jsonb, $2::bigint, $3, $4::boolean, $5::text[], $6, $7::bigint)"
+#define MOST_ROUTES 256
+
+struct call;
+typedef void call_fn(struct call *c);
+
+struct api_route {
+	const char *method, *path;
+	unsigned roles; /* bits of enum role; the admin is added to all */
+	enum site_rule site;
+	const char *query; /* GET: parameters it knows, blank between */
+	struct db_stmt stmt;
+	call_fn *special; /* what is not just a SQL function */
+};
+
 struct call {
 	struct api *api;
 	const struct api_parts *parts;
@@ -27,7 +55,6 @@ struct call {
 	char who[64];
 	cJSON *args;
 };
-typedef void call_fn(struct call *c);
 
 void call_error(struct call *c, int status, const char *why);
 void call_answer(struct call *c, const char *json);
@@ -37,6 +64,20 @@ db_fn call_answered;           /* one row with JSON, arg: the call */
 bool call_copy(struct call *c, const char *name, char *out, size_t room);
 const char *call_text(const struct call *c, const char *name); /* NULL when it is no text */
 int64_t call_now_us(const struct call *c);
+
+/* --- api_routes.c -------------------------------------------------------------------------- */
+
+const struct api_route *route_at(size_t i); /* NULL behind the last */
+const struct api_route *route_find(const char *path);
+bool route_writes(const struct api_route *route);
+const char *route_site_rule(const struct api_route *route);
+/* Names with commas between, each in `quote`. */
+void route_roles(const struct api_route *route, const char *quote, struct buf *out);
+int routes_check(struct err *e); /* how many; -1 when one names no role or no site rule */
+
+/* --- api.c --------------------------------------------------------------------------------- */
+
+call_fn call_list_routes, call_list_sessions, call_resolve_work, call_set_password, call_take_back;
 
 /* --- api_tariff.c, api_preview.c ------------------------------------------------------------ */
 

@@ -20,19 +20,21 @@ CREATE OR REPLACE FUNCTION powergate.rows_json(q jsonb) RETURNS jsonb LANGUAGE s
     SELECT jsonb_build_object('rows', COALESCE(q, '[]'));
 $$;
 
-CREATE OR REPLACE FUNCTION door.principal_of(p_uid bigint) RETURNS TABLE (name text, role text) LANGUAGE sql AS $$
-    SELECT name, role FROM principal WHERE uid = p_uid;
-$$;
-
 -- --- sites, accounts, meters -------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION door.api_site_add(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE n bigint;
+DECLARE n bigint; above site;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_timezone_names WHERE name = p ->> 'zone') THEN
         RETURN powergate.api_error(400, format('no time zone "%s"', p ->> 'zone'));
     END IF;
-    INSERT INTO site (name, zone, currency, mode) VALUES (p ->> 'name', p ->> 'zone', COALESCE(p ->> 'currency', 'CNY'), COALESCE(p ->> 'mode', 'live'))
+    SELECT * INTO above FROM site WHERE name = p ->> 'parent';
+    IF p ? 'parent' AND above.id IS NULL THEN RETURN powergate.api_error(404, 'no such parent'); END IF;
+    IF above.id IS NOT NULL AND (above.zone, above.currency) IS DISTINCT FROM (p ->> 'zone', COALESCE(p ->> 'currency', 'CNY')) THEN
+        RETURN powergate.api_error(409, format('%s has the time zone %s and the currency %s, and so has all within it', above.name, above.zone, above.currency));
+    END IF;
+    INSERT INTO site (name, zone, currency, mode, kind, parent_id) VALUES (p ->> 'name', p ->> 'zone', COALESCE(p ->> 'currency', 'CNY'), COALESCE(p ->> 'mode', 'live'),
+        COALESCE(p ->> 'kind', 'site'), above.id)
     ON CONFLICT (name) DO NOTHING RETURNING id INTO n;
     IF n IS NULL THEN RETURN powergate.api_error(409, 'a site of that name is there already'); END IF;
     PERFORM powergate.audited(p_who, 'site.add', p, 'done', p_now);
@@ -40,7 +42,7 @@ BEGIN
 END $$;
 CREATE OR REPLACE FUNCTION door.api_site_list(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
     SELECT powergate.rows_json(jsonb_agg(jsonb_build_object('site', s.name, 'zone', s.zone, 'currency', s.currency, 'mode', s.mode,
-        'meters', (SELECT count(*) FROM meter m WHERE m.site_id = s.id)) ORDER BY s.name)) FROM site s;
+        'kind', s.kind, 'parent', (SELECT x.name FROM site x WHERE x.id = s.parent_id), 'meters', (SELECT count(*) FROM meter m WHERE m.site_id = s.id)) ORDER BY s.name)) FROM site s WHERE powergate.shown(p, s.id);
 $$;
 CREATE OR REPLACE FUNCTION door.api_site_mode(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
@@ -85,7 +87,7 @@ CREATE OR REPLACE FUNCTION powergate.account_json(a account, s account_state) RE
 $$;
 CREATE OR REPLACE FUNCTION door.api_account_list(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
     SELECT powergate.rows_json(jsonb_agg(powergate.account_json(a, s) ORDER BY a.number))
-    FROM (SELECT * FROM account WHERE number > COALESCE(p ->> 'after', '') ORDER BY number LIMIT powergate.limited(p)) a
+    FROM (SELECT * FROM account WHERE number > COALESCE(p ->> 'after', '') AND powergate.shown(p, site_id) ORDER BY number LIMIT powergate.limited(p)) a
     JOIN account_state s ON s.account_id = a.id;
 $$;
 CREATE OR REPLACE FUNCTION door.api_account_show(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
@@ -144,7 +146,7 @@ CREATE OR REPLACE FUNCTION powergate.meter_json(m meter, s meter_state, e endpoi
 $$;
 CREATE OR REPLACE FUNCTION door.api_meter_list(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
     SELECT powergate.rows_json(jsonb_agg(powergate.meter_json(m, s, e) ORDER BY m.address))
-    FROM (SELECT * FROM meter WHERE address > COALESCE(p ->> 'after', '') ORDER BY address LIMIT powergate.limited(p)) m
+    FROM (SELECT * FROM meter WHERE address > COALESCE(p ->> 'after', '') AND powergate.shown(p, site_id) ORDER BY address LIMIT powergate.limited(p)) m
     JOIN meter_state s ON s.meter_id = m.id LEFT JOIN endpoint e ON e.id = m.endpoint_id;
 $$;
 CREATE OR REPLACE FUNCTION door.api_meter_show(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
@@ -356,7 +358,8 @@ CREATE OR REPLACE FUNCTION powergate.work_json(w work, p_now bigint) RETURNS jso
 $$;
 CREATE OR REPLACE FUNCTION door.api_work_list(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
     SELECT powergate.rows_json(jsonb_agg(powergate.work_json(w, p_now) ORDER BY w.id))
-    FROM (SELECT * FROM work x WHERE CASE WHEN p ? 'all' THEN true ELSE x.state <> 'resolved' END ORDER BY x.id LIMIT powergate.limited(p)) w;
+    FROM (SELECT * FROM work x WHERE CASE WHEN p ? 'all' THEN true ELSE x.state <> 'resolved' END AND (NOT p ? '_sites' OR
+        powergate.shown(p, COALESCE((SELECT a.site_id FROM account a WHERE a.id = x.account_id), (SELECT m.site_id FROM meter m WHERE m.id = x.meter_id)))) ORDER BY x.id LIMIT powergate.limited(p)) w;
 $$;
 CREATE OR REPLACE FUNCTION door.api_work_show(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
     SELECT COALESCE((SELECT powergate.work_json(w, p_now) || jsonb_build_object('resolution', w.resolution, 'voices',

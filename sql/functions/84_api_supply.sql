@@ -1,11 +1,18 @@
 -- Behind the API: holds, overrides, the calendar of a site, halts, exposure, and why.
 
--- The meters an order is for: one, or all of an account.
+-- The meters an order is for: a list of them, one, or all of an account.
 CREATE OR REPLACE FUNCTION powergate.meters_meant(p jsonb) RETURNS bigint[] LANGUAGE sql STABLE AS $$
     SELECT COALESCE(array_agg(m.id ORDER BY m.id), '{}') FROM meter m
-    WHERE m.state = 'active' AND ((p ? 'meter' AND m.address = p ->> 'meter') OR
-        (NOT p ? 'meter' AND m.account_id = (SELECT a.id FROM account a WHERE a.number = p ->> 'account')));
+    WHERE m.state = 'active' AND CASE WHEN p ? 'meters' THEN m.address = ANY (powergate.meters_listed(p))
+        WHEN p ? 'meter' THEN m.address = p ->> 'meter'
+        ELSE m.account_id = (SELECT a.id FROM account a WHERE a.number = p ->> 'account') END;
 $$;
+-- Of a list that has one that is not there, the first such.
+CREATE OR REPLACE FUNCTION powergate.meter_missing(p jsonb) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT x.address FROM unnest(powergate.meters_listed(p)) AS x(address)
+        WHERE NOT EXISTS (SELECT FROM meter m WHERE m.address = x.address AND m.state = 'active') ORDER BY 1 LIMIT 1);
+END $$;
 CREATE OR REPLACE FUNCTION powergate.accounts_of(p_meters bigint[]) RETURNS bigint[] LANGUAGE sql STABLE AS $$
     SELECT array_agg(DISTINCT account_id) FROM meter WHERE id = ANY (p_meters) AND account_id IS NOT NULL;
 $$;
@@ -14,14 +21,21 @@ BEGIN
     PERFORM 1 FROM account_state s WHERE s.account_id = ANY (p_accounts) ORDER BY s.account_id FOR UPDATE;
 END $$;
 
-CREATE OR REPLACE FUNCTION door.api_hold_add(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE meters bigint[] := powergate.meters_meant(p); m bigint; n int := 0;
+CREATE OR REPLACE FUNCTION door.api_hold_add(p jsonb, p_who text, p_uid bigint, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE meters bigint[] := powergate.meters_meant(p); m bigint; n int := 0; waits jsonb;
 BEGIN
     IF COALESCE(p ->> 'hold', '') NOT IN ('ADMIN', 'MOVE_OUT', 'FRAUD', 'MAINTENANCE', 'SAFETY') THEN
         RETURN powergate.api_error(400, 'a hold is ADMIN, MOVE_OUT, FRAUD, MAINTENANCE or SAFETY; ARREARS is what the balance says');
     END IF;
     IF COALESCE(p ->> 'reason', '') = '' THEN RETURN powergate.api_error(400, 'a reason is needed'); END IF;
     IF cardinality(meters) = 0 THEN RETURN powergate.api_error(404, 'no such meter, or an account without one'); END IF;
+    IF powergate.meter_missing(p) IS NOT NULL THEN RETURN powergate.api_error(404, format('no meter "%s"', powergate.meter_missing(p))); END IF;
+    -- more than these at once go dark only when two want it; smoke does not wait
+    IF cardinality(meters) > 10 AND p ->> 'hold' <> 'SAFETY' THEN
+        waits := powergate.approval_needed('hold.add', jsonb_build_object('hold', p ->> 'hold', 'at_once', COALESCE((p ->> 'at_once')::boolean, false),
+            'meters', (SELECT jsonb_agg(x.address ORDER BY x.address) FROM meter x WHERE x.id = ANY (meters))), p ->> 'reason', p_who, p_uid, p_now);
+        IF waits IS NOT NULL THEN RETURN waits; END IF;
+    END IF;
     PERFORM powergate.accounts_lock(powergate.accounts_of(meters));
     FOREACH m IN ARRAY meters LOOP
         n := n + (powergate.hold_place(m, p ->> 'hold', p ->> 'reason', COALESCE((p ->> 'at_once')::boolean, false), p_who, p_now) IS NOT NULL)::int;
@@ -35,6 +49,7 @@ DECLARE meters bigint[] := powergate.meters_meant(p); m bigint; n int := 0;
 BEGIN
     IF COALESCE(p ->> 'reason', '') = '' THEN RETURN powergate.api_error(400, 'a reason is needed'); END IF;
     IF cardinality(meters) = 0 THEN RETURN powergate.api_error(404, 'no such meter, or an account without one'); END IF;
+    IF powergate.meter_missing(p) IS NOT NULL THEN RETURN powergate.api_error(404, format('no meter "%s"', powergate.meter_missing(p))); END IF;
     PERFORM powergate.accounts_lock(powergate.accounts_of(meters));
     FOREACH m IN ARRAY meters LOOP
         n := n + powergate.hold_release(m, p ->> 'hold', p ->> 'reason', p_who, p_now)::int;

@@ -283,11 +283,11 @@ static const struct ctl_command books[] = {
 static const struct ctl_command supply[] = {
     WRITE("hold add",
 	"hold=ADMIN|MOVE_OUT|FRAUD|MAINTENANCE|SAFETY [--meter=ADDRESS] [--account=ACCOUNT] "
-	"--reason=TEXT [--at-once]",
+	"[--meters=ADDRESSES] --reason=TEXT [--at-once]",
 	"hold/add", "Keep a meter, or all of an account, switched off whatever is paid."),
     WRITE("hold release",
 	"hold=ADMIN|MOVE_OUT|FRAUD|MAINTENANCE|SAFETY [--meter=ADDRESS] [--account=ACCOUNT] "
-	"--reason=TEXT",
+	"[--meters=ADDRESSES] --reason=TEXT",
 	"hold/release", "The hold is over; what the balance says stands."),
     READ("hold list", "[--meter=ADDRESS] [--all] [--limit=N]", "hold/list",
 	"meter account hold reason by placed_us released_us release_reason", "Holds in force."),
@@ -362,9 +362,11 @@ static const struct ctl_command sites[] = {
     WRITE("headend hold", "hold=on|off --reason=TEXT", "headend/hold",
 	"Neither credit nor trips leave, as after a restored backup; or again."),
 
-    READ("site list", "", "site/list", "site zone currency mode meters", "All sites."),
-    WRITE("site add", "name=SITE --zone=ZONE [--currency=CODE] [--mode=observe|live]", "site/add",
-	"A place with its time zone, such as Asia/Shanghai."),
+    READ("site list", "", "site/list", "site kind parent zone currency mode meters", "All sites."),
+    WRITE("site add",
+	"name=SITE --zone=ZONE [--currency=CODE] [--mode=observe|live] [--parent=SITE]"
+	" [--kind=site|building|floor|unit]",
+	"site/add", "A place with its time zone, such as Asia/Shanghai."),
     WRITE("site mode", "site=SITE mode=observe|live --reason=TEXT", "site/mode",
 	"Only watch, or switch and charge as well."),
 };
@@ -397,6 +399,32 @@ static const struct ctl_command prices[] = {
 	"Are these tariff files good, and do they follow each other?"),
     LOCAL("tariff rate", "file=FILE [later...]", ctl_tariff_rate,
 	"What the use in standard input costs; CSV: from,to,wh or from,to,wh_t1,wh_t2,..."),
+};
+
+static const struct ctl_command people[] = {
+    READ("principal list", "[--all]", "principal/list", "principal uid role sites state",
+	"Who may do what, and where."),
+    WRITE("principal add", "name=NAME --uid=N --role=ROLE --sites=SITES --reason=TEXT",
+	"principal/add",
+	"Let a user of this machine in; sites are names with commas between, or *."),
+    WRITE("principal role", "principal=NAME role=ROLE --reason=TEXT", "principal/role",
+	"Give a principal another role."),
+    WRITE("principal sites", "principal=NAME sites=SITES --reason=TEXT", "principal/sites",
+	"Give a principal other sites, with all that lies within them."),
+    WRITE("principal disable", "principal=NAME --reason=TEXT", "principal/disable",
+	"Let a principal in no more."),
+    READ("approval list", "[--all] [--limit=N]", "approval/list",
+	"approval state action subject asked_by reason expires_us decided_by",
+	"What waits for the word of another."),
+    WRITE("approval give", "approval=N --reason=TEXT", "approval/give",
+	"Let another do once what he asked for, within the hour."),
+    WRITE("approval refuse", "approval=N --reason=TEXT", "approval/refuse", "Do not."),
+    READ("audit list", "[--who=NAME] [--action=ACTION] [--after=N] [--limit=N]", "audit/list",
+	"audit at_us who action reason outcome", "Who wrote what, the newest first."),
+    READ("audit verify", "[--head=HEAD]", "audit/verify", "lines head",
+	"Is the audit as it was written?  Keep the head elsewhere and give it the next time."),
+    READ("routes", "", "routes", "method path site roles",
+	"Every route of the daemon, who may use it, and where."),
 };
 
 static const struct ctl_command alone[] = {
@@ -465,6 +493,7 @@ static const struct {
     PIECE(notices),
     PIECE(sites),
     PIECE(prices),
+    PIECE(people),
     PIECE(alone),
 };
 

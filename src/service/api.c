@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_QUERY 8
-
 struct api {
 	struct loop *loop;
 	struct api_parts parts;
@@ -22,178 +20,8 @@ struct api {
 	struct logctx log;
 };
 
-struct api_route {
-	const char *method, *path;
-	enum role role;    /* viewer may only read; admin may everything */
-	const char *query; /* GET: parameters it knows, blank between */
-	struct db_stmt stmt;
-	call_fn *special; /* what is not just a SQL function */
-};
-
-#define READ(path_, name_, query_)                                               \
-	{                                                                        \
-		"GET", "/v1/" path_, ROLE_VIEWER, query_,                        \
-		    {"api_" name_, DB_COMMANDS, true, 5 * SECOND_US,             \
-			"SELECT door.api_" name_ "($1::jsonb, $2, $3::bigint)"}, \
-		    NULL                                                         \
-	}
-#define WRITE(path_, name_, role_)                                               \
-	{                                                                        \
-		"POST", "/v1/" path_, role_, NULL,                               \
-		    {"api_" name_, DB_COMMANDS, false, 5 * SECOND_US,            \
-			"SELECT door.api_" name_ "($1::jsonb, $2, $3::bigint)"}, \
-		    NULL                                                         \
-	}
-/* Takes money back: who asks is a uid, and above a limit it takes two of them. */
-#define TAKES_BACK(path_, name_, role_)                                                     \
-	{                                                                                   \
-		"POST", "/v1/" path_, role_, NULL,                                          \
-		    {"api_" name_, DB_COMMANDS, false, 5 * SECOND_US,                       \
-			"SELECT door.api_" name_                                            \
-			"($1::jsonb, $2, $3::bigint, $4::bigint, $5::bigint, $6::bigint)"}, \
-		    take_back                                                               \
-	}
-#define SPECIAL(method_, path_, role_, fn_)                \
-	{                                                  \
-		method_, "/v1/" path_, role_, "", {0}, fn_ \
-	}
-
-#define SPECIAL_READ(path_, query_, fn_)                           \
-	{                                                          \
-		"GET", "/v1/" path_, ROLE_VIEWER, query_, {0}, fn_ \
-	}
-
-static void list_sessions(struct call *c);
-static void resolve_work(struct call *c);
-static void set_password(struct call *c);
-static void take_back(struct call *c);
-
-static const struct api_route routes[] = {
-    READ("site/list", "site_list", ""),
-    WRITE("site/add", "site_add", ROLE_ADMIN),
-    WRITE("site/mode", "site_mode", ROLE_ADMIN),
-    READ("tariff/list", "tariff_list", "tariff"),
-    SPECIAL("POST", "tariff/add", ROLE_ADMIN, call_tariff_add),
-    READ("tariff/show", "tariff_show", "version"),
-    SPECIAL("POST", "tariff/load", ROLE_OPERATOR, call_tariff_load),
-    SPECIAL("POST", "tariff/submit", ROLE_OPERATOR, call_tariff_submit),
-    SPECIAL("POST", "tariff/approve", ROLE_ADMIN, call_tariff_approve),
-    WRITE("tariff/withdraw", "tariff_withdraw", ROLE_ADMIN),
-    SPECIAL("POST", "tariff/simulate", ROLE_VIEWER, call_tariff_simulate),
-    READ("account/list", "account_list", "after limit"),
-    READ("account/show", "account_show", "account"),
-    READ("account/deliveries", "account_deliveries", "account"),
-    WRITE("account/add", "account_add", ROLE_ADMIN),
-    READ("meter/list", "meter_list", "after limit"),
-    READ("meter/show", "meter_show", "meter"),
-    READ("meter/why", "why", "meter"),
-    WRITE("meter/add", "meter_add", ROLE_ADMIN),
-    WRITE("meter/relay", "relay", ROLE_OPERATOR),
-    WRITE("meter/limit", "meter_limit", ROLE_OPERATOR),
-    WRITE("meter/read", "read", ROLE_OPERATOR),
-    WRITE("meter/commission", "commission", ROLE_OPERATOR),
-    SPECIAL("POST", "meter/password", ROLE_ADMIN, set_password),
-    READ("command/list", "command_list", "meter state limit"),
-    READ("command/show", "command_show", "command"),
-    WRITE("command/cancel", "command_cancel", ROLE_OPERATOR),
-    READ("push/list", "push_list", "meter state set limit"),
-    READ("push/show", "push_show", "meter set"),
-    WRITE("push/retry", "push_retry", ROLE_OPERATOR),
-    WRITE("push/want", "push_want", ROLE_ADMIN),
-    READ("endpoint/list", "endpoint_list", "state online limit"),
-    WRITE("endpoint/claim", "endpoint_claim", ROLE_OPERATOR),
-    WRITE("endpoint/quarantine", "endpoint_quarantine", ROLE_OPERATOR),
-    SPECIAL("GET", "session/list", ROLE_VIEWER, list_sessions),
-    READ("payment/show", "payment_show", "payment payment_no"),
-    READ("payment/list", "payment_list", "account state limit"),
-    READ("recharge/facts", "recharge_facts", "payment"),
-    READ("payment/receipt", "payment_receipt", "payment"),
-    READ("report/day", "report_day", "site day"),
-    READ("ledger/export", "ledger_export", "site from to"),
-    WRITE("payment/assign", "payment_assign", ROLE_ADMIN),
-    SPECIAL("POST", "payment/cash", ROLE_CASHIER, call_cash),
-    SPECIAL("POST", "payment/preview", ROLE_VIEWER, call_preview),
-    WRITE("payment/limits", "topup_limits", ROLE_ADMIN),
-    TAKES_BACK("payment/void", "payment_void", ROLE_ADMIN),
-    TAKES_BACK("payment/move", "payment_move", ROLE_ADMIN),
-    READ("refund/list", "refund_list", "payment account state limit"),
-    READ("refund/show", "refund_show", "refund"),
-    TAKES_BACK("refund/request", "refund_request", ROLE_OPERATOR),
-    TAKES_BACK("refund/approve", "refund_approve", ROLE_OPERATOR),
-    TAKES_BACK("refund/withdraw", "refund_withdraw", ROLE_OPERATOR),
-    TAKES_BACK("refund/paid", "refund_paid", ROLE_OPERATOR),
-    READ("shift/list", "shift_list", "terminal limit"),
-    READ("shift/show", "shift_show", "shift"),
-    WRITE("shift/open", "shift_open", ROLE_CASHIER),
-    WRITE("shift/close", "shift_close", ROLE_CASHIER),
-    SPECIAL("POST", "orders", ROLE_CASHIER, call_order),
-    READ("order/list", "order_list", "account state limit"),
-    READ("order/show", "order_show", "order"),
-    READ("debt/list", "debt_list", "account all limit"),
-    READ("debt/show", "debt_show", "debt"),
-    WRITE("debt/add", "debt_add", ROLE_ADMIN),
-    WRITE("debt/write-off", "debt_write_off", ROLE_ADMIN),
-    WRITE("debt/order", "debt_order", ROLE_ADMIN),
-    READ("emergency/show", "emergency_show", "account"),
-    WRITE("emergency/offer", "emergency_offer", ROLE_ADMIN),
-    WRITE("emergency/withdraw", "emergency_withdraw", ROLE_ADMIN),
-    WRITE("emergency/activate", "emergency_activate", ROLE_OPERATOR),
-    READ("ledger/list", "ledger", "account limit"),
-    READ("ledger/check", "ledger_check", ""),
-    TAKES_BACK("ledger/reverse", "ledger_reverse", ROLE_ADMIN),
-    READ("reading/list", "reading_list", "meter held limit"),
-    WRITE("reading/accept", "reading_accept", ROLE_OPERATOR),
-    WRITE("reading/refuse", "reading_refuse", ROLE_OPERATOR),
-    WRITE("meter/swap", "meter_swap", ROLE_OPERATOR),
-    WRITE("meter/master", "meter_master", ROLE_ADMIN),
-    WRITE("meter/multiplier", "meter_multiplier", ROLE_ADMIN),
-    WRITE("account/move-in", "move_in", ROLE_OPERATOR),
-    WRITE("account/move-out", "move_out", ROLE_OPERATOR),
-    TAKES_BACK("account/refund", "account_refund", ROLE_ADMIN),
-    WRITE("bill/rebill", "rebill", ROLE_ADMIN),
-    SPECIAL_READ("bill/explain", "account day from to", call_bill_explain),
-    READ("freeze/list", "freeze_list", "meter day limit"),
-    READ("event/list", "event_list", "meter account limit"),
-    READ("work/list", "work_list", "all limit"),
-    READ("work/show", "work_show", "work"),
-    WRITE("work/take", "work_take", ROLE_OPERATOR),
-    SPECIAL("POST", "work/resolve", ROLE_OPERATOR, resolve_work),
-    READ("hold/list", "hold_list", "meter all limit"),
-    WRITE("hold/add", "hold_add", ROLE_OPERATOR),
-    WRITE("hold/release", "hold_release", ROLE_OPERATOR),
-    READ("override/list", "override_list", "all limit"),
-    WRITE("override/add", "override_add", ROLE_OPERATOR),
-    WRITE("override/end", "override_end", ROLE_OPERATOR),
-    READ("calendar/list", "calendar_list", "site"),
-    WRITE("calendar/set", "calendar_set", ROLE_OPERATOR),
-    READ("halt/list", "halt_list", "all limit"),
-    WRITE("halt/release", "halt_release", ROLE_OPERATOR),
-    READ("exposure/list", "exposure_list", "all limit"),
-    READ("notice/list", "notice_list", "account kind state limit"),
-    READ("notice/show", "notice_show", "notice"),
-    WRITE("notice/retry", "notice_retry", ROLE_OPERATOR),
-    READ("contact/list", "contact_list", "account site all limit"),
-    WRITE("contact/add", "contact_add", ROLE_OPERATOR),
-    WRITE("contact/set", "contact_set", ROLE_OPERATOR),
-    WRITE("contact/stop", "contact_stop", ROLE_OPERATOR),
-    READ("statement/list", "statement_list", "source day limit"),
-    WRITE("statement/begin", "statement_begin", ROLE_OPERATOR),
-    SPECIAL("POST", "statement/rows", ROLE_OPERATOR, call_statement_rows),
-    SPECIAL("POST", "statement/seal", ROLE_OPERATOR, call_statement_seal),
-    SPECIAL("POST", "recon/run", ROLE_OPERATOR, call_recon_run),
-    READ("recon/breaks", "recon_breaks", "source site day kind all limit"),
-    READ("recon/show", "recon_show", "break"),
-    WRITE("recon/resolve", "recon_resolve", ROLE_OPERATOR),
-    WRITE("recon/close", "recon_close", ROLE_ADMIN),
-    READ("recon/days", "recon_days", "site limit"),
-    READ("headend/status", "status", ""),
-    WRITE("headend/trips", "trips", ROLE_OPERATOR),
-    WRITE("headend/hold", "hold", ROLE_ADMIN),
-};
-#define NROUTES (sizeof routes / sizeof *routes)
-
-static const struct db_stmt principal = {"principal_of", DB_COMMANDS, true, 5 * SECOND_US,
-    "SELECT name, role FROM door.principal_of($1::bigint)"};
+static const struct db_stmt enter = {
+    "enter", DB_COMMANDS, false, 5 * SECOND_US, "SELECT problem, who FROM " API_ENTER};
 static const struct db_stmt resolve = {"api_work_resolve", DB_COMMANDS, false, 5 * SECOND_US,
     "SELECT door.api_work_resolve($1::jsonb, $2, $3::bigint, $4::int, $5::bigint)"};
 
@@ -246,7 +74,7 @@ follow(struct call *c, const cJSON *answer)
 		dispatch_look(c->api->parts.dispatch, (int64_t)look->valuedouble);
 	if (cJSON_IsNumber(refresh))
 		gateway_refresh(c->api->parts.gateway, (int64_t)refresh->valuedouble);
-	if (strcmp(c->route->method, "POST") == 0) {
+	if (route_writes(c->route)) {
 		prices_look(c->api->parts.prices);
 		billing_look(c->api->parts.billing);
 		decider_look(c->api->parts.decider);
@@ -281,8 +109,8 @@ call_answered(const struct db_rows *rows, const struct err *e, void *arg)
 
 /* --- special routes ----------------------------------------------------------------------- */
 
-static void
-list_sessions(struct call *c)
+void
+call_list_sessions(struct call *c)
 {
 	struct gateway *g = c->api->parts.gateway;
 	struct buf b = {0};
@@ -310,8 +138,8 @@ list_sessions(struct call *c)
 	call_end(c);
 }
 
-static void
-resolve_work(struct call *c)
+void
+call_resolve_work(struct call *c)
 {
 	char *args = cJSON_PrintUnformatted(c->args);
 
@@ -321,8 +149,9 @@ resolve_work(struct call *c)
 	cJSON_free(args);
 }
 
-static void
-take_back(struct call *c)
+/* Who asks is a uid: above a limit it takes two of them. */
+void
+call_take_back(struct call *c)
 {
 	const struct refunds_conf *conf = c->api->parts.refunds;
 	char *args = cJSON_PrintUnformatted(c->args);
@@ -354,8 +183,8 @@ call_text(const struct call *c, const char *name)
 }
 
 /* It is sealed before it goes anywhere; neither log nor audit sees it. */
-static void
-set_password(struct call *c)
+void
+call_set_password(struct call *c)
 {
 	char meter[13], digits[7], level[2], hex[2 * 64 + 1];
 	struct buf sealed = {0};
@@ -381,46 +210,56 @@ set_password(struct call *c)
 
 /* --- the door ----------------------------------------------------------------------------- */
 
-static bool
-parse_role(const char *name, enum role *role)
+void
+call_list_routes(struct call *c)
 {
-	static const char *const names[] = {"viewer", "operator", "cashier", "admin"};
+	const struct api_route *r;
+	struct buf b = {0};
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (strcmp(name, names[i]) == 0) {
-			*role = (enum role)i;
-			return true;
-		}
-	return false;
+	buf_put_text(&b, "{\"rows\":[");
+	for (size_t i = 0; (r = route_at(i)) != NULL; i++) {
+		buf_printf(&b, "%s{\"method\":\"%s\",\"path\":\"%s\",\"site\":\"%s\",\"roles\":[",
+		    i > 0 ? "," : "", r->method, r->path, route_site_rule(r));
+		route_roles(r, "\"", &b);
+		buf_put_text(&b, "]}");
+	}
+	buf_put_text(&b, "]}");
+	call_answer(c, buf_text(&b));
+	buf_clear(&b);
 }
 
 static void
-on_principal(const struct db_rows *rows, const struct err *e, void *arg)
+on_enter(const struct db_rows *rows, const struct err *e, void *arg)
 {
 	struct call *c = arg;
-	enum role role;
-	char *args;
 
 	if (rows == NULL) {
 		call_error(c, 503, e->text);
-		return;
-	}
-	if (db_rows_count(rows) == 0 || !parse_role(db_cell_text(rows, 0, 1), &role)) {
-		call_error(c, 403, "you are no principal here: powergatectl init adds the first");
-		return;
-	}
-	if (c->route->role != ROLE_VIEWER && role != ROLE_ADMIN && role != c->route->role) {
-		call_error(c, 403, "your role may not do this");
-		return;
-	}
-	db_cell_copy(rows, 0, 0, c->who, sizeof c->who);
-	if (c->route->special != NULL) {
+	} else if (!db_cell_null(rows, 0, 0)) {
+		call_answered(rows, e, c);
+	} else {
+		db_cell_copy(rows, 0, 1, c->who, sizeof c->who);
 		c->route->special(c);
-		return;
 	}
-	args = cJSON_PrintUnformatted(c->args);
-	db_ask(c->api->parts.db, &c->route->stmt, call_answered, c, db_text(args), db_text(c->who),
+}
+
+static void
+ask_to_enter(struct call *c)
+{
+	const struct api_route *route = c->route;
+	bool special = route->special != NULL;
+	char *args = cJSON_PrintUnformatted(c->args);
+	struct buf roles = {0};
+
+	buf_put_u8(&roles, '{');
+	route_roles(route, "", &roles);
+	buf_put_u8(&roles, '}');
+	db_ask(c->api->parts.db, special ? &enter : &route->stmt,
+	    special ? on_enter : call_answered, c, db_text(args), db_int(c->uid),
+	    db_text(route->path + strlen("/v1/")), db_text(route_writes(route) ? "true" : "false"),
+	    db_text(buf_text(&roles)), db_text(route_site_rule(route)),
 	    db_int(loop_now_us(c->api->loop)));
+	buf_clear(&roles);
 	cJSON_free(args);
 }
 
@@ -462,9 +301,7 @@ on_request(struct http_request *r, void *arg)
 	c->api = arg;
 	c->parts = &c->api->parts;
 	c->r = r;
-	for (size_t i = 0; i < NROUTES; i++)
-		if (strcmp(routes[i].path, http_path(r)) == 0)
-			c->route = &routes[i];
+	c->route = route_find(http_path(r));
 	if (c->route == NULL) { /* http.c knows the same paths */
 		call_error(c, 404, "no such route");
 		return;
@@ -473,7 +310,7 @@ on_request(struct http_request *r, void *arg)
 		call_error(c, 403, "who are you?");
 		return;
 	}
-	if (strcmp(c->route->method, "GET") == 0) {
+	if (!route_writes(c->route)) {
 		c->args = query_args(c->route, r);
 	} else if ((c->args = json_strict(http_body(r), &e)) == NULL || !cJSON_IsObject(c->args)) {
 		call_error(c, 400, c->args == NULL ? e.text : "an object is needed");
@@ -481,7 +318,7 @@ on_request(struct http_request *r, void *arg)
 	} else {
 		blank_is_empty(c->args);
 	}
-	db_ask(c->api->parts.db, &principal, on_principal, c, db_int(c->uid));
+	ask_to_enter(c);
 }
 
 struct api *
@@ -493,15 +330,22 @@ api_new(struct loop *l, const char *path, const struct api_parts *parts, struct 
 	    .patience_us = 10 * SECOND_US,
 	    .most_connections = 64,
 	};
-	static struct http_route table[NROUTES];
-	struct api *a = mem_new(sizeof *a);
+	static struct http_route table[MOST_ROUTES];
+	int n = routes_check(e);
+	struct api *a;
 
-	for (size_t i = 0; i < NROUTES; i++)
-		table[i] = (struct http_route){routes[i].method, routes[i].path, on_request};
+	if (n < 0)
+		return NULL;
+	a = mem_new(sizeof *a);
+	for (int i = 0; i < n; i++) {
+		const struct api_route *r = route_at((size_t)i);
+
+		table[i] = (struct http_route){r->method, r->path, on_request};
+	}
 	a->loop = l;
 	a->parts = *parts;
 	a->log.module = "api";
-	a->http = http_new(l, &limits, table, NROUTES, a);
+	a->http = http_new(l, &limits, table, (size_t)n, a);
 	if (http_listen_unix(a->http, path, 0660, e) < 0) {
 		api_free(a);
 		return NULL;

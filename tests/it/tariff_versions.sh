@@ -68,7 +68,7 @@ def day(n):
 
 
 def audited(action):
-    return db.value("SELECT count(*) FROM powergate.audit WHERE action = :'a'", a=action)
+    return db.value("SELECT count(*) FROM powergate.audit WHERE action = :'a' AND outcome <> 'forbidden'", a=action)
 
 
 def bring(version, *more):
