@@ -14,7 +14,7 @@ WRITES = {
     "auditor": "payment/preview tariff/simulate",
     "key-admin": "meter/password payment/preview tariff/simulate",
     "cashier": "orders payment/cash payment/preview shift/close shift/open tariff/simulate",
-    "approver": "approval/give approval/refuse payment/preview tariff/approve tariff/simulate tariff/withdraw work/resolve work/take",
+    "approver": "approval/give approval/refuse payment/preview refund/approve tariff/approve tariff/simulate tariff/withdraw work/resolve work/take",
 }
 SECOND_UID = 61001 if os.getuid() == 0 else None
 EAST, WEST, FLOOR = "202600000401", "202600000402", "202600000403"

@@ -19,7 +19,7 @@ class Desk:
         self.db, self.d = db, d
         self.program = shutil.copy(os.path.join(BUILD, "powergatectl"), os.path.join(d.dir, "ctl"))
         os.chmod(d.socket, 0o666)
-        db.run(f"INSERT INTO powergate.principal VALUES ({SECOND_UID}, 'second', 'operator', 0)")
+        db.run(f"INSERT INTO powergate.principal VALUES ({SECOND_UID}, 'second', 'approver', 0)")
 
     def run(self, *words, second=False):
         who = ["setpriv", f"--reuid={SECOND_UID}", "--clear-groups"] if second else []

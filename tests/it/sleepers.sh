@@ -214,6 +214,7 @@ with gate.Cluster(BUILD) as db:
                 "without any balance since midnight there is none",
                 records(db, frozen[5]["address"]))
         sim.do(f"set {frozen[5]['address']} profile wallet-esam")
+        sim.do(f"drop {frozen[5]['address']}")  # what it refused is remembered as long as it is connected
         missed_midnight(db, sim, frozen[2]["address"], frozen[3]["address"])
         local_balance(db, frozen[5]["address"], "a first balance that comes after the record still makes one")
     d.configure({"reading": {"poll_interval": "20s"}})  # or nobody would ever fall asleep
