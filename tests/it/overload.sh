@@ -143,7 +143,7 @@ def by_itself(d, sim):
 
 def countless(d, sim):
     """It can count nothing; the rest of it is read all the same."""
-    gate.until(lambda: len(asked(sim, COUNTLESS, 0x00010000)) > 3, 10, "its polls")
+    gate.until(lambda: len(asked(sim, COUNTLESS, field.STATUS)) > 3, 10, "its polls")
     gate.ok(len(asked(sim, COUNTLESS, BLOCK)) == 1 and len(asked(sim, COUNTLESS, COUNT)) == 1,
             "what a meter refuses is asked once", (len(asked(sim, COUNTLESS, BLOCK)), len(asked(sim, COUNTLESS, COUNT))))
     shown = d.ask("meter/show", meter=COUNTLESS).json
