@@ -403,7 +403,7 @@ static const struct {
     {"recon",    offsetof(struct settings, recon),    recon_fields,    "Reconciliation."             },
     {"orders",   offsetof(struct settings, orders),   orders_fields,   "Orders to be paid."          },
     {"refunds",  offsetof(struct settings, refunds),  refunds_fields,
-     "Payments that are taken back."							    },
+     "Payments that are taken back."								 },
     {"report",   offsetof(struct settings, report),   report_fields,   "The report of each day."     },
     {"notify",   offsetof(struct settings, notify),   notify_fields,   "Notices out."                },
     {"mail",     offsetof(struct settings, mail),     mail_fields,     "Notices by mail."            },
