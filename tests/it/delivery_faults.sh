@@ -198,9 +198,9 @@ ALL = [*LIES, LOST, LIMIT, CUSTOMER, HUGE, NO_CLASS, NO_CLASS_CRASH, BURNT, BEFO
 
 def begin(d, sim, line):
     """Everybody pays; the slow ones wait side by side."""
-    # a fault is for the credit, and not for a level of alarm that is being written
-    gate.until(lambda: db.value("SELECT count(*) FROM powergate.command WHERE kind = 'push' AND state IN ('waiting', 'sent', 'unsure')") == 0,
-               30, "the levels")
+    # a fault is for the credit, and not for the levels of alarm that commissioning writes
+    gate.until(lambda: db.value("SELECT count(*) FROM powergate.meter_parameter WHERE set_name = 'alarm' AND state IN ('active', 'refused')") == len(ALL),
+               60, "the levels")
     for c in ALL:
         if c.fault:
             sim.do(f"fault {c.meter} {' '.join(map(str, c.fault))}")
