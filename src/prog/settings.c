@@ -308,7 +308,7 @@ static const struct conf_field watch_fields[] = {
 static const struct conf_field orders_fields[] = {
     CONF_TIME(struct orders_conf, ask_us, "ask", "5s", 0, HOUR_US, true,
 	"An open order is asked for at its provider so long after it was made, then after 6, 12, "
-	"36, 60, 120 and 360 times as long; 0s never.  The keys file must have what asking takes."),
+	"36, 60, 120 and 360 times as long; 0s never. The keys file must have what asking takes."),
     CONF_TIME(struct orders_conf, patience_us, "patience", "10s", SECOND_US / 10, MINUTE_US, true,
 	"How long a provider may take to answer."),
     CONF_TIME(struct orders_conf, sweep_us, "sweep", "1s", SECOND_US / 20, MINUTE_US, true,
