@@ -125,8 +125,7 @@ def register(db, conninfo, letter, first, count, base):
 
 def database(db, name):
     conninfo = db.database(name)
-    subprocess.run([f"{BUILD}/powergatectl", "migrate", "--db", conninfo, "--sql", f"{gate.ROOT}/sql"], check=True,
-                   stdout=subprocess.PIPE)
+    db.prepare(conninfo)
     return conninfo
 
 

@@ -211,17 +211,18 @@ class Cluster:
     def down(self, mode="fast"):
         return self._server("-m", mode, "stop")
 
-    def prepare(self):
+    def prepare(self, conninfo=None):
         """Made as for real: its owner is no superuser, and the daemon may call the functions of its
         door and nothing else.  Who runs the tests is its first principal."""
-        name = re.search(r"dbname=(\S+)", self.conninfo)[1]
+        conninfo = conninfo or self.conninfo
+        name = re.search(r"dbname=(\S+)", conninfo)[1]
         self.run(f"""DO $$ BEGIN
             IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'powergate_owner') THEN CREATE ROLE powergate_owner NOLOGIN; END IF;
             END $$;
             ALTER DATABASE "{name}" OWNER TO powergate_owner""")
         subprocess.run([os.path.join(self.build, "powergatectl"), "init", "--db", self.conninfo, "--database", name, "--no-system",
                         "--principal", str(os.getuid()), "--sql", os.path.join(ROOT, "sql")], check=True, stdout=subprocess.PIPE)
-        self.run("UPDATE powergate.principal SET name = 'tester'")
+        self.psql("UPDATE powergate.principal SET name = 'tester'", conninfo=conninfo)
 
     def database(self, name):
         """Another, empty database of this cluster: its conninfo."""
