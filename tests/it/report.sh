@@ -35,11 +35,14 @@ def moved_back(db, days):
 
 
 def frozen(db, back, wh, meters, read_us=None):
-    """A record of the meters' own for the midnight at which a day began."""
+    """A record of the meters' own for the midnight at which a day began; what was counted since the
+    last reading was counted in the night's register, whatever the hour of the test."""
     for meter in meters:
-        db.run(f"INSERT INTO powergate.freeze_record SELECT id, {day(back)}, {midnight(back)}, {wh}, 0, 0, {wh}, 0, 1234, NULL, "
-               f"'meter', 'ledger', {read_us or midnight(back)} "
-               f"FROM powergate.meter WHERE address = '{meter}'")
+        db.run(f"INSERT INTO powergate.freeze_record SELECT m.id, {day(back)}, {midnight(back)}, {wh}, b.t1, b.t2, {wh} - b.t1 - b.t2 - b.t4, b.t4, "
+               f"1234, NULL, 'meter', 'ledger', {read_us or midnight(back)} FROM powergate.meter m "
+               f"JOIN powergate.installation i ON i.meter_id = m.id, LATERAL (SELECT i.billed_wh[1] <= {wh}) s(since), "
+               f"LATERAL (SELECT CASE WHEN since THEN i.billed_wh[2] ELSE 0 END, CASE WHEN since THEN i.billed_wh[3] ELSE 0 END, "
+               f"CASE WHEN since THEN i.billed_wh[5] ELSE 0 END) b(t1, t2, t4) WHERE m.address = '{meter}'")
 
 
 def now_us():
@@ -149,8 +152,12 @@ def money(reports, db):
 def meters(reports, db, count):
     told = {m["meter"]: m for m in reports.rows(day(2), "meters")}
     r, w = told[REMOTE], told[WALLET]
-    gate.ok((r["from_kwh"], r["to_kwh"], r["used_kwh"], r["t2_kwh"], r["t3_kwh"], r["quality"]) ==
-            ("100.000", "115.000", "15.000", "0.000", "15.000", "meter"), "what a meter counted between the midnights, and in each band", r)
+    night, = db.rows("SELECT " + ", ".join(f"b.{c} - a.{c}" for c in ("t1_wh", "t2_wh", "t3_wh", "t4_wh")) + " FROM powergate.freeze_record a "
+                     "JOIN powergate.freeze_record b USING (meter_id) JOIN powergate.meter m ON m.id = meter_id "
+                     f"WHERE a.day = {day(2)} AND b.day = {day(1)} AND m.address = '{REMOTE}'")
+    gate.ok((r["from_kwh"], r["to_kwh"], r["used_kwh"], r["quality"]) == ("100.000", "115.000", "15.000", "meter") and
+            [minor(r[f"t{n}_kwh"]) for n in (1, 2, 3, 4)] == [int(wh) for wh in night] and sum(map(int, night)) == 15000,
+            "what a meter counted between the midnights, and in each band", r)
     gate.ok(told[DARK]["to_kwh"] == "" and told[DARK]["relay"] == "unknown", "what nobody knows is not told", told[DARK])
     billed = dict(db.rows("SELECT m.address, sum(c.wh) FROM powergate.charge c JOIN powergate.installation i ON i.id = c.installation_id "
                           f"JOIN powergate.meter m ON m.id = i.meter_id WHERE c.replaces IS NULL AND c.rated_us < {midnight(1)} GROUP BY 1"))
