@@ -14,7 +14,7 @@ LAYERS  := base model codec store service sim
 
 # every file of a layer's folder belongs to it
 $(foreach l,$(LAYERS),$(eval $(l) := $(patsubst src/$(l)/%.c,%,$(filter-out %/powergate-sim.c,$(wildcard src/$(l)/*.c)))))
-settings := settings settings_checks settings_notify
+settings := settings settings_checks settings_money settings_notify
 daemon  := powergated settings_try $(settings)
 ctl     := $(patsubst src/prog/%.c,%,$(wildcard src/prog/ctl_*.c)) powergatectl $(settings)
 

@@ -29,6 +29,10 @@ int settings_check_zone(const char *text, struct err *e);
 int settings_check_node(const char *text, struct err *e);
 int settings_check_path(const char *text, struct err *e);
 
+/* settings_money.c */
+extern const struct conf_field hooks_fields[], recon_fields[], orders_fields[], refunds_fields[],
+    report_fields[];
+
 /* settings_notify.c */
 extern const struct conf_field notify_fields[], mail_fields[], sms_fields[];
 
