@@ -195,75 +195,62 @@ put_date(struct buf *out, int day, const char *form)
 	buf_printf(out, "%04d%s%02d%s%02d", day / 10000, sep, day / 100 % 100, sep, day % 100);
 }
 
+/* What is a text as it stands; NULL: put_value() makes it. */
+static const char *
+value_text(const struct voucher_profile *p, const struct export_line *l, enum value v)
+{
+	switch (v) {
+	case V_CODE:
+		return of_ledger(p->accounts, l, "");
+	case V_NAME:
+		return of_ledger(p->names, l, l->ledger);
+	case V_DIRECTION:
+		return l->amount_minor > 0 ? "1" : "0";
+	case V_SIDE:
+		return l->amount_minor > 0 ? "debit" : "credit";
+	case V_LEDGER:
+		return l->ledger;
+	case V_ACCOUNT:
+		return l->account;
+	case V_CUSTOMER:
+		return l->customer;
+	case V_OWNER:
+		return l->owner;
+	case V_MEMO:
+		return l->memo[0] != '\0' ? l->memo : kind_of(p, l);
+	case V_KIND:
+		return kind_of(p, l);
+	case V_KEY:
+		return l->key;
+	case V_CURRENCY:
+		return l->currency;
+	default:
+		return NULL;
+	}
+}
+
 static void
 put_value(const struct voucher_profile *p, const struct row *r, enum value v, struct buf *out)
 {
 	const struct export_line *l = &r->l;
+	const char *text = value_text(p, l, v);
 	int64_t minor = l->amount_minor;
-	int digits = money_digits(l->currency);
+	bool mine = v == V_AMOUNT || (minor > 0) == (v == V_DEBIT);
 
-	switch (v) {
-	case V_DATE:
+	if (text != NULL)
+		buf_put_text(out, text);
+	else if (v == V_DATE)
 		put_date(out, l->day, p->date);
-		return;
-	case V_YEAR:
+	else if (v == V_YEAR)
 		buf_printf(out, "%d", l->day / 10000);
-		return;
-	case V_PERIOD:
+	else if (v == V_PERIOD)
 		buf_printf(out, "%d", l->day / 100 % 100);
-		return;
-	case V_VOUCHER:
+	else if (v == V_VOUCHER)
 		buf_printf(out, "%" PRId64, r->voucher);
-		return;
-	case V_LINE:
+	else if (v == V_LINE)
 		buf_printf(out, "%d", r->line);
-		return;
-	case V_CODE:
-		buf_put_text(out, of_ledger(p->accounts, l, ""));
-		return;
-	case V_NAME:
-		buf_put_text(out, of_ledger(p->names, l, l->ledger));
-		return;
-	case V_DEBIT:
-	case V_CREDIT:
-		money_out(out, (minor > 0) == (v == V_DEBIT) ? llabs(minor) : 0, digits);
-		return;
-	case V_AMOUNT:
-		money_out(out, llabs(minor), digits);
-		return;
-	case V_DIRECTION:
-		buf_put_text(out, minor > 0 ? "1" : "0");
-		return;
-	case V_SIDE:
-		buf_put_text(out, minor > 0 ? "debit" : "credit");
-		return;
-	case V_LEDGER:
-		buf_put_text(out, l->ledger);
-		return;
-	case V_ACCOUNT:
-		buf_put_text(out, l->account);
-		return;
-	case V_CUSTOMER:
-		buf_put_text(out, l->customer);
-		return;
-	case V_OWNER:
-		buf_put_text(out, l->owner);
-		return;
-	case V_MEMO:
-		buf_put_text(out, l->memo[0] != '\0' ? l->memo : kind_of(p, l));
-		return;
-	case V_KIND:
-		buf_put_text(out, kind_of(p, l));
-		return;
-	case V_KEY:
-		buf_put_text(out, l->key);
-		return;
-	case V_CURRENCY:
-		buf_put_text(out, l->currency);
-		return;
-	case V_TEXT:
-		return;
-	}
+	else if (v == V_AMOUNT || v == V_DEBIT || v == V_CREDIT)
+		money_out(out, mine ? llabs(minor) : 0, money_digits(l->currency));
 }
 
 static void
