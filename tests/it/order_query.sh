@@ -4,7 +4,7 @@
 #   tests/it/order_query.sh BUILD-DIR
 PYTHONPATH=$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec python3 - "$@" <<'PY'
 import base64, http.server, json, os, re, subprocess, sys, tempfile, threading, time, urllib.parse
-import gate, pens
+import gate, ink, pens
 
 BUILD = sys.argv[1]
 MONEY = ("inbox", "payment", "journal", "posting")
@@ -220,9 +220,9 @@ def main():
         Provider.keys = keys
         server = Server(("127.0.0.1", 0), Provider)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        keys.run("openssl", "genrsa", "-out", keys.at("merchant.key"), "2048")
+        ink.run("openssl", "genrsa", "-out", keys.at("merchant.key"), "2048")
         os.chmod(keys.at("merchant.key"), 0o600)
-        keys.run("openssl", "rsa", "-in", keys.at("merchant.key"), "-pubout", "-out", keys.at("merchant.pem"))
+        ink.run("openssl", "rsa", "-in", keys.at("merchant.key"), "-pubout", "-out", keys.at("merchant.pem"))
         with open(keys.keys, encoding="utf-8") as f:
             text = f.read()
         url = f"http://127.0.0.1:{server.server_port}"

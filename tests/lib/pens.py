@@ -10,38 +10,15 @@ import hashlib
 import hmac
 import json
 import os
-import subprocess
 import time
 import urllib.parse
 
 import gate
+import ink
 
 VALIDATE, CONFIRM = "/hooks/v1/till/9f1c2a7e55d0b3/validation", "/hooks/v1/till/9f1c2a7e55d0b3/confirmation"
 
-
-class Pens:
-    """The keys of all of them, and the files that powergated reads."""
-
-    def __init__(self, d):
-        self.dir = d.dir
-        for name in ("wechat", "alipay", "other"):
-            self.run("openssl", "genrsa", "-out", self.at(name + ".key"), "2048")
-            self.run("openssl", "rsa", "-in", self.at(name + ".key"), "-pubout", "-out", self.at(name + ".pem"))
-        self.apiv3 = os.urandom(16).hex()
-        d.write("apiv3", self.apiv3)
-        d.write("stripe", "whsec_old\nwhsec_new\n")
-        d.write("paystack", "sk_test_key\n")
-        d.write("keys.yaml", f"""
-wechat:
-  mchid: "1900000001"
-  apiv3_key_file: apiv3
-  verify_keys:
-    - id: PUB_KEY_ID_1
-      pem_file: wechat.pem
-alipay:
-  app_id: "2019"
-  seller_id: "2088"
-  public_key_file: alipay.pem
+MORE = f"""\
 stripe:
   secrets_file: stripe
 paystack:
@@ -51,18 +28,16 @@ mpesa:
   validation_path: {VALIDATE}
   confirmation_path: {CONFIRM}
   unconfirmed_most: "5000.00"
-""")
-        self.keys = self.at("keys.yaml")
+"""
 
-    def at(self, name):
-        return os.path.join(self.dir, name)
 
-    @staticmethod
-    def run(*words, data=None):
-        return subprocess.run(words, input=data, check=True, capture_output=True).stdout
+class Pens(ink.Keys):
+    """The keys of all of them, and the files that powergated reads."""
 
-    def rsa(self, key, text):
-        return base64.b64encode(self.run("openssl", "dgst", "-sha256", "-sign", self.at(key + ".key"), data=text)).decode()
+    def __init__(self, d):
+        super().__init__(d.dir, MORE)
+        self.write("stripe", "whsec_old\nwhsec_new\n")
+        self.write("paystack", "sk_test_key\n")
 
     def sources(self):
         return [{"name": n, "provider": p, "keys_file": self.keys} for n, p in
@@ -79,31 +54,6 @@ class Senders:
 
     # -- each as it sends
 
-    def seal(self, text, nonce, aad):
-        """AES-256-GCM: counter mode by openssl's pen, the tag by GHASH."""
-        def block(b):
-            return self.pens.run("openssl", "enc", "-aes-256-ecb", "-nopad", "-K", self.pens.apiv3.encode().hex(), data=b)
-
-        def times(x, y):
-            z, v = 0, y
-            for i in range(127, -1, -1):
-                z ^= v if x >> i & 1 else 0
-                v = v >> 1 ^ (0xe1 << 120 if v & 1 else 0)
-            return z
-
-        def padded(b):
-            return b + bytes(-len(b) % 16)
-
-        first = nonce + b"\0\0\0\1"
-        n = (len(text) + 15) // 16
-        stream = block(first + b"".join(nonce + (i + 2).to_bytes(4, "big") for i in range(n)) + bytes(16))
-        cipher = bytes(a ^ b for a, b in zip(text, stream[16:]))
-        key, tag = int.from_bytes(stream[-16:], "big"), 0
-        whole = padded(aad) + padded(cipher) + (8 * len(aad)).to_bytes(8, "big") + (8 * len(cipher)).to_bytes(8, "big")
-        for i in range(0, len(whole), 16):
-            tag = times(tag ^ int.from_bytes(whole[i:i + 16], "big"), key)
-        return cipher + bytes(a ^ b for a, b in zip(tag.to_bytes(16, "big"), stream[:16]))
-
     def wechat(self, number, amount, order, kind="TRANSACTION.SUCCESS", event=None, mchid="1900000001", key="wechat",
                serial="PUB_KEY_ID_1", probe=False, at=None, attach=None, refund="RF-1", seal=True):
         inner = {"mchid": mchid, "appid": "wx1", "out_trade_no": order, "transaction_id": number}
@@ -113,7 +63,7 @@ class Senders:
             inner |= {"trade_state": "SUCCESS", "trade_type": "NATIVE", "success_time": "2026-11-20T16:00:00+08:00",
                       "amount": {"total": amount, "payer_total": amount, "currency": "CNY"}, "attach": attach}
         nonce = base64.b64encode(os.urandom(9))
-        sealed = self.seal(json.dumps(inner).encode(), nonce, b"transaction")
+        sealed = ink.seal(self.pens.apiv3, nonce, b"transaction", json.dumps(inner).encode())
         if not seal:
             sealed = sealed[:-1] + bytes([sealed[-1] ^ 1])
         body = json.dumps({"id": event or "EV-" + number, "event_type": kind, "resource_type": "encrypt-resource", "resource": {

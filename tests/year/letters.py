@@ -4,8 +4,7 @@
     path, headers, body = p.wechat_paid("WX1", 5000, "O-1", "A1", paid, at)
     data = letters.wechat_bill(rows, rng)    # one that agrees with itself
 
-openssl holds the pen; what goes over the wire is put together here and not by the codec, so that
-a test has an opinion of its own.  The same keys, numbers and instants give the same bytes.
+The same keys, numbers and instants give the same bytes.
 """
 import base64
 import datetime
@@ -14,16 +13,12 @@ import hashlib
 import hmac
 import io
 import json
-import os
-import subprocess
 import urllib.parse
 import zipfile
 
+import ink
+
 BEIJING = datetime.timezone(datetime.timedelta(hours=8))
-
-
-def run(*words, data=None):
-    return subprocess.run(words, input=data, check=True, capture_output=True).stdout
 
 
 def clock(at, form="%Y-%m-%d %H:%M:%S"):
@@ -34,68 +29,14 @@ def yuan(minor, digits=2):
     return f"{minor // 10 ** digits}.{minor % 10 ** digits:0{digits}d}"
 
 
-def seal(key, nonce, aad, text):
-    """AES-256-GCM: counter mode by openssl's pen, the tag by GHASH."""
-    def times(x, y):
-        z, v = 0, y
-        for i in range(127, -1, -1):
-            z ^= v if x >> i & 1 else 0
-            v = v >> 1 ^ (0xe1 << 120 if v & 1 else 0)
-        return z
-
-    def padded(b):
-        return b + bytes(-len(b) % 16)
-
-    n = (len(text) + 15) // 16
-    blocks = nonce + b"\0\0\0\1" + b"".join(nonce + (i + 2).to_bytes(4, "big") for i in range(n)) + bytes(16)
-    stream = run("openssl", "enc", "-aes-256-ecb", "-nopad", "-K", key.encode().hex(), data=blocks)
-    cipher = bytes(a ^ b for a, b in zip(text, stream[16:]))
-    h, tag = int.from_bytes(stream[-16:], "big"), 0
-    whole = padded(aad) + padded(cipher) + (8 * len(aad)).to_bytes(8, "big") + (8 * len(cipher)).to_bytes(8, "big")
-    for i in range(0, len(whole), 16):
-        tag = times(tag ^ int.from_bytes(whole[i:i + 16], "big"), h)
-    return cipher + bytes(a ^ b for a, b in zip(tag.to_bytes(16, "big"), stream[:16]))
-
-
-class Pens:
-    """WeChat Pay, Alipay, and whoever has no right to sign for them ("other")."""
-
-    def __init__(self, directory):
-        self.dir = directory
-        for name in ("wechat", "alipay", "other"):
-            run("openssl", "genrsa", "-out", self.at(name + ".key"), "2048")
-            run("openssl", "rsa", "-in", self.at(name + ".key"), "-pubout", "-out", self.at(name + ".pem"))
-        self.apiv3 = os.urandom(16).hex()
-        self.write("apiv3", self.apiv3)
-        self.keys = self.write("keys.yaml", """\
-wechat:
-  mchid: "1900000001"
-  apiv3_key_file: apiv3
-  verify_keys:
-    - id: PUB_KEY_ID_1
-      pem_file: wechat.pem
-alipay:
-  app_id: "2019"
-  seller_id: "2088"
-  public_key_file: alipay.pem
-""")
-
-    def at(self, name):
-        return os.path.join(self.dir, name)
-
-    def write(self, name, text):
-        with open(self.at(name), "w", encoding="ascii", opener=lambda p, f: os.open(p, f, 0o600)) as f:
-            f.write(text)
-        return self.at(name)
-
-    def rsa(self, key, text):
-        return base64.b64encode(run("openssl", "dgst", "-sha256", "-sign", self.at(key + ".key"), data=text)).decode()
+class Pens(ink.Keys):
+    """Both of them, and whoever has no right to sign for them."""
 
     def wechat(self, inner, kind, event, at, key="wechat", path="/hooks/v1/wx"):
         """Sealed and signed at that instant; the nonce is of the event and the instant."""
         nonce = hashlib.sha256(f"{event}{at}".encode()).hexdigest()[:12].encode()
         inner = {"mchid": "1900000001", "appid": "wx1", **inner}
-        sealed = seal(self.apiv3, nonce, b"transaction", json.dumps(inner).encode())
+        sealed = ink.seal(self.apiv3, nonce, b"transaction", json.dumps(inner).encode())
         body = json.dumps({"id": event, "event_type": kind, "resource_type": "encrypt-resource", "resource": {
             "original_type": "refund" if kind.startswith("REFUND") else "transaction", "algorithm": "AEAD_AES_256_GCM",
             "ciphertext": base64.b64encode(sealed).decode(), "nonce": nonce.decode(), "associated_data": "transaction"}}).encode()
