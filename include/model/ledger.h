@@ -13,6 +13,7 @@
  *	payable		liability	to be paid back, by refund; not gone yet
  *	rounding	income		what is left when an account is closed
  *	adjustment	income		what a drawer had too much, by desk; too little is debit
+ *	costs		expense		what a provider kept of what was paid, by source
  */
 #ifndef MODEL_LEDGER_H
 #define MODEL_LEDGER_H

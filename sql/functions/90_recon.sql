@@ -188,6 +188,7 @@ BEGIN
     PERFORM powergate.recon_r1_doubled(r.id, found_scope, r.source, s.id);
     PERFORM powergate.recon_r1_refunds(r.id, found_scope, r.source, r.day, p_zone, p_cutoff);
     PERFORM powergate.recon_r1_fees(r.id, found_scope, r.source, s.id);
+    PERFORM powergate.recon_r1_costs(r, s);
     SELECT n - count(*) FILTER (WHERE x.payment_id IS NOT NULL AND x.kind IN ('MISSING_STATEMENT', 'AMOUNT')) INTO matched
     FROM recon_found x WHERE x.run_id = r.id;
     r.figures := r.figures || jsonb_build_object('agree', matched, 'found', (SELECT COALESCE(jsonb_object_agg(k.kind, k.n), '{}')

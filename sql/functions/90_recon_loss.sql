@@ -46,7 +46,7 @@ BEGIN
             sum((CASE WHEN b.total_wh < a.total_wh THEN b.total_wh + y.wraps_wh ELSE b.total_wh END - a.total_wh) * COALESCE(i.multiplier, 1))::bigint AS wh
         FROM submeter q JOIN meter y ON y.id = q.meter_id AND y.state = 'active'
         LEFT JOIN freeze_record b ON b.meter_id = y.id AND b.day = next_day LEFT JOIN freeze_record a ON a.meter_id = y.id AND a.day = r.day AND b.day IS NOT NULL
-        LEFT JOIN LATERAL (SELECT z.multiplier FROM installation z WHERE z.meter_id = y.id ORDER BY z.id DESC LIMIT 1) i ON true
+        LEFT JOIN LATERAL (SELECT z.multiplier FROM installation z WHERE z.meter_id = y.id AND z.from_us < b.at_us ORDER BY z.from_us DESC LIMIT 1) i ON true
         WHERE q.master_id = k.meter_id) s
     WHERE s.n > 0 AND s.known = s.n AND (w.master - s.wh > w.master * k.loss_ppm / 1000000 + s.step + 10 * k.multiplier
         OR s.wh - w.master > s.step + 10 * k.multiplier);

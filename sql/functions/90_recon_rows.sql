@@ -93,3 +93,22 @@ BEGIN
     FROM (SELECT q.*, q.settled_minor * ppm / 100 AS due FROM statement_row q WHERE q.statement_id = p_statement AND q.kind = 'payment') r
     WHERE abs(abs(r.fee_micro) - r.due) >= 10000;
 END $$;
+
+-- What a day's statement says the source kept, in whole cents, is posted once; of a new version of
+-- the statement, the difference.  A refund gives its fee back, whatever sign the source writes.
+CREATE OR REPLACE FUNCTION powergate.recon_r1_costs(r recon_run, s statement) RETURNS void
+LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+DECLARE x record; k text := format('costs:%s:%s:', r.source, r.day);
+BEGIN
+    FOR x IN
+        SELECT f.currency, sum(f.minor)::bigint AS minor FROM (
+            SELECT q.currency, round(sum(CASE q.kind WHEN 'refund' THEN -abs(q.fee_micro) ELSE abs(q.fee_micro) END) / 10000) AS minor
+            FROM statement_row q WHERE q.statement_id = s.id AND q.kind IN ('payment', 'refund') GROUP BY 1
+            UNION ALL
+            SELECT l.currency, -sum(l.amount_minor) FROM journal j JOIN posting l ON l.journal_id = j.id AND l.ledger = 'costs' WHERE j.key ^@ k GROUP BY 1) f
+        GROUP BY 1 HAVING sum(f.minor) <> 0 ORDER BY 1
+    LOOP
+        PERFORM powergate.journal_post(k || s.version || ':' || x.currency, 'costs', format('fees of %s on %s, statement %s', r.source, r.day, s.version), 'recon',
+            NULL, ARRAY['costs', 'clearing'], ARRAY[r.source, r.source], ARRAY[NULL, NULL]::bigint[], ARRAY[x.minor, -x.minor], x.currency, r.at_us);
+    END LOOP;
+END $$;

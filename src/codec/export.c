@@ -31,6 +31,7 @@ static const struct book {
     {"fees",       "Income",      "Fees"      },
     {"rounding",   "Income",      "Rounding"  },
     {"adjustment", "Income",      "Adjustment"},
+    {"costs",      "Expenses",    "Costs"     },
 };
 
 static const char *

@@ -2,9 +2,9 @@
 # Reconciliation: errors are drawn by seed and written down before a statement is made of them;
 # what is found is what was planted, no less and no more.  A closed day stays as it was closed.
 #   tests/it/recon.sh BUILD-DIR
-PYTHONPATH=$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec python3 - "$@" <<'PY'
+PYTHONPATH=$(dirname "$0")/../year:$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec python3 - "$@" <<'PY'
 import collections, concurrent.futures, datetime, hashlib, json, random, subprocess, sys
-import gate
+import gate, letters
 
 BUILD = sys.argv[1]
 SEEDS = range(1, 21)
@@ -214,6 +214,31 @@ def reopening(d, plan):
             "what a person has resolved stays so while it is the same", still)
 
 
+def costs(d, db):
+    """What a provider kept is an expense: of each day's newest statement, and once."""
+    day = LONG_AGO
+
+    def bill(name, *rows):
+        rows = [{"kind": kind, "no": no, "order": no, "at": day + datetime.timedelta(hours=9), "minor": 5000, "fee_micro": fee, "refund": "R" + no}
+                for kind, no, fee in rows]
+        data = letters.wechat_bill(rows, random.Random(1))
+        with open(f"{d.dir}/{name}", "wb") as f:
+            f.write(data)
+        ctl(d, "statement", "import", f"{d.dir}/{name}", "--source=wx", "--provider=wechat", f"--day={day_of(day)}", "--sha1=" + hashlib.sha1(data).hexdigest())
+        ctl(d, "recon", "run", f"--day={day_of(day)}", "--source=wx")
+        ctl(d, "recon", "run", f"--day={day_of(day)}", "--source=wx")
+        return [(x, y, int(minor)) for x, y, minor in db.rows(
+            "SELECT l.ledger, l.owner, sum(l.amount_minor) FROM powergate.posting l JOIN powergate.journal j ON j.id = l.journal_id "
+            "WHERE j.kind = 'costs' GROUP BY 1, 2 ORDER BY 1")]
+
+    first = bill("w1", ("payment", "W1", 300000), ("payment", "W2", 304990))
+    gate.ok(first == [("clearing", "wx", -60), ("costs", "wx", 60)], "what a provider keeps of a day is posted in whole cents, and once", first)
+    second = bill("w2", ("payment", "W1", 300000), ("payment", "W2", 304990), ("refund", "W2", -304990))
+    gate.ok(second == [("clearing", "wx", -30), ("costs", "wx", 30)], "of a newer statement the difference: a refund gives its fee back", second)
+    nothing = bill("w3", ("payment", "W1", 0))
+    gate.ok(nothing == [("clearing", "wx", 0), ("costs", "wx", 0)] and not db.ledger_problems(), "and nothing where nothing was kept", nothing)
+
+
 # --- R2 to R10 ---------------------------------------------------------------------------------
 
 def site(d, db, sim):
@@ -390,6 +415,7 @@ with gate.Cluster(BUILD) as db, gate.Daemon(BUILD, db, {"recon": {"at": "", "sup
         d.commission(WALLET)
         plans = statements(d, db)
         imports(d, db, plans[0])
+        costs(d, db)
         reopening(d, plans[1])
         site(d, db, sim)
         closing(d, db)

@@ -26,7 +26,7 @@ def clock(at, form="%Y-%m-%d %H:%M:%S"):
 
 
 def yuan(minor, digits=2):
-    return f"{minor // 10 ** digits}.{minor % 10 ** digits:0{digits}d}"
+    return f"{'-' if minor < 0 else ''}{abs(minor) // 10 ** digits}.{abs(minor) % 10 ** digits:0{digits}d}"
 
 
 class Pens(ink.Keys):

@@ -54,7 +54,8 @@ class Month(tell.Story):
         super().__init__(directory, seed, START, days + 3, sweep_s=3600, poll="6h")
         self.pens, self.n = keys, days
         self.payments, self.refunds, self.extra = [], [], []
-        self.plan = {"seed": seed, "days": days, "start": START, "breaks": [], "hooks": {}, "payments": {}, "topups": {}, "suspense": [], "given_back": []}
+        self.plan = {"seed": seed, "days": days, "start": START, "breaks": [], "hooks": {}, "payments": {}, "topups": {}, "suspense": [], "given_back": [],
+                     "costs": {}}
         self.wallets = {a: set() for a in LOCAL}  # days on which nobody may pay into it
         self.dark, self.drifts = set(), 0
 
@@ -328,6 +329,10 @@ class Month(tell.Story):
                  for p, day, at, no in self.refunds if p.source == source and day == n]
         self.rng.shuffle(rows)
         name, more = f"{source}-{word(self.day(n))}", f"--day={word(self.day(n))}"
+        fees = [r["fee_micro"] for r in rows]   # WeChat Pay writes five places, and Alipay two
+        costs = (sum(fee // 10 * 10 for fee in fees) + 5000) // 10000 if source == WX else sum((fee + 5000) // 10000 for fee in fees)
+        if costs:
+            self.plan["costs"][f"costs:{source}:{word(self.day(n))}:1:CNY"] = costs
         if source == WX:
             data = letters.wechat_bill(rows, self.rng)
             more += f" --provider=wechat --fee=0.60 --sha1={hashlib.sha1(data).hexdigest()}"

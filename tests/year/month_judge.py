@@ -117,6 +117,13 @@ def judge_books(case):
     case.see("bean-check", p.returncode == 0 and n == len(case.plan["payments"]), f"{n} payments in it; {p.stderr}{p.stdout}"[:2000])
 
 
+def judge_costs(case):
+    """What the bills say a provider kept is posted, each day's once."""
+    posted = collections.Counter({key: int(minor) for key, minor in case.rows(
+        "SELECT j.key, l.amount_minor FROM powergate.posting l JOIN powergate.journal j ON j.id = l.journal_id WHERE l.ledger = 'costs'")})
+    case.same("costs", collections.Counter(case.plan["costs"]), posted)
+
+
 def judge_plan(case):
     """It was there first: the transcript begins with its sum."""
     first = next(words for _, what, words in case.told if what == "|")
@@ -132,7 +139,7 @@ def judge_words(case):
              f"{codes}: " + "\n".join(w for w in refused if "in their order" not in w))
 
 
-PARTS = (judge_plan, judge_words, judge_hooks, judge_breaks, judge_days, judge_wallets, judge_books)
+PARTS = (judge_plan, judge_words, judge_hooks, judge_breaks, judge_days, judge_wallets, judge_books, judge_costs)
 
 
 def judge(directory, rows, plan=None, parts=PARTS):
