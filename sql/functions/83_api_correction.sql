@@ -120,6 +120,14 @@ BEGIN
     IF c.state = 'paid' AND c.reference = p ->> 'reference' THEN RETURN powergate.correction_json(c); END IF;
     IF c.state = 'offset' THEN RETURN powergate.api_error(409, 'money leaves last: the credit is in the meter, and the account has not paid for it yet'); END IF;
     IF c.state <> 'payable' THEN RETURN powergate.api_error(409, format('this refund is %s', c.state)); END IF;
+    IF p ? 'terminal' THEN
+        IF (SELECT q.source FROM payment q WHERE q.id = c.payment_id) <> 'cash' THEN
+            RETURN powergate.api_error(409, 'it was not paid in cash: its provider pays it back');
+        END IF;
+        PERFORM FROM shift s WHERE s.terminal = p ->> 'terminal' AND s.currency = c.currency AND s.closed_us IS NULL FOR SHARE;
+        IF NOT FOUND THEN RETURN powergate.api_error(409, format('no shift in %s is open at that desk', c.currency)); END IF;
+        UPDATE correction x SET terminal = p ->> 'terminal' WHERE x.id = c.id RETURNING * INTO c;
+    END IF;
     c := powergate.refund_left(c, p ->> 'reference', p_who, p_now);
     PERFORM powergate.audited(p_who, 'refund.paid', p, c.number, p_now);
     RETURN powergate.correction_json(c);

@@ -102,7 +102,8 @@ BEGIN
         'journal', (SELECT j.id FROM journal j WHERE j.key = 'shift:' || s.id), 'opened_us', s.opened_us, 'opened_by', s.opened_by,
         'closed_us', s.closed_us, 'closed_by', s.closed_by, 'note', s.note,
         'payments', (SELECT count(*) FROM shift_payment x WHERE x.shift_id = s.id AND NOT x.voided),
-        'voided', (SELECT count(*) FROM shift_payment x WHERE x.shift_id = s.id AND x.voided));
+        'voided', (SELECT count(*) FROM shift_payment x WHERE x.shift_id = s.id AND x.voided),
+        'refunds', (SELECT count(*) FROM shift_refund x WHERE x.shift_id = s.id));
 END $$;
 
 CREATE OR REPLACE FUNCTION door.api_shift_open(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -118,7 +119,8 @@ BEGIN
     RETURN powergate.shift_json(s);
 END $$;
 
--- What was taken since this desk's first shift began and is in none yet, less what was voided.
+-- What was taken since this desk's first shift began and is in none yet, less what was voided or
+-- paid back there.
 CREATE OR REPLACE FUNCTION powergate.shift_gather(s shift) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO shift_payment (payment_id, voided, shift_id)
@@ -132,8 +134,12 @@ BEGIN
     WHERE q.source = 'cash' AND q.terminal = s.terminal
       AND EXISTS (SELECT FROM shift_payment x WHERE x.payment_id = q.id AND NOT x.voided)
       AND NOT EXISTS (SELECT FROM shift_payment x WHERE x.payment_id = q.id AND x.voided);
+    INSERT INTO shift_refund (correction_id, shift_id)
+    SELECT c.id, s.id FROM correction c WHERE c.terminal = s.terminal AND c.currency = s.currency AND c.state = 'paid'
+      AND NOT EXISTS (SELECT FROM shift_refund x WHERE x.correction_id = c.id);
     RETURN (SELECT COALESCE(sum(CASE WHEN x.voided THEN -q.amount_minor ELSE q.amount_minor END), 0)
-        FROM shift_payment x JOIN payment q ON q.id = x.payment_id WHERE x.shift_id = s.id);
+        FROM shift_payment x JOIN payment q ON q.id = x.payment_id WHERE x.shift_id = s.id)
+        - (SELECT COALESCE(sum(c.amount_minor), 0) FROM shift_refund x JOIN correction c ON c.id = x.correction_id WHERE x.shift_id = s.id);
 END $$;
 
 CREATE OR REPLACE FUNCTION door.api_shift_close(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -166,6 +172,8 @@ CREATE OR REPLACE FUNCTION door.api_shift_show(p jsonb, p_who text, p_now bigint
 BEGIN
     RETURN COALESCE((SELECT powergate.shift_json(s) || jsonb_build_object('receipts', COALESCE((SELECT jsonb_agg(jsonb_build_object(
             'payment', q.id, 'payment_no', q.payment_no, 'amount_minor', q.amount_minor, 'voided', x.voided, 'received_us', q.received_us)
-            ORDER BY q.id, x.voided) FROM shift_payment x JOIN payment q ON q.id = x.payment_id WHERE x.shift_id = s.id), '[]'))
+            ORDER BY q.id, x.voided) FROM shift_payment x JOIN payment q ON q.id = x.payment_id WHERE x.shift_id = s.id), '[]'),
+            'refunded', COALESCE((SELECT jsonb_agg(jsonb_build_object('refund', c.id, 'number', c.number, 'amount_minor', c.amount_minor, 'paid_us', c.paid_us)
+            ORDER BY c.id) FROM shift_refund x JOIN correction c ON c.id = x.correction_id WHERE x.shift_id = s.id), '[]'))
         FROM shift s WHERE s.id::text = p ->> 'shift'), powergate.api_error(404, 'no such shift'));
 END $$;

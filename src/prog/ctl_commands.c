@@ -156,8 +156,9 @@ static const struct ctl_command money[] = {
 	"What is above the limit, as the second person; a reversal or a move too."),
     SHOW("refund withdraw", "refund=N --reason=TEXT", "refund/withdraw", REFUND,
 	"It is not wanted, or not paid out after all: the account has it back."),
-    SHOW("refund paid", "refund=N --reference=TEXT", "refund/paid", REFUND,
-	"The payer has it, where no provider tells so."),
+    SHOW("refund paid", "refund=N --reference=TEXT [--terminal=TEXT]", "refund/paid", REFUND,
+	"The payer has it, where no provider tells so; with --terminal in cash, out of that desk's "
+	"drawer."),
     READ("refund list",
 	"[--payment=N] [--account=ACCOUNT]"
 	" [--state=requested|offset|payable|paid|done|withdrawn|expired] [--limit=N]",

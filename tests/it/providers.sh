@@ -235,6 +235,25 @@ def orders(db, d, door):
             "eight payments of one order at once: one settles it", f"{[str(a) for a in told]} {seen}")
 
 
+def cash_back(d, door, shift):
+    """Cash that is given back."""
+    def refund(*words):
+        code, out, err = d.ctl("--json", "refund", *words)
+        return json.loads(out) if code == 0 else {"error": err}
+
+    d.order("payment/cash", account="A1", amount_minor="2500", payment_no="K-6", terminal="till-3")
+    paid = str(door.db.value("SELECT id FROM powergate.payment WHERE payment_no = 'K-6'"))
+    back = refund("request", paid, "--amount=10.00", "--reason=too much")
+    shut = refund("paid", str(back["refund"]), "--reference=slip 1", "--terminal=till-3")
+    gate.ok("no shift" in shut.get("error", ""), "cash is given back out of a drawer that is open", shut)
+    shift("open", "till-3", "--float=50.00")
+    done = refund("paid", str(back["refund"]), "--reference=slip 1", "--terminal=till-3")
+    s = shift("close", "till-3", "--counted=40.00")
+    gate.ok(done["state"] == "paid" and (s["taken_minor"], s["refunds"], s["difference_minor"]) == (-1000, 1, 0), "and is counted in its shift", f"{done} {s}")
+    shown = shift("show", str(s["shift"]))
+    gate.ok([r["amount_minor"] for r in shown["refunded"]] == [1000] and not door.db.ledger_problems(), "which shows it; and the books agree", shown)
+
+
 def desk(db, d, door):
     def cash(amount, number, terminal="till-1"):
         return d.ctl("payment", "cash", "--account=A1", f"--amount={amount}", f"--payment-no={number}", f"--terminal={terminal}")[0]
@@ -265,6 +284,7 @@ def desk(db, d, door):
     lines = db.rows("SELECT ledger, owner, amount_minor FROM powergate.posting WHERE journal_id = " + str(s["journal"]) + " ORDER BY line")
     gate.ok(lines == [["clearing", "cash", "1600"], ["adjustment", "till-1", "-1600"]] and not db.ledger_problems(),
             "what was too much is in the books, against the desk", lines)
+    cash_back(d, door, shift)
     s = shift("open", "till-2", "--float=0.00")
     gate.ok(s.get("state") == "open" and s["float_minor"] == 0 and "error" in shift("open", "till-4", "--float=-1.00"),
             "a drawer may be empty at first, and has no debts", s)
