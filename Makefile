@@ -64,7 +64,7 @@ $(B)/%.o: %.c config.mk $(B)/gen/schema.h
 	$(call Q,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/powergated: $(patsubst %,$(B)/src/prog/%.o,$(daemon)) $(foreach l,service store codec model base,$(call archive,$(l)))
-	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(ARCHIVE_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS) $(SYSTEMD_LIBS)
+	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(ARCHIVE_LIBS) $(CURL_LIBS) $(TLS_LIBS) $(CRYPTO_LIBS) $(SYSTEMD_LIBS)
 
 $(B)/powergatectl: $(patsubst %,$(B)/src/prog/%.o,$(ctl)) $(foreach l,codec model base,$(call archive,$(l)))
 	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(ARCHIVE_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS)
@@ -73,7 +73,7 @@ $(B)/powergate-sim: $(B)/src/sim/powergate-sim.o $(foreach l,sim codec model bas
 	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(ARCHIVE_LIBS) $(CRYPTO_LIBS)
 
 $(B)/story: $(B)/demo/story.o $(B)/demo/world.o $(foreach l,service store codec model base,$(call archive,$(l)))
-	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(ARCHIVE_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS)
+	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(ARCHIVE_LIBS) $(CURL_LIBS) $(TLS_LIBS) $(CRYPTO_LIBS)
 
 .PHONY: demo
 demo:
@@ -86,7 +86,7 @@ demo:
 UNIT    := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 TOOLS   := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(wildcard tests/bench/*.c))
 all_layers = $(foreach l,sim service store codec model base,$(call archive,$(l)))
-all_libs   = $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(ARCHIVE_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS)
+all_libs   = $(EVENT_LIBS) $(PQ_LIBS) $(CJSON_LIBS) $(YAML_LIBS) $(ARCHIVE_LIBS) $(CURL_LIBS) $(TLS_LIBS) $(CRYPTO_LIBS)
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(all_layers)
 	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(all_libs)

@@ -61,6 +61,8 @@ struct ctl_value {
 struct ctl {
 	const struct ctl_command *command;
 	const char *socket;
+	const char *url; /* of the TLS port; NULL: the socket */
+	const char *token_file, *cacert;
 	enum ctl_form form;
 	bool utc;
 	long patience_s; /* how long the daemon may think; 0: as usual */

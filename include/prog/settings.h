@@ -36,10 +36,6 @@ struct database_conf {
 	char *password_file;
 };
 
-struct api_conf {
-	char *socket;
-};
-
 struct signer_conf {
 	char *socket;
 	int64_t patience;

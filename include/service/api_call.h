@@ -9,11 +9,11 @@
 
 #include "codec/webhook.h" /* JSON */
 #include "service/api.h"
+#include "service/api_guard.h"
 #include "service/http.h"
 #include "store/db.h"
 
 #include <cjson/cJSON.h>
-#include <sys/types.h>
 
 enum role {
 	ROLE_VIEWER = 1 << 0,
@@ -31,7 +31,7 @@ enum role {
 enum site_rule { SITE_UNSAID, SITE_ANY, SITE_NAMED, SITE_ROWS, SITE_ALL };
 
 /* Whether it may be is asked in the statement that does it. */
-#define API_ENTER   "door.enter($1::jsonb, $2::bigint, $3, $4::boolean, $5::text[], $6, $7::bigint)"
+#define API_ENTER   "door.enter($1::jsonb, $2, $3, $4::boolean, $5::text[], $6, $7::bigint)"
 #define MOST_ROUTES 256
 
 struct call;
@@ -51,8 +51,13 @@ struct call {
 	const struct api_parts *parts;
 	const struct api_route *route;
 	struct http_request *r;
-	uid_t uid;
+	call_fn *then;         /* once he is let in; NULL: the statement is the deed */
+	int refusal;           /* a status: why, once he is known */
+	bool guarded;          /* guard_told() is owed */
+	char from[TOKEN_FROM]; /* "uid:N" or "token:HEX" */
+	int64_t uid;           /* like who, known to a special route */
 	char who[64];
+	char why[240];
 	cJSON *args;
 };
 
@@ -78,6 +83,10 @@ int routes_check(struct err *e); /* how many; -1 when one names no role or no si
 /* --- api.c --------------------------------------------------------------------------------- */
 
 call_fn call_list_routes, call_list_sessions, call_resolve_work, call_set_password, call_take_back;
+
+/* --- api_token.c --------------------------------------------------------------------------- */
+
+call_fn call_token_add;
 
 /* --- api_tariff.c, api_preview.c ------------------------------------------------------------ */
 

@@ -37,7 +37,7 @@ struct headend_parts {
 	const char *state_dir;
 	const char *conninfo; /* copied */
 	const char *schema;
-	const char *api_socket;
+	const struct api_conf *api;
 	const char *signer_socket; /* empty: none */
 	int64_t signer_patience_us;
 	const int64_t *review_voices, *tariff_voices;
@@ -68,6 +68,7 @@ void headend_free(struct headend *h); /* NULL is fine */
 
 int headend_meters_port(const struct headend *h);
 int headend_hooks_port(const struct headend *h);
+int headend_api_port(const struct headend *h); /* the TLS port; 0: none */
 const struct db *headend_db(const struct headend *h); /* for its backlog */
 
 /* Again from their files, after a reload; the sources and channels that cannot be read are an

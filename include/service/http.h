@@ -51,7 +51,14 @@ void http_free(struct http *h); /* not from a handler */
 int http_listen(struct http *h, const char *address, struct err *e);
 int http_listen_unix(struct http *h, const char *path, mode_t mode, struct err *e);
 
+/* From here on every new connection begins with TLS 1.2 or newer.  The certificate's file has
+ * those above it too; the key's may be read by nobody else.  Again: the files have changed, and on
+ * an error what was there goes on.  Such an http has no unix sockets. */
+int http_secure(struct http *h, const char *certificate, const char *key, struct err *e);
+int http_secure_try(const char *certificate, const char *key, struct err *e);
+
 /* What these give lives until http_reply(). */
+const char *http_method(const struct http_request *r);
 const char *http_path(const struct http_request *r);                    /* decoded, without query */
 const char *http_query(const struct http_request *r, const char *name); /* NULL when absent */
 const char *http_header(const struct http_request *r, const char *name); /* NULL when absent */

@@ -1,5 +1,5 @@
 /*
- * http_parts -- what http.c, http_listen.c and http_head.c share; nobody else includes it.
+ * http_parts -- what the files of http share; nobody else includes it.
  */
 #ifndef SERVICE_HTTP_PARTS_H
 #define SERVICE_HTTP_PARTS_H
@@ -18,6 +18,7 @@ struct evhttp_connection;
 struct evhttp_request;
 struct event_base;
 struct map;
+struct ssl_ctx_st;
 
 #define HTTP_LISTENERS 4
 #define HTTP_TEXT      1024 /* a path and its query, decoded */
@@ -75,7 +76,8 @@ struct http {
 	struct evconnlistener *listeners[HTTP_LISTENERS];
 	char *unix_paths[HTTP_LISTENERS];
 	int nlisteners;
-	int64_t complained_us; /* 0: never */
+	struct ssl_ctx_st *tls; /* NULL: bare */
+	int64_t complained_us;  /* 0: never */
 	int64_t unsaid;        /* complaints since then */
 	struct http *next;     /* of those that listen */
 	struct logctx log;
@@ -92,6 +94,11 @@ void conn_end(struct http_request *r);
 /* http_listen.c */
 void http_gate(struct http *h); /* opens or shuts the listeners as things are now */
 void http_unlisten(struct http *h);
+
+/* http_tls.c */
+struct bufferevent *tls_accept(struct http *h, struct event_base *base);
+void tls_bye(struct http_request *r); /* the other side is told that this was all */
+void tls_free(struct http *h);
 
 /* http_head.c; words for a 400, or NULL */
 void head_scan_feed(struct head_scan *s, const uint8_t *bytes, size_t len);

@@ -81,14 +81,20 @@ BEGIN
 END $$;
 
 -- One row, always.  A write that is refused is in the audit like one that is not.
-CREATE OR REPLACE FUNCTION door.enter(p jsonb, p_uid bigint, p_route text, p_writes boolean, p_roles text[], p_rule text, p_now bigint)
-RETURNS TABLE (problem jsonb, who text, args jsonb) LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION door.enter(p jsonb, p_from text, p_route text, p_writes boolean, p_roles text[], p_rule text, p_now bigint)
+RETURNS TABLE (problem jsonb, who text, uid bigint, args jsonb) LANGUAGE plpgsql AS $$
 DECLARE q principal; why text;
 BEGIN
-    SELECT * INTO q FROM principal x WHERE x.uid = p_uid;
+    q := powergate.principal_from(p_from, p_now);
+    IF q.uid IS NULL AND p_from LIKE 'token:%' THEN
+        problem := powergate.api_error(401, 'who are you?');
+        RETURN NEXT;
+        RETURN;
+    END IF;
     args := p - '_sites';
     why := powergate.forbidden(q, p_roles, p_rule, args);
     who := q.name;
+    uid := q.uid;
     IF why IS NOT NULL THEN
         problem := jsonb_build_object('error', why, 'status', 403);
         IF p_writes AND q.uid IS NOT NULL THEN

@@ -50,9 +50,11 @@ BEGIN
         WHEN COALESCE(p ->> 'role', '') NOT IN ('viewer', 'operator', 'cashier', 'money', 'approver', 'key-admin', 'auditor', 'admin')
             THEN 'the role is viewer, operator, cashier, money, approver, key-admin, auditor or admin'
         WHEN COALESCE(p ->> 'sites', '') = '' THEN 'sites are needed: names with commas between, or *'
-        WHEN number IS NULL OR number > 4294967294 THEN 'uid is the number of a user of this machine'
+        WHEN p ? 'uid' AND (number IS NULL OR number > 4294967294) THEN 'uid is the number of a user of this machine'
         WHEN COALESCE(p ->> 'reason', '') = '' THEN 'a reason is needed' END;
     IF wrong IS NOT NULL THEN RETURN powergate.api_error(400, wrong); END IF;
+    -- who has no user here comes by a token; no socket has such a number at its other end
+    number := COALESCE(number, (SELECT GREATEST(max(q.uid), 4294967295) + 1 FROM principal q));
     IF EXISTS (SELECT FROM principal q WHERE q.uid = number OR q.name = p ->> 'name') THEN
         RETURN powergate.api_error(409, 'a principal of that name or number is there already, or was');
     END IF;

@@ -17,8 +17,8 @@
 #include <string.h>
 
 /* After any command and in front of it; they are for us, not for the API. */
-static const char everywhere[] =
-    "[--socket=PATH] [--json] [--pretty] [--csv] [--utc] [--help] [--version]";
+static const char everywhere[] = "[--socket=PATH] [--url=URL] [--token-file=FILE] [--cacert=FILE] "
+				 "[--json] [--pretty] [--csv] [--utc] [--help] [--version]";
 
 #define TITLE 72
 #define WIDTH 80 /* of a terminal */

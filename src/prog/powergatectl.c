@@ -103,6 +103,9 @@ show_all(FILE *out)
 	fputs(
 	    "\nOptions, anywhere:\n"
 	    "  --socket PATH        the daemon's socket (POWERGATE_SOCKET; " SOCKET ")\n"
+	    "  --url URL            its TLS port instead, https://HOST:PORT (POWERGATE_URL)\n"
+	    "  --token-file FILE    with it: the token (POWERGATE_TOKEN_FILE)\n"
+	    "  --cacert FILE        with it: who signed the certificate (POWERGATE_CACERT)\n"
 	    "  --json, --pretty     the daemon's answer as it is, or indented\n"
 	    "  --csv                for spreadsheets\n"
 	    "  --utc                times in UTC, not in the zone of TZ\n"
@@ -149,6 +152,30 @@ ctl_help(struct ctl *c)
 
 /* --- one command line ---------------------------------------------------------------------- */
 
+/* Given, or in the environment; NULL: neither. */
+static const char *
+option(const struct ctl *c, const char *name, const char *variable)
+{
+	const char *v = ctl_value(c, name);
+
+	if (v == NULL)
+		v = getenv(variable);
+	return v != NULL && v[0] != '\0' ? v : NULL;
+}
+
+/* A socket that is named on the command line wins over an address in the environment. */
+static void
+take_address(struct ctl *c)
+{
+	c->socket = option(c, "socket", "POWERGATE_SOCKET");
+	if (ctl_value(c, "url") != NULL || ctl_value(c, "socket") == NULL)
+		c->url = option(c, "url", "POWERGATE_URL");
+	c->token_file = option(c, "token_file", "POWERGATE_TOKEN_FILE");
+	c->cacert = option(c, "cacert", "POWERGATE_CACERT");
+	if (c->socket == NULL)
+		c->socket = SOCKET;
+}
+
 static enum ctl_exit
 run(struct ctl *c)
 {
@@ -160,11 +187,7 @@ run(struct ctl *c)
 		show_row(stdout, c->command);
 		return CTL_DONE;
 	}
-	c->socket = ctl_value(c, "socket");
-	if (c->socket == NULL)
-		c->socket = getenv("POWERGATE_SOCKET");
-	if (c->socket == NULL || c->socket[0] == '\0')
-		c->socket = SOCKET;
+	take_address(c);
 	c->utc = ctl_value(c, "utc") != NULL;
 	c->form = ctl_value(c, "pretty") != NULL ? CTL_PRETTY
 		  : ctl_value(c, "json") != NULL ? CTL_JSON

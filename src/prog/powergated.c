@@ -64,7 +64,8 @@ static void
 tell_ready(struct powergated *d)
 {
 	int meters = headend_meters_port(d->headend), hooks = headend_hooks_port(d->headend);
-	char text[160];
+	int tls = headend_api_port(d->headend);
+	char text[160], secure[32] = "";
 
 	if (d->ready)
 		return;
@@ -73,8 +74,10 @@ tell_ready(struct powergated *d)
 	    meters, hooks);
 	sd_notify(0, text);
 	on_watchdog(d);
-	slog(d, LOG_LEVEL_INFO, "ready: meters on port %d, webhooks on port %d, api on %s", meters,
-	    hooks, settings.api.socket);
+	if (tls != 0)
+		snprintf(secure, sizeof secure, " and TLS port %d", tls);
+	slog(d, LOG_LEVEL_INFO, "ready: meters on port %d, webhooks on port %d, api on %s%s",
+	    meters, hooks, settings.api.socket, secure);
 }
 
 static void

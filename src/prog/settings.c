@@ -128,6 +128,13 @@ static const struct conf_field signer_fields[] = {
 static const struct conf_field api_fields[] = {
     CONF_CHECKED(struct api_conf, socket, settings_check_path, "/run/powergate/powergate.sock",
 	false, "Unix socket for powergatectl; peer credentials decide who may do what."),
+    CONF_CHECKED(struct api_conf, listen, settings_check_listen, "127.0.0.1:9443", false,
+	"Address and port of the TLS port, where bearer tokens decide; it opens when there is a "
+	"certificate."),
+    CONF_FIELD(struct api_conf, certificate, CONF_TEXT, "", true,
+	"File with its certificate, PEM, and those above it; empty: no TLS port."),
+    CONF_FIELD(struct api_conf, key, CONF_TEXT, "", true,
+	"File with the private key, PEM; others may not read it."),
     {0},
 };
 
@@ -276,6 +283,8 @@ settings_check(const struct settings *s, struct err *e)
 			if (strcmp(source[i].name, source[k].name) == 0)
 				return err_set(e, ERR_INPUT, "hooks.sources: \"%s\" is there twice",
 				    source[i].name);
+	if ((s->api.certificate[0] == '\0') != (s->api.key[0] == '\0'))
+		return err_set(e, ERR_INPUT, "api: a certificate needs a key, and a key one");
 	if (s->report.directory[0] != '\0' && s->report.key[0] == '\0')
 		return err_set(e, ERR_INPUT, "report: a directory needs a key too");
 	return 0;
@@ -338,7 +347,7 @@ settings_parts(const struct settings *s)
 	return (struct headend_parts){
 	    .node = s->daemon.node,
 	    .state_dir = s->daemon.state_dir,
-	    .api_socket = s->api.socket,
+	    .api = &s->api,
 	    .signer_socket = s->signer.socket,
 	    .signer_patience_us = s->signer.patience,
 	    .review_voices = &s->daemon.review_voices,

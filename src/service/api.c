@@ -16,12 +16,15 @@
 struct api {
 	struct loop *loop;
 	struct api_parts parts;
-	struct http *http;
+	struct http *http, *tls; /* tls: NULL without a certificate */
+	struct api_guard *guard;
+	const struct api_conf *conf;
+	int tls_port;
 	struct logctx log;
 };
 
 static const struct db_stmt enter = {
-    "enter", DB_COMMANDS, false, 5 * SECOND_US, "SELECT problem, who FROM " API_ENTER};
+    "enter", DB_COMMANDS, false, 5 * SECOND_US, "SELECT problem, who, uid FROM " API_ENTER};
 static const struct db_stmt resolve = {"api_work_resolve", DB_COMMANDS, false, 5 * SECOND_US,
     "SELECT door.api_work_resolve($1::jsonb, $2, $3::bigint, $4::int, $5::bigint)"};
 
@@ -81,6 +84,23 @@ follow(struct call *c, const cJSON *answer)
 	}
 }
 
+/* Whether the token was good, as soon as it is known. */
+static void
+tell_guard(struct call *c, enum guard_verdict verdict)
+{
+	if (c->guarded)
+		guard_told(c->api->guard, http_peer(c->r), c->from, verdict);
+	c->guarded = false;
+}
+
+/* The same bytes whatever was wrong, and whatever was asked for. */
+static void
+refuse_unknown(struct call *c)
+{
+	tell_guard(c, GUARD_WRONG);
+	call_error(c, 401, TOKEN_ERROR);
+}
+
 void
 call_answered(const struct db_rows *rows, const struct err *e, void *arg)
 {
@@ -90,12 +110,20 @@ call_answered(const struct db_rows *rows, const struct err *e, void *arg)
 
 	if (rows == NULL) {
 		bool later = e->class == ERR_RETRY || e->class == ERR_UNCERTAIN;
+		bool unknown = c->guarded; /* nor is he told how the database is */
 
-		call_error(c, later ? 503 : 400, e->text);
+		tell_guard(c, GUARD_UNKNOWN);
+		call_error(c, later ? 503 : 400, unknown ? "not now" : e->text);
 		return;
 	}
 	answer = cJSON_Parse(db_cell_text(rows, 0, 0));
 	status = cJSON_GetObjectItemCaseSensitive(answer, "status");
+	if (c->guarded && cJSON_IsNumber(status) && status->valueint == 401) {
+		cJSON_Delete(answer);
+		refuse_unknown(c);
+		return;
+	}
+	tell_guard(c, GUARD_GOOD);
 	if (cJSON_GetObjectItemCaseSensitive(answer, "error") == NULL)
 		follow(c, answer);
 	http_reply_json(c->r,
@@ -234,12 +262,14 @@ on_enter(const struct db_rows *rows, const struct err *e, void *arg)
 	struct call *c = arg;
 
 	if (rows == NULL) {
-		call_error(c, 503, e->text);
+		call_answered(NULL, e, c);
 	} else if (!db_cell_null(rows, 0, 0)) {
 		call_answered(rows, e, c);
 	} else {
 		db_cell_copy(rows, 0, 1, c->who, sizeof c->who);
-		c->route->special(c);
+		c->uid = db_cell_int(rows, 0, 2);
+		tell_guard(c, GUARD_GOOD);
+		c->then(c);
 	}
 }
 
@@ -247,15 +277,14 @@ static void
 ask_to_enter(struct call *c)
 {
 	const struct api_route *route = c->route;
-	bool special = route->special != NULL;
 	char *args = cJSON_PrintUnformatted(c->args);
 	struct buf roles = {0};
 
 	buf_put_u8(&roles, '{');
 	route_roles(route, "", &roles);
 	buf_put_u8(&roles, '}');
-	db_ask(c->api->parts.db, special ? &enter : &route->stmt,
-	    special ? on_enter : call_answered, c, db_text(args), db_int(c->uid),
+	db_ask(c->api->parts.db, c->then != NULL ? &enter : &route->stmt,
+	    c->then != NULL ? on_enter : call_answered, c, db_text(args), db_text(c->from),
 	    db_text(route->path + strlen("/v1/")), db_text(route_writes(route) ? "true" : "false"),
 	    db_text(buf_text(&roles)), db_text(route_site_rule(route)),
 	    db_int(loop_now_us(c->api->loop)));
@@ -293,43 +322,121 @@ blank_is_empty(cJSON *args)
 }
 
 static void
+call_refuse(struct call *c)
+{
+	call_error(c, c->refusal, c->why);
+}
+
+/* What is wrong with a question is told to who may ask one. */
+static void
+refuse_later(struct call *c, int status, const char *why)
+{
+	static const struct api_route anything = {
+	    .method = "GET", .path = "/v1/", .roles = ROLE_ALL, .site = SITE_ANY};
+
+	c->refusal = status;
+	snprintf(c->why, sizeof c->why, "%s", why);
+	c->route = &anything;
+	c->then = call_refuse;
+	if (c->args == NULL)
+		c->args = cJSON_CreateObject();
+}
+
+static void
+take_args(struct call *c)
+{
+	struct err e;
+
+	if (!route_writes(c->route)) {
+		c->args = query_args(c->route, c->r);
+		return;
+	}
+	c->args = json_strict(http_body(c->r), &e);
+	if (cJSON_IsObject(c->args)) {
+		blank_is_empty(c->args);
+		return;
+	}
+	if (c->args != NULL)
+		err_set(&e, ERR_INPUT, "an object is needed");
+	cJSON_Delete(c->args);
+	c->args = NULL;
+	refuse_later(c, 400, e.text);
+}
+
+/* The user at the other end of the socket; over TCP nothing but a token. */
+static bool
+caller_named(struct call *c)
+{
+	struct api_guard *guard = c->api->guard;
+	uid_t uid;
+
+	if (http_peer_uid(c->r, &uid)) {
+		snprintf(c->from, sizeof c->from, "uid:%u", (unsigned)uid);
+		return true;
+	}
+	if (!token_shown(c->r, c->from))
+		c->from[0] = '\0';
+	if (!guard_admits(guard, http_peer(c->r), c->from)) {
+		call_error(c, 429, "too many that were not good: wait a while");
+		return false;
+	}
+	c->guarded = true;
+	if (c->from[0] != '\0')
+		return true;
+	refuse_unknown(c);
+	return false;
+}
+
+static void
 on_request(struct http_request *r, void *arg)
 {
 	struct call *c = mem_new(sizeof *c);
-	struct err e;
 
 	c->api = arg;
 	c->parts = &c->api->parts;
 	c->r = r;
+	if (!caller_named(c))
+		return;
 	c->route = route_find(http_path(r));
-	if (c->route == NULL) { /* http.c knows the same paths */
-		call_error(c, 404, "no such route");
-		return;
-	}
-	if (!http_peer_uid(r, &c->uid)) {
-		call_error(c, 403, "who are you?");
-		return;
-	}
-	if (!route_writes(c->route)) {
-		c->args = query_args(c->route, r);
-	} else if ((c->args = json_strict(http_body(r), &e)) == NULL || !cJSON_IsObject(c->args)) {
-		call_error(c, 400, c->args == NULL ? e.text : "an object is needed");
-		return;
+	if (c->route == NULL || strcmp(c->route->method, http_method(r)) != 0) {
+		refuse_later(c, 404, "no such route");
 	} else {
-		blank_is_empty(c->args);
+		c->then = c->route->special;
+		take_args(c);
 	}
 	ask_to_enter(c);
 }
 
-struct api *
-api_new(struct loop *l, const char *path, const struct api_parts *parts, struct err *e)
+/* --- its life ----------------------------------------------------------------------------- */
+
+static const struct http_limits limits = {
+    .most_body = 512 * 1024, /* a tariff file of 256 kB, quoted */
+    .most_headers = 8192,
+    .patience_us = 10 * SECOND_US,
+    .most_connections = 64,
+};
+
+/* Behind this door every path looks alike until it is known who asks. */
+static int
+open_tls(struct api *a, const struct api_conf *conf, struct err *e)
 {
-	static const struct http_limits limits = {
-	    .most_body = 512 * 1024, /* a tariff file of 256 kB, quoted */
-	    .most_headers = 8192,
-	    .patience_us = 10 * SECOND_US,
-	    .most_connections = 64,
-	};
+	static const struct http_route any[] = {
+	    {"GET",  "/", on_request},
+            {"POST", "/", on_request}
+        };
+
+	if (conf->certificate[0] == '\0')
+		return 0;
+	a->tls = http_new(a->loop, &limits, any, 2, a);
+	if (http_secure(a->tls, conf->certificate, conf->key, e) < 0)
+		return -1;
+	a->tls_port = http_listen(a->tls, conf->listen, e);
+	return a->tls_port < 0 ? -1 : 0;
+}
+
+struct api *
+api_new(struct loop *l, const struct api_conf *conf, const struct api_parts *parts, struct err *e)
+{
 	static struct http_route table[MOST_ROUTES];
 	int n = routes_check(e);
 	struct api *a;
@@ -343,14 +450,30 @@ api_new(struct loop *l, const char *path, const struct api_parts *parts, struct 
 		table[i] = (struct http_route){r->method, r->path, on_request};
 	}
 	a->loop = l;
+	a->conf = conf;
 	a->parts = *parts;
 	a->log.module = "api";
+	a->guard = guard_new(l);
 	a->http = http_new(l, &limits, table, (size_t)n, a);
-	if (http_listen_unix(a->http, path, 0660, e) < 0) {
+	if (http_listen_unix(a->http, conf->socket, 0660, e) < 0 || open_tls(a, conf, e) < 0) {
 		api_free(a);
 		return NULL;
 	}
 	return a;
+}
+
+int
+api_tls_port(const struct api *a)
+{
+	return a->tls_port;
+}
+
+int
+api_load_tls(struct api *a, struct err *e)
+{
+	if (a->tls == NULL || a->conf->certificate[0] == '\0')
+		return 0;
+	return http_secure(a->tls, a->conf->certificate, a->conf->key, e);
 }
 
 void
@@ -358,6 +481,8 @@ api_free(struct api *a)
 {
 	if (a == NULL)
 		return;
+	http_free(a->tls);
 	http_free(a->http);
+	guard_free(a->guard);
 	free(a);
 }

@@ -27,14 +27,14 @@
 		    {"api_" name_, DB_COMMANDS, false, 5 * SECOND_US, BEHIND(name_)}, NULL \
 	}
 /* Where it matters which of two people it is: their names may be the same. */
-#define WRITE_UID(path_, name_, roles_, site_)                                        \
-	{                                                                             \
-		"POST", "/v1/" path_, roles_, site_, NULL,                            \
-		    {"api_" name_, DB_COMMANDS, false, 5 * SECOND_US,                 \
-			"SELECT CASE WHEN g.problem IS NULL THEN door.api_" name_     \
-			"(g.args, g.who, $2::bigint, $7::bigint) ELSE g.problem END " \
-			"FROM " API_ENTER " g"},                                      \
-		    NULL                                                              \
+#define WRITE_UID(path_, name_, roles_, site_)                                    \
+	{                                                                         \
+		"POST", "/v1/" path_, roles_, site_, NULL,                        \
+		    {"api_" name_, DB_COMMANDS, false, 5 * SECOND_US,             \
+			"SELECT CASE WHEN g.problem IS NULL THEN door.api_" name_ \
+			"(g.args, g.who, g.uid, $7::bigint) ELSE g.problem END "  \
+			"FROM " API_ENTER " g"},                                  \
+		    NULL                                                          \
 	}
 /* Takes money back, by the limits of the settings. */
 #define TAKES_BACK(path_, name_, roles_, site_)                                             \
@@ -186,6 +186,9 @@ static const struct api_route routes[] = {
     WRITE("principal/role", "principal_role", ROLE_ADMIN, SITE_ALL),
     WRITE("principal/sites", "principal_sites", ROLE_ADMIN, SITE_ALL),
     WRITE("principal/disable", "principal_disable", ROLE_ADMIN, SITE_ALL),
+    READ_BY("token/list", "token_list", ROLE_AUDITOR, SITE_ALL, "principal all limit"),
+    SPECIAL("POST", "token/add", ROLE_ADMIN, SITE_ALL, call_token_add),
+    WRITE("token/revoke", "token_revoke", ROLE_ADMIN, SITE_ALL),
     READ_BY("audit/list", "audit_list", ROLE_AUDITOR, SITE_ALL, "who action after limit"),
     READ_BY("audit/verify", "audit_verify", ROLE_AUDITOR, SITE_ALL, "head"),
 };

@@ -239,6 +239,8 @@ headend_load_secrets(struct headend *h, struct err *e)
 {
 	if (hooks_load_sources(h->hooks, e) < 0)
 		return -1;
+	if (h->api != NULL && api_load_tls(h->api, e) < 0)
+		return -1;
 	return notify_load_secret(h->notify, e);
 }
 
@@ -308,7 +310,7 @@ start_office(struct headend *h, struct err *e)
 	wired.refunds = p->refunds;
 	wired.pay = h->pay;
 	wired.seal = h->seal;
-	h->api = api_new(h->loop, p->api_socket, &wired, e);
+	h->api = api_new(h->loop, p->api, &wired, e);
 	return h->api == NULL || (h->hooks_port = hooks_listen(h->hooks, e)) < 0 ? -1 : 0;
 }
 
@@ -393,6 +395,12 @@ int
 headend_hooks_port(const struct headend *h)
 {
 	return h->hooks_port;
+}
+
+int
+headend_api_port(const struct headend *h)
+{
+	return api_tls_port(h->api);
 }
 
 const struct db *

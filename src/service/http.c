@@ -1,7 +1,7 @@
 /*
  * Routes, refusals and answers.  What evhttp lacks besides is in the neighbours: where
- * connections come from (http_listen.c), how long they may last (http_conn.c), and which heads
- * are too clever (http_head.c).
+ * connections come from (http_listen.c), how long they may last (http_conn.c), how nobody else
+ * reads them (http_tls.c), and which heads are too clever (http_head.c).
  */
 #include "service/http_parts.h"
 
@@ -119,6 +119,12 @@ on_request(struct evhttp_request *evreq, void *arg)
 		dispatch(r);
 }
 
+const char *
+http_method(const struct http_request *r)
+{
+	return method_name(evhttp_request_get_command(r->evreq));
+}
+
 static const char *
 status_words(int status)
 {
@@ -166,6 +172,8 @@ http_reply(struct http_request *r, int status, const char *type, struct span bod
 	evhttp_add_header(headers, "Content-Type", type);
 	if (!r->http->limits.keep_alive || r->refused)
 		evhttp_add_header(headers, "Connection", "close");
+	if (status == 401 && r->http->tls != NULL)
+		evhttp_add_header(headers, "WWW-Authenticate", "Bearer");
 	evbuffer_add(evhttp_request_get_output_buffer(r->evreq), body.bytes, body.len);
 	evhttp_request_set_on_complete_cb(r->evreq, conn_sent, r);
 	r->state = CONN_ANSWERING;
@@ -229,6 +237,7 @@ http_free(struct http *h)
 	}
 	http_unlisten(h);
 	evhttp_free(h->evhttp);
+	tls_free(h);
 	event_free(h->greet);
 	timer_stop(&h->patience);
 	map_free(h->by_evcon);

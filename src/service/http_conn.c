@@ -194,7 +194,7 @@ conn_accept(struct event_base *base, void *arg)
 	size_t most = h->limits.most_body + h->limits.most_headers + 4096;
 
 	r->http = h;
-	r->bev = bufferevent_socket_new(base, -1, 0);
+	r->bev = h->tls != NULL ? tls_accept(h, base) : bufferevent_socket_new(base, -1, 0);
 	if (r->bev == NULL)
 		abort();
 	/* While an answer is being sent evhttp reads on without looking. */
@@ -265,6 +265,8 @@ conn_sent(struct evhttp_request *evreq, void *arg)
 	struct evbuffer *in = bufferevent_get_input(r->bev);
 
 	(void)evreq;
+	if (r->refused || !r->http->limits.keep_alive)
+		tls_bye(r);
 	if (r->refused) /* evhttp would keep a CONNECT */
 		shutdown(bufferevent_getfd(r->bev), SHUT_WR);
 	r->evreq = NULL;
