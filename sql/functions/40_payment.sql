@@ -102,10 +102,13 @@ BEGIN
                 SELECT journal, 2, CASE WHEN why IS NULL THEN 'prepaid' ELSE 'suspense' END, '', account_id, -amount, currency FROM new
             )
             SELECT t.n, t.outcome, t.payment, t.state, t.batch, t.endpoint, t.source, t.event, t.amount, t.why, t.account_id,
-                t.fee_mode, t.meter_id, t.order_id FROM t
+                t.fee_mode, t.meter_id, t.order_id, t.no, t.account, t.meter, t.terminal FROM t
         LOOP
             n := r.n; outcome := r.outcome; payment_id := r.payment; state := r.state; batch_id := r.batch; endpoint_id := r.endpoint;
             RETURN NEXT;
+            IF r.outcome = 'accepted' AND r.source = 'cash' THEN
+                PERFORM powergate.cash_audited(p_actor, r.no, r.account, r.meter, r.terminal, r.payment, r.amount, r.account_id, r.state, p_now);
+            END IF;
             IF r.outcome = 'duplicate' THEN
                 again := again || r.payment; again_source := again_source || r.source; again_event := again_event || r.event;
             ELSIF r.outcome = 'accepted' AND r.why IS NOT NULL THEN
@@ -147,6 +150,15 @@ BEGIN
         FROM unnest(lost, lost_why) AS x(payment, why)
         JOIN LATERAL (SELECT q.* FROM payment q WHERE q.id = x.payment LIMIT 1) p ON true;
     END IF;
+END $$;
+
+-- What a person took at a desk; others' payments are in the inbox as they were signed.
+CREATE OR REPLACE FUNCTION powergate.cash_audited(p_who text, p_no text, p_account text, p_meter text, p_terminal text, p_payment bigint, p_amount bigint,
+    p_account_id bigint, p_state text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO audit (at_us, actor, action, args, outcome, before, after) VALUES (p_now, p_who, 'payment.cash',
+        jsonb_build_object('payment_no', p_no, 'account', p_account, 'meter', p_meter, 'terminal', p_terminal, 'amount_minor', p_amount), p_state, '{}',
+        jsonb_build_object('payment', jsonb_build_array(jsonb_build_object('id', p_payment, 'account_id', p_account_id, 'amount_minor', p_amount, 'state', p_state))));
 END $$;
 
 -- An order is paid once; whoever comes second looks again and finds it paid.

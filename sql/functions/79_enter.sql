@@ -98,8 +98,10 @@ BEGIN
     IF why IS NOT NULL THEN
         problem := jsonb_build_object('error', why, 'status', 403);
         IF p_writes AND q.uid IS NOT NULL THEN
-            PERFORM powergate.audited(q.name, replace(p_route, '/', '.'), args - '{password,source}'::text[], 'forbidden', p_now);
+            PERFORM powergate.audited(q.name, replace(p_route, '/', '.'), args - 'source', 'forbidden', p_now);
         END IF;
+    ELSIF p_writes THEN
+        PERFORM door.audit_begin();
     ELSIF p_rule = 'rows' AND NOT q.all_sites THEN
         args := args || jsonb_build_object('_sites', to_jsonb(powergate.sites_of(q)));
     END IF;

@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION powergate.api_error(p_status int, p_text text) RETURN
     SELECT jsonb_build_object('error', p_text, 'status', p_status);
 $$;
 CREATE OR REPLACE FUNCTION powergate.audited(p_who text, p_action text, p jsonb, p_outcome text, p_now bigint) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO audit (at_us, actor, action, args, outcome) VALUES (p_now, p_who, p_action, p, p_outcome);
+    INSERT INTO audit (at_us, actor, action, args, outcome) VALUES (p_now, p_who, p_action, powergate.audit_args(p_action, p), p_outcome);
 $$;
 CREATE OR REPLACE FUNCTION powergate.meter_id(p jsonb) RETURNS bigint LANGUAGE sql STABLE AS $$
     SELECT id FROM meter WHERE address = p ->> 'meter';

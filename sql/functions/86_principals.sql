@@ -32,7 +32,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM principal WHERE role = 'admin' AND all_sites AND disabled_us IS NULL) THEN
         RAISE EXCEPTION 'the last admin of all sites stays what he is' USING ERRCODE = '23514';
     END IF;
-    INSERT INTO audit (at_us, actor, action, args, outcome, before, after) VALUES (p_now, p_who, p_action, p, 'done', p_before, now_is);
+    INSERT INTO audit (at_us, actor, action, args, outcome, before, after) VALUES (p_now, p_who, p_action, p, 'done', COALESCE(p_before, '{}'), now_is);
     RETURN now_is;
 END $$;
 

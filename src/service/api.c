@@ -26,10 +26,10 @@ struct api {
 static const struct db_stmt enter = {
     "enter", DB_COMMANDS, false, 5 * SECOND_US, "SELECT problem, who, uid FROM " API_ENTER};
 static const struct db_stmt resolve = {"api_work_resolve", DB_COMMANDS, false, 5 * SECOND_US,
-    "SELECT door.api_work_resolve($1::jsonb, $2, $3::bigint, $4::int, $5::bigint)"};
+    "SELECT door.api_work_resolve($1::jsonb, $2, $3::bigint, $4::int, $5::bigint)" API_AUDITED};
 
 static const struct db_stmt password = {"api_meter_password", DB_COMMANDS, true, 5 * SECOND_US,
-    "SELECT door.api_meter_password($1, decode($2, 'hex'), $3, $4::bigint)"};
+    "SELECT door.api_meter_password($1, decode($2, 'hex'), $3, $4::bigint)" API_AUDITED};
 
 /* --- answering ---------------------------------------------------------------------------- */
 

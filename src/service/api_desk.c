@@ -15,7 +15,7 @@
 #include <string.h>
 
 static const struct db_stmt order_create = {"api_order_create", DB_COMMANDS, false, 5 * SECOND_US,
-    "SELECT door.api_order_create($1::jsonb, $2::jsonb, $3, $4::bigint)"};
+    "SELECT door.api_order_create($1::jsonb, $2::jsonb, $3, $4::bigint)" API_AUDITED};
 
 struct sale {
 	struct call *call;

@@ -23,10 +23,11 @@ static const struct db_stmt step = {"price_step", DB_COMMANDS, true, 5 * SECOND_
     "SELECT id, tariff_id, name, source, problem FROM door.price_step($1::jsonb, $2, $3::bigint,"
     " $4::int, $5::bigint)"};
 static const struct db_stmt submit = {"api_tariff_submit", DB_COMMANDS, false, 5 * SECOND_US,
-    "SELECT door.api_tariff_submit($1::bigint, $2, $3::bigint, $4::jsonb, $5, $6::bigint)"};
+    "SELECT door.api_tariff_submit($1::bigint, $2, $3::bigint, $4::jsonb, $5, "
+    "$6::bigint)" API_AUDITED};
 static const struct db_stmt approve = {"api_tariff_approve", DB_COMMANDS, false, 5 * SECOND_US,
     "SELECT door.api_tariff_approve($1::bigint, $2::jsonb, $3, $4::bigint, $5::int, $6::jsonb, $7,"
-    " $8::bigint)"};
+    " $8::bigint)" API_AUDITED};
 static const struct db_stmt tariff_id = {"tariff_id", DB_COMMANDS, true, 5 * SECOND_US,
     "SELECT id, problem FROM door.tariff_id($1::jsonb)"};
 

@@ -9,12 +9,12 @@
 #include "service/recon.h"
 
 static const struct db_stmt rows_in = {"api_statement_rows", DB_RECON, true, 60 * SECOND_US,
-    "SELECT door.api_statement_rows($1::jsonb, $2, $3::bigint)"};
+    "SELECT door.api_statement_rows($1::jsonb, $2, $3::bigint)" API_AUDITED};
 static const struct db_stmt seal = {"api_statement_seal", DB_RECON, true, 60 * SECOND_US,
-    "SELECT door.api_statement_seal($1::jsonb, $2, $3::bigint)"};
+    "SELECT door.api_statement_seal($1::jsonb, $2, $3::bigint)" API_AUDITED};
 static const struct db_stmt run = {"api_recon_run", DB_RECON, false, 60 * SECOND_US,
     "SELECT door.api_recon_run($1::jsonb, $2, $3, $4::bigint, $5::bigint, $6::bigint, "
-    "$7::bigint)"};
+    "$7::bigint)" API_AUDITED};
 
 static void
 ask(struct call *c, const struct db_stmt *st)

@@ -2,7 +2,8 @@
  * The routes: what each asks of the database, who may, and where.
  *
  * To add one, add a row.  Its roles and its site rule are part of it; a row without them keeps the
- * daemon from starting.  What a POST does, its function notes in the audit.
+ * daemon from starting.  What a POST does its function notes in the audit, or else leave(); what
+ * was before and after is noted by itself.
  */
 #include "service/api_call.h"
 
@@ -21,28 +22,32 @@
 		    {"api_" name_, DB_COMMANDS, true, 5 * SECOND_US, BEHIND(name_)}, NULL \
 	}
 #define READ(path_, name_, site_, query_) READ_BY(path_, name_, ROLE_ALL, site_, query_)
-#define WRITE(path_, name_, roles_, site_)                                                 \
-	{                                                                                  \
-		"POST", "/v1/" path_, roles_, site_, NULL,                                 \
-		    {"api_" name_, DB_COMMANDS, false, 5 * SECOND_US, BEHIND(name_)}, NULL \
+#define WRITE(path_, name_, roles_, site_)                                               \
+	{                                                                                \
+		"POST", "/v1/" path_, roles_, site_, NULL,                               \
+		    {"api_" name_, DB_COMMANDS, false, 5 * SECOND_US,                    \
+			"SELECT CASE WHEN g.problem IS NULL THEN door.leave("            \
+			"door.api_" name_ "(g.args, g.who, $7::bigint), $3, g.who,"      \
+			" g.args, $7::bigint) ELSE g.problem END FROM " API_ENTER " g"}, \
+		    NULL                                                                 \
 	}
 /* Where it matters which of two people it is: their names may be the same. */
-#define WRITE_UID(path_, name_, roles_, site_)                                    \
-	{                                                                         \
-		"POST", "/v1/" path_, roles_, site_, NULL,                        \
-		    {"api_" name_, DB_COMMANDS, false, 5 * SECOND_US,             \
-			"SELECT CASE WHEN g.problem IS NULL THEN door.api_" name_ \
-			"(g.args, g.who, g.uid, $7::bigint) ELSE g.problem END "  \
-			"FROM " API_ENTER " g"},                                  \
-		    NULL                                                          \
+#define WRITE_UID(path_, name_, roles_, site_)                                             \
+	{                                                                                  \
+		"POST", "/v1/" path_, roles_, site_, NULL,                                 \
+		    {"api_" name_, DB_COMMANDS, false, 5 * SECOND_US,                      \
+			"SELECT CASE WHEN g.problem IS NULL THEN door.leave("              \
+			"door.api_" name_ "(g.args, g.who, g.uid, $7::bigint), $3, g.who," \
+			" g.args, $7::bigint) ELSE g.problem END FROM " API_ENTER " g"},   \
+		    NULL                                                                   \
 	}
 /* Takes money back, by the limits of the settings. */
 #define TAKES_BACK(path_, name_, roles_, site_)                                             \
 	{                                                                                   \
 		"POST", "/v1/" path_, roles_, site_, NULL,                                  \
 		    {"api_" name_, DB_COMMANDS, false, 5 * SECOND_US,                       \
-			"SELECT door.api_" name_                                            \
-			"($1::jsonb, $2, $3::bigint, $4::bigint, $5::bigint, $6::bigint)"}, \
+			"SELECT door.api_" name_ "($1::jsonb, $2, $3::bigint, $4::bigint, " \
+						 "$5::bigint, $6::bigint)" API_AUDITED},    \
 		    call_take_back                                                          \
 	}
 #define SPECIAL(method_, path_, roles_, site_, fn_)                \

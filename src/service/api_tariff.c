@@ -20,9 +20,9 @@
 static const struct db_stmt place = {"tariff_place", DB_COMMANDS, true, 5 * SECOND_US,
     "SELECT zone, currency, problem FROM door.tariff_place($1::jsonb)"};
 static const struct db_stmt add = {"api_tariff_add", DB_COMMANDS, false, 5 * SECOND_US,
-    "SELECT door.api_tariff_add($1::jsonb, $2, $3::bigint, $4::int, $5::bigint)"};
+    "SELECT door.api_tariff_add($1::jsonb, $2, $3::bigint, $4::int, $5::bigint)" API_AUDITED};
 static const struct db_stmt load = {"api_tariff_load", DB_COMMANDS, false, 5 * SECOND_US,
-    "SELECT door.api_tariff_load($1::jsonb, $2, $3::bigint, $4::bigint)"};
+    "SELECT door.api_tariff_load($1::jsonb, $2, $3::bigint, $4::bigint)" API_AUDITED};
 
 /* --- versions as arguments ----------------------------------------------------------------- */
 

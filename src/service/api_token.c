@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const struct db_stmt add = {"api_token_add", DB_COMMANDS, false, 5 * SECOND_US,
-    "SELECT door.api_token_add($1::jsonb, $2, $3, $4::bigint)"};
+    "SELECT door.api_token_add($1::jsonb, $2, $3, $4::bigint)" API_AUDITED};
 
 struct made {
 	struct call *c;

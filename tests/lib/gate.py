@@ -181,7 +181,15 @@ class Cluster:
         return self
 
     def __exit__(self, *_):
+        self._look_at_audit()
         self.close()
+
+    def _look_at_audit(self):
+        """Whatever a test ordered, the audit tells what was before and after; it says so when not."""
+        with contextlib.suppress(RuntimeError):
+            bare = self.rows("SELECT action, outcome FROM powergate.audit WHERE before IS NULL AND outcome <> 'forbidden' AND actor NOT IN ('powergated')")
+            if bare:
+                ok(False, "every line of the audit has before and after", bare[:5])
 
     def close(self):
         for piece in reversed(self.pieces):
