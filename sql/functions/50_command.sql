@@ -150,7 +150,13 @@ BEGIN
         SELECT FROM hold h2 WHERE h2.meter_id = c.meter_id AND h2.kind = c.reason AND h2.released_us IS NULL) THEN
         RETURN 'cancel: the hold is lifted';
     END IF;
-    IF c.reason <> 'SAFETY' THEN
+    IF c.reason = 'SAFETY' THEN
+        -- who orders has been counted already (safety_waits); this is for whatever comes another way
+        IF s.relay_seen = 'open' OR EXISTS (SELECT FROM trip_log WHERE command_id = c.id)
+            OR EXISTS (SELECT FROM hold h3 WHERE h3.meter_id = c.meter_id AND h3.kind = 'SAFETY' AND h3.released_us IS NULL AND h3.approved) THEN RETURN NULL; END IF;
+        SELECT count(*) INTO n FROM trip_log l JOIN command q ON q.id = l.command_id WHERE l.at_us > p_now - 3600000000 AND q.reason = 'SAFETY';
+        IF n >= h.safety_trips THEN RETURN 'wait: trip budget of SAFETY for this hour is spent'; END IF;
+    ELSE
         IF powergate.kept(c.meter_id, s.status, p_now) THEN
             RETURN 'wait: the meter keeps power on and would refuse';
         END IF;

@@ -127,6 +127,7 @@ BEGIN
     IF EXISTS (SELECT FROM credit_delivery WHERE meter_id = c.meter_id AND state IN ('INTENT', 'VERIFYING')) THEN
         RETURN 'a credit is on its way to this meter';
     END IF;
+    PERFORM door.audit_begin();
     UPDATE meter_state SET base_count = p_count, base_bought = p_bought, base_us = p_now, base_by = c.created_by,
         purchases = p_count, bought_minor = COALESCE(p_bought, bought_minor), account_open = p_open WHERE meter_id = c.meter_id;
     INSERT INTO audit (at_us, actor, action, args, outcome) VALUES (p_now, c.created_by, 'meter.commission',

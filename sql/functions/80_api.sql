@@ -377,7 +377,7 @@ BEGIN
 END $$;
 -- REVIEW moves money by a person's word, so two different people must say the same.
 CREATE OR REPLACE FUNCTION door.api_work_resolve(p jsonb, p_who text, p_uid bigint, p_voices int, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE w work; d credit_delivery; n int; s meter_state;
+DECLARE w work; d credit_delivery; n int; s meter_state; subject jsonb; why text; waits approval;
 BEGIN
     SELECT * INTO w FROM work WHERE id = (p ->> 'work')::bigint FOR UPDATE;
     IF w.id IS NULL THEN RETURN powergate.api_error(404, 'no such work item'); END IF;
@@ -394,8 +394,20 @@ BEGIN
     ON CONFLICT (work_id, uid) DO UPDATE SET decision = EXCLUDED.decision, reason = EXCLUDED.reason, evidence = EXCLUDED.evidence, at_us = p_now;
     SELECT count(*) INTO n FROM work_voice WHERE work_id = w.id AND decision = p ->> 'decision';
     PERFORM powergate.audited(p_who, 'work.resolve', p, format('%s of %s voices', n, p_voices), p_now);
-    IF n < p_voices THEN
-        RETURN jsonb_build_object('work', w.id, 'state', w.state, 'needs', p_voices - n, 'text', 'a second person must decide the same');
+    IF p_voices > 1 THEN
+        -- who says something else now has taken back what he asked for
+        UPDATE approval x SET withdrawn_us = p_now WHERE x.action = 'work.resolve' AND x.asked_uid = p_uid AND x.used_us IS NULL AND x.withdrawn_us IS NULL
+            AND x.subject ->> 'work' = w.id::text AND x.subject ->> 'decision' <> p ->> 'decision';
+        subject := (SELECT jsonb_build_object('work', w.id, 'decision', p ->> 'decision', 'delivery', q.id, 'meter', (SELECT m.address FROM meter m WHERE m.id = w.meter_id),
+            'amount_minor', q.amount_minor) FROM credit_delivery q WHERE q.id = w.delivery_id);
+        why := powergate.approval_take('work.resolve', subject, p ->> 'evidence', p_who, p_uid, p_now);
+        IF why IS NOT NULL THEN
+            waits := powergate.approval_ask('work.resolve', subject, p ->> 'reason', p_who, p_uid, 86400000000, p_now);
+        END IF;
+    END IF;
+    IF why IS NOT NULL OR n < p_voices THEN
+        RETURN jsonb_build_object('work', w.id, 'state', w.state, 'needs', greatest(p_voices - n, 1), 'approval', waits.id, 'expires_us', waits.expires_us,
+            'text', 'a second person must decide the same');
     END IF;
     SELECT * INTO d FROM credit_delivery WHERE id = w.delivery_id FOR UPDATE;
     SELECT * INTO s FROM meter_state WHERE meter_id = w.meter_id;
@@ -423,7 +435,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION door.api_status(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
-    SELECT jsonb_build_object('trips_stopped', h.trips_stopped, 'held', h.held, 'why', h.why, 'by', h.by,
+    SELECT jsonb_build_object('trips_stopped', h.trips_stopped, 'held', h.held, 'safety_trips', h.safety_trips, 'why', h.why, 'by', h.by,
         'meters', (SELECT count(*) FROM meter WHERE state = 'active'),
         'online', (SELECT count(*) FROM endpoint WHERE closed_us IS NULL AND epoch > 0),
         'quarantined', (SELECT count(*) FROM endpoint WHERE state = 'quarantined'),
@@ -447,6 +459,21 @@ BEGIN
     UPDATE headend SET held = p ->> 'hold' = 'on', why = p ->> 'reason', by = p_who, at_us = p_now;
     PERFORM powergate.audited(p_who, 'headend.hold', p, 'done', p_now);
     RETURN jsonb_build_object('hold', p ->> 'hold');
+END $$;
+
+-- How many an hour one person switches off for SAFETY; more of them takes two people.
+CREATE OR REPLACE FUNCTION door.api_safety(p jsonb, p_who text, p_uid bigint, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE n int := CASE WHEN p ->> 'trips' ~ '^\d{1,5}$' THEN (p ->> 'trips')::int END; waits jsonb;
+BEGIN
+    IF n IS NULL OR n NOT BETWEEN 1 AND 10000 THEN RETURN powergate.api_error(400, 'trips are 1 to 10000'); END IF;
+    IF COALESCE(p ->> 'reason', '') = '' THEN RETURN powergate.api_error(400, 'a reason is needed'); END IF;
+    IF n > (SELECT safety_trips FROM headend) THEN
+        waits := powergate.approval_needed('headend.safety', jsonb_build_object('trips', n), p ->> 'reason', p_who, p_uid, p_now);
+        IF waits IS NOT NULL THEN RETURN waits; END IF;
+    END IF;
+    UPDATE headend SET safety_trips = n;
+    PERFORM powergate.audited(p_who, 'headend.safety', p, 'done', p_now);
+    RETURN jsonb_build_object('safety_trips', n);
 END $$;
 
 -- What the witness file remembers against what is here.  A database that knows less was

@@ -121,7 +121,9 @@ BEGIN
     SELECT * INTO l FROM powergate.price_load(p, p_who, p_uid, p_now);
     IF l.problem IS NOT NULL THEN RETURN l.problem; END IF;
     UPDATE price_version SET state = 'pending', submitted_us = p_now WHERE id = l.version_id RETURNING * INTO v;
-    IF p_voices = 1 THEN
+    IF p_voices > 1 THEN
+        PERFORM powergate.price_ask(v, p_now);
+    ELSE
         v := powergate.price_approve(v.id, p_who, p_uid, NULL, NULL, NULL, p_now);
     END IF;
     PERFORM powergate.audited(p_who, 'tariff.add', p - 'source' || jsonb_build_object('sha256', encode(v.sha256, 'hex')), v.state, p_now);
@@ -153,6 +155,15 @@ BEGIN
     RETURN powergate.price_json(v);
 END $$;
 
+-- All that the second person says yes to.  Who loaded it asks, whoever submits it.
+CREATE OR REPLACE FUNCTION powergate.price_subject(v price_version) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN jsonb_build_object('version', powergate.price_name(v), 'sha256', encode(v.sha256, 'hex'), 'from_us', v.effective_from_us);
+END $$;
+CREATE OR REPLACE FUNCTION powergate.price_ask(v price_version, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM powergate.approval_ask('tariff.approve', powergate.price_subject(v), 'submitted', v.author, v.author_uid, 30 * 86400000000, p_now);
+END $$;
 -- Why this person may not take this step with it now; NULL when he may.
 CREATE OR REPLACE FUNCTION powergate.price_refusal(v price_version, p_step text, p_uid bigint, p_voices int, p_now bigint) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
@@ -186,6 +197,7 @@ BEGIN
     problem := powergate.price_refusal(v, 'submit', p_uid, 1, p_now);
     IF problem IS NOT NULL THEN RETURN problem; END IF;
     UPDATE price_version SET state = 'pending', submitted_us = p_now, preview = p_preview WHERE id = v.id RETURNING * INTO v;
+    PERFORM powergate.price_ask(v, p_now);
     PERFORM powergate.event_add('tariff', NULL, NULL, format('tariff %s is submitted by %s, from %s', powergate.price_name(v), p_who, powergate.price_time(v)), p_now);
     PERFORM powergate.audited(p_who, 'tariff.submit', jsonb_build_object('version', powergate.price_name(v), 'preview', p_preview), 'pending', p_now);
     RETURN powergate.price_json(v) || jsonb_build_object('over', p_over, 'preview', p_preview);
@@ -194,7 +206,7 @@ END $$;
 -- p_over: in which way the preview is beyond what is let through without a word.
 CREATE OR REPLACE FUNCTION door.api_tariff_approve(p_id bigint, p jsonb, p_who text, p_uid bigint, p_voices int, p_preview jsonb,
     p_over text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE v price_version; problem jsonb; said jsonb;
+DECLARE v price_version; problem jsonb; said jsonb; why text;
 BEGIN
     -- two versions of a tariff do not pass each other
     PERFORM FROM tariff t WHERE t.id = (SELECT q.tariff_id FROM price_version q WHERE q.id = p_id) FOR UPDATE;
@@ -208,6 +220,13 @@ BEGIN
         PERFORM powergate.audited(p_who, 'tariff.approve', said, 'refused', p_now);
         RETURN powergate.api_error(409, format('%s: %s; to do it all the same, give the reason with --force', powergate.price_name(v), p_over))
             || jsonb_build_object('preview', p_preview);
+    END IF;
+    IF p_voices > 1 THEN
+        IF NOT EXISTS (SELECT FROM approval x WHERE x.sha256 = powergate.approval_hash('tariff.approve', powergate.price_subject(v))) THEN
+            PERFORM powergate.price_ask(v, p_now); -- submitted while one person was enough
+        END IF;
+        why := powergate.approval_take('tariff.approve', powergate.price_subject(v), p ->> 'reason', p_who, p_uid, p_now);
+        IF why IS NOT NULL THEN RETURN powergate.api_error(409, format('%s: %s', powergate.price_name(v), why)); END IF;
     END IF;
     v := powergate.price_approve(v.id, p_who, p_uid, p ->> 'reason', CASE WHEN p_over IS NOT NULL THEN p ->> 'force' END, p_preview, p_now);
     PERFORM powergate.audited(p_who, 'tariff.approve', said, v.state, p_now);
@@ -226,6 +245,7 @@ BEGIN
         RETURN powergate.api_error(409, format('%s is %s: what was in force stays; load the next version', powergate.price_name(v), v.state));
     END IF;
     UPDATE price_version SET state = 'withdrawn' WHERE id = v.id RETURNING * INTO v;
+    UPDATE approval x SET withdrawn_us = p_now WHERE x.sha256 = powergate.approval_hash('tariff.approve', powergate.price_subject(v)) AND x.used_us IS NULL;
     PERFORM powergate.event_add('tariff', NULL, NULL, format('tariff %s is withdrawn by %s: %s', powergate.price_name(v), p_who, p ->> 'reason'), p_now);
     PERFORM powergate.audited(p_who, 'tariff.withdraw', p || jsonb_build_object('version', powergate.price_name(v)), 'withdrawn', p_now);
     RETURN powergate.price_json(v);

@@ -24,6 +24,11 @@ BEGIN
     END LOOP;
 END $$;
 
+-- All that the second person says yes to.
+CREATE OR REPLACE FUNCTION powergate.correction_subject(c correction) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN jsonb_build_object('number', c.number, 'payment', c.payment_id, 'journal', c.journal_id, 'to', c.to_account, 'amount_minor', c.amount_minor, 'currency', c.currency);
+END $$;
 -- Asked for; approved at once where one person is enough.  Small ones of one payment count together.
 CREATE OR REPLACE FUNCTION powergate.correction_ask(c correction, p_who text, p_uid bigint, p_limit bigint, p_life bigint, p_now bigint)
 RETURNS correction LANGUAGE plpgsql AS $$
@@ -40,6 +45,7 @@ BEGIN
         UPDATE correction x SET state = 'approved', approved_us = p_now, approved_by = p_who, approved_uid = p_uid WHERE x.id = c.id RETURNING * INTO c;
         RETURN c;
     END IF;
+    PERFORM powergate.approval_ask('refund.' || c.kind, powergate.correction_subject(c), c.reason, p_who, p_uid, p_life, p_now);
     PERFORM powergate.work_add('approve:' || c.id, 'APPROVAL', format('%s asks for a %s of %s, %s: %s', p_who, c.kind, powergate.money_text(c.amount_minor),
             CASE WHEN c.payment_id IS NULL THEN 'journal ' || c.journal_id ELSE 'payment ' || c.payment_id END, c.reason),
         format('another person: powergatectl refund show %s; then powergatectl refund approve %s, or withdraw %s --reason "..."', c.id, c.id, c.id),
@@ -146,6 +152,7 @@ BEGIN
         c := powergate.refund_undo(c, p ->> 'reason', p_who, p_now);
     ELSIF c.state = 'requested' THEN
         UPDATE correction x SET state = 'withdrawn', why = p ->> 'reason' WHERE x.id = c.id RETURNING * INTO c;
+        UPDATE approval x SET withdrawn_us = p_now WHERE x.sha256 = powergate.approval_hash('refund.' || c.kind, powergate.correction_subject(c)) AND x.used_us IS NULL;
         PERFORM powergate.correction_step(c.id, 'withdrawn', p_who, c.why, p_now);
     ELSE
         RETURN powergate.api_error(409, format('it is %s', c.state));
@@ -375,6 +382,13 @@ BEGIN
     SELECT * INTO c FROM correction x WHERE x.id = c.id FOR UPDATE;
     IF c.kind IN ('refund', 'move') AND c.state = 'requested' THEN t := powergate.take_from(q, c.amount_minor); END IF;
     why := powergate.approve_bars(c, q, t, p_uid);
+    IF why IS NULL THEN
+        -- one that was asked for before there was such a record
+        IF NOT EXISTS (SELECT FROM approval x WHERE x.sha256 = powergate.approval_hash('refund.' || c.kind, powergate.correction_subject(c))) THEN
+            PERFORM powergate.approval_ask('refund.' || c.kind, powergate.correction_subject(c), c.reason, c.requested_by, c.requested_uid, c.expires_us - p_now, p_now);
+        END IF;
+        why := powergate.approval_take('refund.' || c.kind, powergate.correction_subject(c), p ->> 'note', p_who, p_uid, p_now);
+    END IF;
     IF why IS NOT NULL THEN RETURN powergate.api_error(409, why); END IF;
     UPDATE correction x SET state = 'approved', approved_us = p_now, approved_by = p_who, approved_uid = p_uid WHERE x.id = c.id RETURNING * INTO c;
     PERFORM powergate.correction_step(c.id, 'approved', p_who, COALESCE(p ->> 'note', ''), p_now);

@@ -21,8 +21,28 @@ BEGIN
     PERFORM 1 FROM account_state s WHERE s.account_id = ANY (p_accounts) ORDER BY s.account_id FOR UPDATE;
 END $$;
 
+-- Danger does not wait, but it has a budget of its own: as many within an hour as the head-end says,
+-- whoever orders them, one by one or all at once.  Beyond that another approves this very list, and
+-- the staff are told.
+CREATE OR REPLACE FUNCTION powergate.safety_waits(p_meters bigint[], p_reason text, p_who text, p_uid bigint, p_now bigint, OUT waits jsonb, OUT approved boolean) LANGUAGE plpgsql AS $$
+DECLARE most int; n int;
+BEGIN
+    approved := false;
+    SELECT safety_trips INTO most FROM headend FOR UPDATE; -- counted by one order at a time
+    SELECT count(*) INTO n FROM hold h WHERE h.kind = 'SAFETY' AND h.placed_us > p_now - 3600000000 AND h.placed_by <> 'powergated' AND NOT h.approved;
+    IF n + cardinality(p_meters) <= most THEN RETURN; END IF;
+    waits := powergate.approval_needed('safety', jsonb_build_object('meters', (SELECT jsonb_agg(x.address ORDER BY x.address) FROM meter x WHERE x.id = ANY (p_meters))),
+        p_reason, p_who, p_uid, p_now);
+    approved := waits IS NULL;
+    IF waits IS NOT NULL THEN
+        PERFORM powergate.work_add('safety:' || (waits ->> 'approval'), 'APPROVAL', format('%s wants to switch off %s meters for SAFETY (%s), and %s an hour is what one person may',
+            p_who, cardinality(p_meters), p_reason, most), format('another person, at once: powergatectl approval give %s --reason "..."', waits ->> 'approval'),
+            NULL, p_meters[1], NULL, NULL, p_now);
+    END IF;
+END $$;
+
 CREATE OR REPLACE FUNCTION door.api_hold_add(p jsonb, p_who text, p_uid bigint, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE meters bigint[] := powergate.meters_meant(p); m bigint; n int := 0; waits jsonb;
+DECLARE meters bigint[] := powergate.meters_meant(p); m bigint; n int := 0; waits jsonb; twice boolean := false;
 BEGIN
     IF COALESCE(p ->> 'hold', '') NOT IN ('ADMIN', 'MOVE_OUT', 'FRAUD', 'MAINTENANCE', 'SAFETY') THEN
         RETURN powergate.api_error(400, 'a hold is ADMIN, MOVE_OUT, FRAUD, MAINTENANCE or SAFETY; ARREARS is what the balance says');
@@ -30,8 +50,11 @@ BEGIN
     IF COALESCE(p ->> 'reason', '') = '' THEN RETURN powergate.api_error(400, 'a reason is needed'); END IF;
     IF cardinality(meters) = 0 THEN RETURN powergate.api_error(404, 'no such meter, or an account without one'); END IF;
     IF powergate.meter_missing(p) IS NOT NULL THEN RETURN powergate.api_error(404, format('no meter "%s"', powergate.meter_missing(p))); END IF;
-    -- more than these at once go dark only when two want it; smoke does not wait
-    IF cardinality(meters) > 10 AND p ->> 'hold' <> 'SAFETY' THEN
+    IF p ->> 'hold' = 'SAFETY' THEN
+        SELECT s.waits, s.approved INTO waits, twice FROM powergate.safety_waits(meters, p ->> 'reason', p_who, p_uid, p_now) s;
+        IF waits IS NOT NULL THEN RETURN waits; END IF;
+    -- more than these at once go dark only when two want it
+    ELSIF cardinality(meters) > 10 THEN
         waits := powergate.approval_needed('hold.add', jsonb_build_object('hold', p ->> 'hold', 'at_once', COALESCE((p ->> 'at_once')::boolean, false),
             'meters', (SELECT jsonb_agg(x.address ORDER BY x.address) FROM meter x WHERE x.id = ANY (meters))), p ->> 'reason', p_who, p_uid, p_now);
         IF waits IS NOT NULL THEN RETURN waits; END IF;
@@ -41,6 +64,7 @@ BEGIN
         n := n + (powergate.hold_place(m, p ->> 'hold', p ->> 'reason', COALESCE((p ->> 'at_once')::boolean, false), p_who, p_now) IS NOT NULL)::int;
     END LOOP;
     IF n = 0 THEN RETURN powergate.api_error(409, 'this hold is in force already'); END IF;
+    UPDATE hold SET approved = true WHERE twice AND meter_id = ANY (meters) AND kind = p ->> 'hold' AND released_us IS NULL;
     PERFORM powergate.audited(p_who, 'hold.add', p, n || ' placed', p_now);
     RETURN jsonb_build_object('hold', p ->> 'hold', 'meters', n);
 END $$;
@@ -169,16 +193,21 @@ CREATE OR REPLACE FUNCTION door.api_exposure_list(p jsonb, p_who text, p_now big
 $$;
 
 -- A person's order for a relay.  Off is a hold, or nobody would know why it stays off; on lifts it.
-CREATE OR REPLACE FUNCTION door.api_relay(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE m meter; c bigint; kind text := CASE WHEN p ->> 'cause' = 'SAFETY' THEN 'SAFETY' ELSE 'ADMIN' END; others text;
+CREATE OR REPLACE FUNCTION door.api_relay(p jsonb, p_who text, p_uid bigint, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE m meter; c bigint; kind text := CASE WHEN p ->> 'cause' = 'SAFETY' THEN 'SAFETY' ELSE 'ADMIN' END; others text; waits jsonb; twice boolean := false;
 BEGIN
     SELECT * INTO m FROM meter WHERE address = p ->> 'meter';
     IF m.id IS NULL THEN RETURN powergate.api_error(404, 'no such meter'); END IF;
     IF COALESCE(p ->> 'relay', '') NOT IN ('open', 'permitted', 'closed') THEN RETURN powergate.api_error(400, 'relay is open, permitted or closed'); END IF;
     IF COALESCE(p ->> 'reason', '') = '' THEN RETURN powergate.api_error(400, 'a reason is needed'); END IF;
+    IF p ->> 'relay' = 'open' AND kind = 'SAFETY' THEN
+        SELECT s.waits, s.approved INTO waits, twice FROM powergate.safety_waits(ARRAY[m.id], p ->> 'reason', p_who, p_uid, p_now) s;
+        IF waits IS NOT NULL THEN RETURN waits; END IF;
+    END IF;
     PERFORM powergate.account_first(m.account_id);
     IF p ->> 'relay' = 'open' THEN
         PERFORM powergate.hold_place(m.id, kind, p ->> 'reason', true, p_who, p_now);
+        UPDATE hold SET approved = true WHERE twice AND meter_id = m.id AND hold.kind = 'SAFETY' AND released_us IS NULL;
     ELSE
         SELECT string_agg(h.kind || ' (' || h.reason || ')', ', ' ORDER BY h.id) INTO others FROM hold h
         WHERE h.meter_id = m.id AND h.released_us IS NULL AND h.kind <> 'ADMIN';

@@ -360,6 +360,8 @@ static const struct ctl_command sites[] = {
 	"The switches, and how many of everything."),
     WRITE("headend trips", "trips=stop|allow --reason=TEXT", "headend/trips",
 	"Nobody is cut off any more; or again."),
+    WRITE("headend safety", "trips=N --reason=TEXT", "headend/safety",
+	"So many an hour one person switches off for SAFETY; raising it takes another."),
     WRITE("headend hold", "hold=on|off --reason=TEXT", "headend/hold",
 	"Neither credit nor trips leave, as after a restored backup; or again."),
 
