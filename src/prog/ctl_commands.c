@@ -409,7 +409,8 @@ static const struct ctl_command people[] = {
 	"Who may do what, and where."),
     WRITE("principal add", "name=NAME [--uid=N] --role=ROLE --sites=SITES --reason=TEXT",
 	"principal/add",
-	"Let somebody in: a user of this machine or, without --uid, one who comes with a token; sites "
+	"Let somebody in: a user of this machine or, without --uid, one who comes with a token; "
+	"sites "
 	"are names with commas between, or *."),
     WRITE("principal role", "principal=NAME role=ROLE --reason=TEXT", "principal/role",
 	"Give a principal another role."),

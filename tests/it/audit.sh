@@ -77,6 +77,7 @@ def meters(call):
     call("override/end", override=str(one["override"]), reason="healed")
     call("headend/trips", trips="stop", reason="a storm")
     call("headend/trips", trips="allow", reason="over")
+    call("headend/safety", trips="5", reason="careful")
     call("headend/hold", hold="on", reason="restored")
     call("headend/hold", hold="off", reason="looked at")
     call("endpoint/quarantine", endpoint=A, reason="who is that")
