@@ -139,6 +139,7 @@ BEGIN
     SELECT account_id INTO account FROM meter WHERE id = p_meter;
     IF was <> p_relay THEN
         PERFORM powergate.event_add('relay', p_meter, account, format('relay %s -> %s', was, p_relay), p_at);
+        PERFORM powergate.alarm_relay(p_meter, was, p_relay, p_at);
     END IF;
     PERFORM powergate.mark_dirty(ARRAY[account], p_at);     -- also when its power-keep has begun or ended
 END $$;

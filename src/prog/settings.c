@@ -202,6 +202,19 @@ static const struct conf_field billing_fields[] = {
     {0},
 };
 
+static const struct conf_field alarms_fields[] = {
+    CONF_CHECKED(struct alarms_conf, hold, settings_check_alarms,
+	"cover_open terminal_open magnetic_field relay_welded", true,
+	"Alarms that place a hold for SAFETY: power stays off, or goes off, until a person "
+	"releases "
+	"it; blanks between, empty for none."),
+    CONF_CHECKED(struct alarms_conf, ignore, settings_check_alarms, "", true,
+	"Alarms that are not raised, of meters that say them without reason."),
+    CONF_TIME(struct alarms_conf, sweep_us, "sweep", "10s", SECOND_US / 10, HOUR_US, true,
+	"How often it is looked whether these have changed."),
+    {0},
+};
+
 static const struct conf_field watch_fields[] = {
     CONF_CHECKED(struct watch_conf, listen, settings_check_listen_or_none, "", false,
 	"Address and port of /metrics, /healthz and /readyz, 127.0.0.1:9464 say; empty: none."),
@@ -235,6 +248,7 @@ static const struct {
     {"tariffs",  offsetof(struct settings, tariffs),  tariffs_fields,
      "What a new price may do without force."							},
     {"billing",  offsetof(struct settings, billing),  billing_fields,  "From readings to charges."   },
+    {"alarms",   offsetof(struct settings, alarms),   alarms_fields,   "Alarms that meters raise."   },
     {"recon",    offsetof(struct settings, recon),    recon_fields,    "Reconciliation."             },
     {"orders",   offsetof(struct settings, orders),   orders_fields,   "Orders to be paid."          },
     {"refunds",  offsetof(struct settings, refunds),  refunds_fields,
@@ -352,6 +366,7 @@ settings_parts(const struct settings *s)
 	    .notify = {&s->notify, &s->mail, &s->sms},
 	    .tariffs = &s->tariffs,
 	    .recon = &s->recon,
+	    .alarms = &s->alarms,
 	    .watch = &s->watch,
 	    .refunds = &s->refunds,
 	    .report = &s->report,

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "service/alarms.h"
 #include "service/api.h"
 #include "service/asker.h"
 #include "service/billing.h"
@@ -41,6 +42,7 @@ struct headend {
 	struct decider *decider;
 	struct debts *debts;
 	struct recon *recon;
+	struct alarms *alarms;
 	struct reports *reports;
 	struct fetcher *fetcher;
 	struct notify *notify;
@@ -288,6 +290,8 @@ start_office(struct headend *h, struct err *e)
 	h->debts = debts_new(h->loop, h->db, payment_split, h);
 	if (p->recon != NULL)
 		h->recon = recon_new(h->loop, h->db, p->node, p->recon);
+	if (p->alarms != NULL)
+		h->alarms = alarms_new(h->loop, h->db, p->alarms);
 	if (p->report != NULL)
 		h->reports = reports_new(h->loop, h->db, p->node, p->report);
 	h->fetcher = fetcher_new(h->loop);
@@ -369,6 +373,7 @@ headend_free(struct headend *h)
 	simulator_free(h->simulator);
 	price_wish_free(h->price_wish);
 	reports_free(h->reports);
+	alarms_free(h->alarms);
 	recon_free(h->recon);
 	debts_free(h->debts);
 	prices_free(h->prices);

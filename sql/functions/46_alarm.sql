@@ -1,0 +1,122 @@
+-- The life of an alarm: raised and told, perhaps a hold for SAFETY, gone by itself or resolved by a
+-- person.  A meter's alarms are written behind the lock of its state.
+
+-- What the settings say of the kinds; they are the same on every node.  What is ignored from now on
+-- will not be told to end.
+CREATE OR REPLACE FUNCTION door.alarm_policy(p_holds text[], p_ignored text[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE alarm_kind k SET holds = k.kind = ANY (p_holds), ignored = k.kind = ANY (p_ignored)
+    WHERE (k.holds, k.ignored) IS DISTINCT FROM (k.kind = ANY (p_holds), k.kind = ANY (p_ignored));
+    UPDATE alarm a SET lasting = false WHERE a.lasting AND a.kind = ANY (p_ignored);
+END $$;
+
+CREATE OR REPLACE FUNCTION powergate.alarm_note(p_alarm bigint, p_step text, p_by text, p_text text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO alarm_step (alarm_id, at_us, step, actor, text) VALUES (p_alarm, p_now, p_step, p_by, COALESCE(p_text, ''));
+END $$;
+
+CREATE OR REPLACE FUNCTION powergate.alarm_tell(a alarm, m meter, k alarm_kind, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE words jsonb := jsonb_build_object('alarm', a.kind, 'meter', m.address, 'why', a.text, 'urgent', k.severity = 'critical');
+BEGIN
+    PERFORM powergate.event_add('alarm', m.id, m.account_id, format('%s: %s', a.kind, a.text), p_now);
+    PERFORM powergate.staff_notice('alarm:' || a.id, 'alarm', m.account_id,
+        words || jsonb_build_object('number', a.id, 'severity', a.severity), p_now, 86400000000);
+    IF k.customer AND m.account_id IS NOT NULL THEN
+        PERFORM powergate.customer_notice('meter_alarm:' || a.id, 'meter_alarm', m.account_id, NULL, words, p_now, 86400000000);
+    END IF;
+END $$;
+
+-- Off until a person has looked, where the settings want that; one hold serves all alarms of a meter.
+CREATE OR REPLACE FUNCTION powergate.alarm_hold(a alarm, m meter, k alarm_kind, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE h bigint;
+BEGIN
+    IF NOT k.holds THEN RETURN; END IF;
+    h := powergate.hold_place(m.id, 'SAFETY', k.words, true, 'powergated', p_now);
+    IF h IS NULL THEN
+        SELECT x.id INTO h FROM hold x WHERE x.meter_id = m.id AND x.kind = 'SAFETY' AND x.released_us IS NULL;
+    ELSE
+        UPDATE hold SET cause = a.kind WHERE id = h;
+    END IF;
+    UPDATE alarm SET hold_id = h WHERE id = a.id;
+    PERFORM powergate.alarm_note(a.id, 'held', 'powergated', 'it stays off until a person releases the hold for SAFETY', p_now);
+END $$;
+
+-- One that went by itself a short while ago and is there again is the same one.
+CREATE OR REPLACE FUNCTION powergate.alarm_returned(p_meter bigint, p_kind text, p_now bigint) RETURNS alarm LANGUAGE plpgsql AS $$
+DECLARE a alarm;
+BEGIN
+    SELECT * INTO a FROM alarm x WHERE x.meter_id = p_meter AND x.kind = p_kind ORDER BY x.id DESC LIMIT 1;
+    IF a.resolved_by IS DISTINCT FROM 'powergated' OR a.resolved_us < p_now - 3600000000 THEN RETURN NULL; END IF;
+    UPDATE alarm SET state = CASE WHEN acknowledged_us IS NULL THEN 'raised' ELSE 'acknowledged' END, resolved_us = NULL, resolved_by = NULL,
+        resolution = NULL WHERE id = a.id RETURNING * INTO a;
+    PERFORM powergate.alarm_note(a.id, 'returned', 'powergated', '', p_now);
+    RETURN a;
+END $$;
+
+-- p_lasting: it is there now, and its end will be told; else it happened, p_times times more.  Of
+-- what lasts, more of the same is no news.  The caller has locked the account.
+CREATE OR REPLACE FUNCTION powergate.alarm_raise(p_meter bigint, p_kind text, p_source text, p_text text, p_lasting boolean, p_times bigint,
+    p_at bigint, p_wh bigint, p_now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE m meter; k alarm_kind; a alarm; news boolean;
+BEGIN
+    SELECT * INTO k FROM alarm_kind WHERE kind = p_kind;
+    SELECT * INTO m FROM meter WHERE id = p_meter;
+    IF k.kind IS NULL OR k.ignored OR m.id IS NULL THEN RETURN NULL; END IF;
+    PERFORM 1 FROM meter_state s WHERE s.meter_id = p_meter FOR UPDATE;
+    SELECT * INTO a FROM alarm x WHERE x.meter_id = p_meter AND x.kind = p_kind AND x.state <> 'resolved';
+    IF a.id IS NULL AND p_lasting THEN a := powergate.alarm_returned(p_meter, p_kind, p_now); END IF;
+    IF a.id IS NULL THEN
+        INSERT INTO alarm (meter_id, kind, severity, source, text, count, first_us, last_us, at_us, at_wh, lasting)
+        VALUES (p_meter, p_kind, k.severity, p_source, p_text, greatest(p_times, 1), p_now, p_now, p_at, p_wh, p_lasting) RETURNING * INTO a;
+        PERFORM powergate.alarm_note(a.id, 'raised', 'powergated', p_text, p_now);
+        PERFORM powergate.alarm_tell(a, m, k, p_now);
+        PERFORM powergate.alarm_hold(a, m, k, p_now);
+        RETURN a.id;
+    END IF;
+    news := NOT (p_lasting AND a.lasting);
+    -- the meter's own count knows better how often than who looks now and then
+    UPDATE alarm SET last_us = p_now, lasting = lasting OR p_lasting, cleared_us = CASE WHEN p_lasting THEN NULL ELSE cleared_us END,
+        count = CASE WHEN NOT news OR (a.source = 'counter' AND p_source <> 'counter') THEN count
+            WHEN p_source = 'counter' AND a.source <> 'counter' THEN greatest(count, p_times) ELSE count + p_times END,
+        source = CASE WHEN p_source = 'counter' THEN p_source ELSE source END,
+        text = CASE WHEN p_source = 'counter' THEN p_text ELSE text END,
+        at_us = COALESCE(p_at, at_us), at_wh = COALESCE(p_wh, at_wh) WHERE id = a.id;
+    IF news THEN
+        PERFORM powergate.alarm_note(a.id, 'again', 'powergated', p_text, p_now);
+        PERFORM powergate.alarm_hold(a, m, k, p_now);
+    END IF;
+    RETURN a.id;
+END $$;
+
+-- It is there no more.  What only lasted is over; what a person has to look at waits for him.
+CREATE OR REPLACE FUNCTION powergate.alarm_clear(p_meter bigint, p_kind text, p_text text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE a alarm; over boolean;
+BEGIN
+    PERFORM 1 FROM meter_state s WHERE s.meter_id = p_meter FOR UPDATE;
+    SELECT * INTO a FROM alarm x WHERE x.meter_id = p_meter AND x.kind = p_kind AND x.state <> 'resolved' AND x.lasting;
+    IF a.id IS NULL THEN RETURN; END IF;
+    SELECT k.lasts AND k.severity <> 'critical' AND a.hold_id IS NULL AND a.source <> 'counter' INTO over FROM alarm_kind k WHERE k.kind = a.kind;
+    UPDATE alarm SET lasting = false, cleared_us = p_now WHERE id = a.id;
+    PERFORM powergate.alarm_note(a.id, 'cleared', 'powergated', p_text, p_now);
+    IF over THEN
+        UPDATE alarm SET state = 'resolved', resolved_us = p_now, resolved_by = 'powergated', resolution = p_text WHERE id = a.id;
+    END IF;
+END $$;
+
+-- --- the relay ----------------------------------------------------------------------------------
+
+-- Seen where nobody wanted it, with no order of ours under way.  A meter that keeps its own balance
+-- moves it by right, and at a site that is only observed others do.
+CREATE OR REPLACE FUNCTION powergate.alarm_relay(p_meter bigint, p_was text, p_relay text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE s meter_state;
+BEGIN
+    SELECT * INTO s FROM meter_state WHERE meter_id = p_meter;
+    IF NOT ((p_was = 'closed' AND p_relay = 'open' AND s.relay_wanted <> 'open')
+            OR (p_was IN ('open', 'permitted') AND p_relay = 'closed' AND s.relay_wanted = 'open'))
+       OR EXISTS (SELECT FROM command c WHERE c.meter_id = p_meter AND c.kind = 'relay' AND c.state IN ('waiting', 'sent', 'unsure'))
+       OR EXISTS (SELECT FROM overload_trip o WHERE o.meter_id = p_meter AND o.noted_us > p_now - 600000000)
+       OR EXISTS (SELECT FROM meter m JOIN site t ON t.id = m.site_id LEFT JOIN account a ON a.id = m.account_id
+                  WHERE m.id = p_meter AND (t.mode <> 'live' OR a.fee_mode = 'local')) THEN RETURN; END IF;
+    PERFORM powergate.alarm_raise(p_meter, 'relay_moved', 'relay', format('its relay is %s without an order of ours; it is wanted %s',
+        p_relay, s.relay_wanted), false, 1, NULL, s.total_wh, p_now);
+END $$;
