@@ -7,6 +7,8 @@
 #ifndef SERVICE_ALARMS_H
 #define SERVICE_ALARMS_H
 
+#include "service/check.h"
+
 #include <stdint.h>
 
 struct alarms;
@@ -17,6 +19,7 @@ struct alarms_conf {
 	char *hold;   /* kinds that keep power off until a person has looked, blanks between */
 	char *ignore; /* kinds that are not raised */
 	int64_t sweep_us;
+	struct check_conf check;
 };
 
 struct alarms *alarms_new(struct loop *l, struct db *db, const struct alarms_conf *conf);

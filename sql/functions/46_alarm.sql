@@ -95,7 +95,7 @@ BEGIN
     PERFORM 1 FROM meter_state s WHERE s.meter_id = p_meter FOR UPDATE;
     SELECT * INTO a FROM alarm x WHERE x.meter_id = p_meter AND x.kind = p_kind AND x.state <> 'resolved' AND x.lasting;
     IF a.id IS NULL THEN RETURN; END IF;
-    SELECT k.lasts AND k.severity <> 'critical' AND a.hold_id IS NULL AND a.source <> 'counter' INTO over FROM alarm_kind k WHERE k.kind = a.kind;
+    SELECT k.lasts AND k.severity <> 'critical' AND a.hold_id IS NULL INTO over FROM alarm_kind k WHERE k.kind = a.kind;
     UPDATE alarm SET lasting = false, cleared_us = p_now WHERE id = a.id;
     PERFORM powergate.alarm_note(a.id, 'cleared', 'powergated', p_text, p_now);
     IF over THEN
@@ -119,4 +119,83 @@ BEGIN
                   WHERE m.id = p_meter AND (t.mode <> 'live' OR a.fee_mode = 'local')) THEN RETURN; END IF;
     PERFORM powergate.alarm_raise(p_meter, 'relay_moved', 'relay', format('its relay is %s without an order of ours; it is wanted %s',
         p_relay, s.relay_wanted), false, 1, NULL, s.total_wh, p_now);
+END $$;
+
+-- --- what a meter shows -------------------------------------------------------------------------
+
+-- Of the kinds it can tell, those it shows now.
+CREATE OR REPLACE FUNCTION door.alarm_seen(p_meter bigint, p_shown text[], p_known text[], p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE k alarm_kind;
+BEGIN
+    PERFORM powergate.account_of_first(p_meter);
+    FOR k IN SELECT * FROM alarm_kind x WHERE x.kind = ANY (p_known) ORDER BY x.kind LOOP
+        IF k.kind = ANY (p_shown) THEN
+            PERFORM powergate.alarm_raise(p_meter, k.kind, CASE WHEN k.kind IN ('relay_welded', 'neutral_current') THEN 'current' ELSE 'status' END,
+                k.words, true, 1, NULL, (SELECT s.total_wh FROM meter_state s WHERE s.meter_id = p_meter), p_now);
+        ELSE
+            PERFORM powergate.alarm_clear(p_meter, k.kind, 'the meter shows it no more', p_now);
+        END IF;
+    END LOOP;
+END $$;
+
+-- What its report had of new.
+CREATE OR REPLACE FUNCTION door.alarm_reported(p_meter bigint, p_kinds text[], p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE k alarm_kind;
+BEGIN
+    PERFORM powergate.account_of_first(p_meter);
+    FOR k IN SELECT * FROM alarm_kind x WHERE x.kind = ANY (p_kinds) ORDER BY x.kind LOOP
+        PERFORM powergate.alarm_raise(p_meter, k.kind, 'report', k.words || ', by its report', false, 1, NULL, NULL, p_now);
+    END LOOP;
+END $$;
+
+-- It goes on repeating its report; a wrong password must not be tried again by ourselves.
+CREATE OR REPLACE FUNCTION door.alarm_stuck(p_meter bigint, p_why text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE m meter;
+BEGIN
+    SELECT * INTO m FROM meter WHERE id = p_meter;
+    UPDATE meter_state SET report_stuck = true WHERE meter_id = p_meter;
+    PERFORM powergate.work_add('report:' || p_meter, 'REFUSED', format('meter %s refuses to have its report of alarms reset: %s', m.address, p_why),
+        format('give its password anew: powergatectl meter password %s --file=...', m.address), m.account_id, m.id, NULL, NULL, p_now);
+END $$;
+
+-- Its relay moved by this record: not by an order of ours, nor as it has a right to.  Without a
+-- record there is nothing to be said.
+CREATE OR REPLACE FUNCTION powergate.alarm_strange(p_meter bigint, p_open boolean, p_at bigint, p_operator bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+DECLARE s meter_state;
+BEGIN
+    SELECT * INTO s FROM meter_state WHERE meter_id = p_meter;
+    RETURN p_at IS NOT NULL AND (p_open OR s.relay_wanted = 'open')
+        -- not every meter notes whose order it was: one about that time is taken for it
+        AND NOT EXISTS (SELECT FROM command c WHERE c.meter_id = p_meter AND c.kind = 'relay' AND (c.id = p_operator OR
+            ((c.task ->> 'relay' = 'open') = p_open AND c.state <> 'waiting' AND c.created_us < p_at + 300000000
+             AND COALESCE(c.ended_us, p_at) > p_at - 300000000)))
+        AND NOT EXISTS (SELECT FROM overload_trip o WHERE o.meter_id = p_meter AND o.noted_us > p_at - 300000000)
+        AND NOT EXISTS (SELECT FROM meter m JOIN site t ON t.id = m.site_id LEFT JOIN account a ON a.id = m.account_id
+            WHERE m.id = p_meter AND (t.mode <> 'live' OR a.fee_mode = 'local'));
+END $$;
+
+-- A counter that moved, or was read for the first time, with the newest record behind it.
+CREATE OR REPLACE FUNCTION door.alarm_counted(p_meter bigint, p_counter int, p_kind text, p_count bigint, p_at bigint, p_wh bigint,
+    p_open boolean, p_operator bigint, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE was bigint; k alarm_kind; a alarm; times bigint;
+BEGIN
+    PERFORM powergate.account_of_first(p_meter);
+    SELECT s.alarm_counts[p_counter] INTO was FROM meter_state s WHERE s.meter_id = p_meter FOR UPDATE;
+    UPDATE meter_state SET alarm_counts[p_counter] = p_count WHERE meter_id = p_meter;
+    IF was IS NULL OR p_count <= was THEN RETURN; END IF;    -- it begins to count, or was cleared
+    times := p_count - was;
+    IF p_kind = 'relay_moved' THEN
+        IF NOT powergate.alarm_strange(p_meter, p_open, p_at, p_operator) THEN RETURN; END IF;
+        times := 1; -- of the others it is not known whose they were
+    END IF;
+    SELECT * INTO k FROM alarm_kind WHERE kind = p_kind;
+    -- its status words have told this one, and that it was over
+    SELECT * INTO a FROM alarm x WHERE x.meter_id = p_meter AND x.kind = p_kind ORDER BY x.id DESC LIMIT 1;
+    IF k.lasts AND a.state = 'resolved' AND COALESCE(p_at BETWEEN a.first_us - 300000000 AND a.last_us + 300000000, a.last_us > p_now - 86400000000) THEN
+        UPDATE alarm SET count = greatest(count, times), at_us = COALESCE(p_at, at_us), at_wh = COALESCE(p_wh, at_wh) WHERE id = a.id;
+        RETURN;
+    END IF;
+    PERFORM powergate.alarm_raise(p_meter, p_kind, 'counter', k.words || CASE WHEN p_kind = 'relay_moved'
+        THEN CASE WHEN p_open THEN ': it was opened' ELSE ': it was closed' END ELSE format(', its own count is %s', p_count) END,
+        false, times, p_at, p_wh, p_now);
 END $$;

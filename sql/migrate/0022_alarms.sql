@@ -73,6 +73,11 @@ CREATE TABLE alarm_step (
 CREATE TRIGGER alarm_step_fixed BEFORE UPDATE OR DELETE ON alarm_step FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER alarm_step_kept BEFORE TRUNCATE ON alarm_step FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+-- What its counters had come to, in the order of enum alarm_counter; NULL: never read.
+ALTER TABLE meter_state
+    ADD alarm_counts bigint[] NOT NULL DEFAULT '{}',
+    ADD report_stuck boolean NOT NULL DEFAULT false; -- it refused to have its report reset; a new password tries again
+
 INSERT INTO notice_kind VALUES
     ('alarm',       false, true),   -- to the administrators; a critical one says itself that it is urgent
     ('meter_alarm', false, false);  -- to who lives there

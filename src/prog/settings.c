@@ -210,9 +210,35 @@ static const struct conf_field alarms_fields[] = {
 	"it; blanks between, empty for none."),
     CONF_CHECKED(struct alarms_conf, ignore, settings_check_alarms, "", true,
 	"Alarms that are not raised, of meters that say them without reason."),
+    CONF_TIME(struct alarms_conf, check.check_us, "check", "15m", 0, DAY_US, true,
+	"How often the status words of each meter are read, its report of alarms, and its currents "
+	"where they tell something; 0s never.  A meter that reports by itself is read at once."),
+    CONF_TIME(struct alarms_conf, check.counters_us, "counters", "6h", 0, 30 * DAY_US, true,
+	"How often its counters of events are read; the record of an event when one has moved.  0s "
+	"never."),
+    CONF_TIME(struct alarms_conf, check.welded_us, "welded_after", "15m", SECOND_US, DAY_US, true,
+	"A relay that was told to open and has not for so long counts as welded."),
+    {.name = "off_ma",
+       .type = CONF_INT,
+       .offset = offsetof(struct alarms_conf, check.off_ma),
+       .preset = "200",
+       .least = 0,
+       .most = 100000,
+       .reload = true,
+       .help = "Milliamperes above which a meter that is off carries current."},
+    {.name = "neutral_percent",
+       .type = CONF_INT,
+       .offset = offsetof(struct alarms_conf, check.neutral_percent),
+       .preset = "30",
+       .least = 0,
+       .most = 100,
+       .reload = true,
+       .help =
+	    "Per cent by which the current of the neutral may differ from that of the phase, where "
+	    "there is one phase only; 0: they are not compared."},
     CONF_TIME(struct alarms_conf, sweep_us, "sweep", "10s", SECOND_US / 10, HOUR_US, true,
 	"How often it is looked whether these have changed."),
-    {0},
+    {0		      },
 };
 
 static const struct conf_field watch_fields[] = {

@@ -84,6 +84,8 @@ session_heard(struct session *s, struct meter *m, const struct meter_event *ev, 
 	for (int i = 0; i < n; i++) {
 		const struct reading *r = &ev[i].reading;
 
+		if (ev[i].kind == EVENT_REPORT)
+			check_hurry(m);
 		if (ev[i].kind != EVENT_READING)
 			continue;
 		if (r->reg == REG_STATUS && !m->off_told &&
@@ -244,6 +246,8 @@ headend_load_secrets(struct headend *h, struct err *e)
 	return notify_load_secret(h->notify, e);
 }
 
+static const struct check_conf no_checks; /* nobody is asked */
+
 /* Towards the meters: each service after those it speaks to. */
 static int
 start_field(struct headend *h, struct err *e)
@@ -265,7 +269,8 @@ start_field(struct headend *h, struct err *e)
 	h->gateway = gateway_new(
 	    h->loop, h->db, h->signer, p->node, p->meters, p->session, &gateway_events, h);
 	dispatch_set_gateway(h->dispatch, h->gateway);
-	h->reader = reader_new(h->loop, h->db, h->dispatch, h->intake, p->node, p->reading, e);
+	h->reader = reader_new(h->loop, h->db, h->dispatch, h->intake, p->node, p->reading,
+	    p->alarms != NULL ? &p->alarms->check : &no_checks, e);
 	if (h->reader == NULL)
 		return -1;
 	reader_set_gateway(h->reader, h->gateway);

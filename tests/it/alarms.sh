@@ -10,12 +10,23 @@ import field
 import gate
 
 BUILD = sys.argv[1]
-MOVED, SHUT, LOADED = METERS = [f"2026000066{n:02d}" for n in range(3)]
-SIM = {LOADED: {"limit_watts": 4000, "keep": "yes"}}
+# What the simulator does to a meter, and the alarm that must come of it.
+KINDS = [
+    ("tamper {} reverse", "reverse_energy", "major", False), ("tamper {} phases", "phase_order", "major", False),
+    ("tamper {} voltage", "voltage_loss", "major", True), ("tamper {} current", "current_loss", "major", False),
+    ("tamper {} over_current", "over_current", "major", True), ("tamper {} neutral", "neutral_current", "major", False),
+    ("tamper {} battery", "battery_low", "minor", False), ("tamper {} fault", "meter_fault", "minor", False)]
+COUNTED = {"reverse_energy", "voltage_loss", "current_loss", "over_current"}
+REPORT, RESET, COVERS, COVER_1, BLOCK, WORD_7 = 0x04001501, 0x04001503, 0x03300D00, 0x03300D01, 0x040005FF, 0x04000507
+TOLD = [f"2026000067{n:02d}" for n in range(len(KINDS))]
+MOVED, SHUT, LOADED, COVER, TERMINAL, MAGNET, WELD, WORDS, STUCK, SILENT = LONE = [f"2026000066{n:02d}" for n in range(10)]
+METERS = LONE + TOLD
+SIM = {LOADED: {"limit_watts": 4000, "keep": "yes"}, WORDS: {"lacks": "040005ff,04001501"}, STUCK: {"lacks": "04001503"},
+       SILENT: {"lacks": "04001501,03300d01"}}
 
 
 def account(meter):
-    return "A" + meter[-2:]
+    return "A" + meter[-4:]
 
 
 def alarms(d, meter, kind=None, **more):
@@ -112,9 +123,115 @@ def loaded(d, sim, sink):
     seen_everywhere(d, sink, LOADED, "overload", "major")
 
 
+# --- what meters say -----------------------------------------------------------------------------
+
+def asked(sim, meter, di, control=0x11):
+    return [f for f in field.heard(sim, meter) if f.control == control and f.di == di]
+
+
+def told(d, sim, sink, meter, how, kind, severity, customer):
+    """One of KINDS: shown, told, and over when the meter shows it no more."""
+    sim.do(how.format(meter) + " on")
+    a = seen_everywhere(d, sink, meter, kind, severity, customer)
+    if a is None:
+        return
+    if kind in COUNTED:
+        gate.ok(gate.comes(lambda: shown(d, a)["source"] == "counter" and shown(d, a)["at_us"], 10) and shown(d, a)["count"] == 1,
+                f"{kind}: its counter moved, and the record behind it was fetched", shown(d, a))
+        t = sim.truth("tamper", meter)[0]["t_us"]
+        gate.ok(abs(shown(d, a)["at_us"] - t) < 2000000, f"{kind}: it was when the meter has it", (t, shown(d, a)))
+    sim.do(how.format(meter) + " off")
+    if kind == "meter_fault":   # told by the report alone
+        gate.ok(gate.comes(lambda: asked(sim, meter, RESET, 0x14), 10), f"{kind}: its report is reset")
+        return
+    gate.ok(gate.comes(lambda: shown(d, a)["state"] == "resolved", 10), f"{kind}: over when the meter shows it no more", shown(d, a))
+    gate.ok(shown(d, a)["resolved_by"] == "powergated" and not shown(d, a)["lasting"], f"{kind}: by itself", shown(d, a))
+
+
+def cover(d, db, sim, sink):
+    """Dangerous: off until a person has looked, whatever is paid."""
+    sim.do(f"cover {COVER} meter open")
+    a = seen_everywhere(d, sink, COVER, "cover_open", "critical", True)
+    gate.ok(gate.comes(lambda: shown(d, a)["at_us"] and shown(d, a)["at_wh"], 10), "with the meter's own record of it", shown(d, a))
+    gate.ok(shown(d, a)["count"] == 1 and asked(sim, COVER, COVER_1), "report and counter are one alarm", shown(d, a))
+    gate.ok(gate.comes(lambda: not on(sim, COVER), 10), "power goes off", sim.state(COVER))
+    hold = [h for h in d.ask("hold/list", meter=COVER).json["rows"] if h["hold"] == "SAFETY"]
+    gate.ok(len(hold) == 1 and hold[0]["cause"] == "cover_open" and shown(d, a)["hold"] == "SAFETY", "held for SAFETY, with its cause", hold)
+    gate.until(lambda: field.last_command(d, COVER)["state"] == "done", 10, "the trip")
+    field.cash(d, account(COVER), 5000)
+    gate.ok(gate.comes(lambda: [n for n in sink.told("paid", account(COVER)) if "SAFETY" in n["data"].get("still_off", "")], 10),
+            "a payment is taken, and the customer told why it stays dark", sink.told("paid"))
+    time.sleep(1)
+    gate.ok(not on(sim, COVER), "it does stay dark", sim.state(COVER))
+    code, out, err = d.ctl("why", COVER)
+    gate.ok(code == 0 and "held off (SAFETY" in out and "cover was opened" in out and "paying does not" in out, "why says it in a sentence", out + err)
+    sim.do(f"cover {COVER} meter close")
+    code, out, err = d.ctl("alarm", "resolve", str(a["alarm"]), "--reason=an electrician, seal renewed")
+    gate.ok(code == 0 and "hold release SAFETY" in out, "resolved; the hold stands", out + err)
+    time.sleep(0.5)
+    gate.ok(not on(sim, COVER), "still dark")
+    d.order("hold/release", hold="SAFETY", meter=COVER, reason="seal 4711")
+    gate.ok(gate.comes(lambda: sim.state(COVER)["relay"] == "permitted", 10), "released: somebody at the meter may switch it on", sim.state(COVER))
+    sim.do(f"button {COVER}")
+    gate.ok(gate.comes(lambda: field.seen(d, COVER) == "closed", 10), "it is on again")
+    resets = asked(sim, COVER, RESET, 0x14)
+    gate.ok(len(resets) == 1, "its report was reset once, and it repeats it no more", resets)
+    gate.ok(not alarms(d, COVER), "and no alarm is left", alarms(d, COVER))
+
+
+def critical(d, sim, sink, meter, how, kind):
+    sim.do(how)
+    a = seen_everywhere(d, sink, meter, kind, "critical", True)
+    gate.ok(a and gate.comes(lambda: not on(sim, meter), 10), f"{kind}: power goes off", sim.state(meter))
+
+
+def weld(d, sim, sink):
+    sim.do(f"tamper {WELD} weld on")
+    d.order("hold/add", hold="ADMIN", meter=WELD, reason="x", at_once="true")
+    gate.until(lambda: field.seen(d, WELD) == "open", 10, "the trip")
+    a = seen_everywhere(d, sink, WELD, "relay_welded", "critical")
+    gate.ok(a and a["source"] == "current", "off by its own word, and current flows", a)
+    d.order("hold/release", hold="ADMIN", meter=WELD, reason="x")
+    time.sleep(1)
+    gate.ok(field.seen(d, WELD) == "open", "it is not switched on again", d.ask("meter/why", meter=WELD).json)
+    code, out, err = d.ctl("alarm", "resolve", str(a["alarm"]), "--reason=x")
+    gate.ok(code != 0 and "shows it still" in out + err, "what the meter still shows is not resolved by a word", out + err)
+    sim.do(f"tamper {WELD} weld off")
+    gate.ok(gate.comes(lambda: not shown(d, a)["lasting"], 10) and shown(d, a)["state"] == "raised", "a critical one waits for a person when it is over",
+            shown(d, a))
+    d.order("alarm/resolve", alarm=str(a["alarm"]), reason="meter exchanged")
+
+
+def words(d, sim, sink):
+    """No block of status words, no report: word by word."""
+    sim.do(f"tamper {WORDS} phases on")
+    a = raised(d, WORDS, "phase_order")
+    gate.ok(a and asked(sim, WORDS, WORD_7), "a meter without the block is asked word by word", a)
+    gate.ok(len(asked(sim, WORDS, BLOCK)) == 1 and len(asked(sim, WORDS, REPORT)) == 1, "what it refuses is asked once")
+
+
+def stuck(d, sim, sink):
+    """It does not let its report be reset: a person hears of it, and it is not tried for ever."""
+    sim.do(f"cover {STUCK} terminal open")
+    a = raised(d, STUCK, "terminal_open")
+    gate.ok(gate.comes(lambda: field.work(d, "REFUSED", STUCK), 10), "a reset that is refused is work for a person")
+    time.sleep(2.5)
+    gate.ok(len(asked(sim, STUCK, RESET, 0x14)) == 1 and shown(d, a)["count"] == 1, "asked once, and what repeats itself counts once", shown(d, a))
+
+
+def silent(d, sim, sink):
+    """Its counter is all it has; and it moved while nobody was there."""
+    gate.until(lambda: asked(sim, SILENT, COVERS), 10, "its counters")
+    sim.do(f"drop {SILENT}")
+    sim.do(f"cover {SILENT} meter open")
+    sim.do(f"cover {SILENT} meter open")
+    a = raised(d, SILENT, "cover_open", 15)
+    gate.ok(a and a["source"] == "counter" and a["count"] == 2, "a count that moved while it was away is seen", a)
+
+
 with gate.Cluster(BUILD) as db:
     sink = field.Sink()
-    d = gate.Daemon(BUILD, db, {"commands": {"sweep": "200ms"}, "watch": {"listen": f"127.0.0.1:{(port := gate.free_port())}", "refresh": "200ms"}},
+    d = gate.Daemon(BUILD, db, {"commands": {"sweep": "200ms"}, "alarms": {"check": "1s", "counters": "2s", "welded_after": "2s"}, "watch": {"listen": f"127.0.0.1:{(port := gate.free_port())}", "refresh": "200ms"}},
                     start=False)
     d.configure(sink.settings(d))
     d.start()
@@ -123,11 +240,16 @@ with gate.Cluster(BUILD) as db:
     for m in METERS:
         d.order("account/add", account=account(m), mode="remote", site="here", tariff="flat", trip="-100000")
         d.order("meter/add", meter=m, profile="remote", account=account(m), most_watts="2000000")
-    with gate.Sim(BUILD, d, [{"address": m, "watts": 300, "energy_wh": 1000, "overload_delay_s": 1, **SIM.get(m, {})} for m in METERS],
+    with gate.Sim(BUILD, d, [{"address": m, "watts": 500, "energy_wh": 1000, "overload_delay_s": 1, **SIM.get(m, {})} for m in METERS],
                   "--truth-frames") as sim:
         sim.online(len(METERS))
         gate.until(lambda: all(field.seen(d, m) == "closed" for m in METERS), 15, "their first polls")
-        field.together(lambda: moved(d, db, sim, sink), lambda: shut(d, sim, sink), lambda: loaded(d, sim, sink))
+        gate.until(lambda: all(asked(sim, m, COVERS) for m in METERS), 15, "their first counts")
+        field.together(lambda: moved(d, db, sim, sink), lambda: shut(d, sim, sink), lambda: loaded(d, sim, sink), lambda: cover(d, db, sim, sink),
+                       lambda: critical(d, sim, sink, TERMINAL, f"cover {TERMINAL} terminal open", "terminal_open"),
+                       lambda: critical(d, sim, sink, MAGNET, f"tamper {MAGNET} magnet on", "magnetic_field"),
+                       lambda: weld(d, sim, sink), lambda: words(d, sim, sink), lambda: stuck(d, sim, sink), lambda: silent(d, sim, sink),
+                       *(lambda m=m, k=k: told(d, sim, sink, m, *k) for m, k in zip(TOLD, KINDS)))
         gate.ok(gate.comes(lambda: 'powergate_alarms_open{kind="relay_moved",severity="major"} 2' in gate.request(port, "GET", "/metrics").body.decode(), 5),
                 "a figure of each kind is watched", alarms(d, SHUT))
         gate.ok(not db.ledger_problems(), "the books balance", db.ledger_problems())
