@@ -27,9 +27,9 @@ INSERT INTO alarm_kind (kind, severity, lasts, customer, words) VALUES
     ('battery_low',    'minor',    true,  false, 'a battery in it is low'),
     ('meter_fault',    'minor',    true,  false, 'it says that a part of it is faulty'),
     ('used_while_off', 'major', false, false, 'energy was used while it was off'),
-    ('unused',         'minor', false, false, 'nothing is used where somebody lives'),
+    ('unused',         'minor', true,  false, 'nothing is used where somebody lives'),
     ('credit_unexplained', 'major', false, false, 'its credit rose, and nobody bought any'),
-    ('loss',           'major', false, false, 'the meters behind it count less than it does');
+    ('loss',           'major', true,  false, 'the meters behind it count less than it does');
 
 CREATE TABLE alarm (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -37,7 +37,7 @@ CREATE TABLE alarm (
     kind        text NOT NULL REFERENCES alarm_kind,
     severity    text NOT NULL,
     state       text NOT NULL DEFAULT 'raised' CHECK (state IN ('raised', 'acknowledged', 'resolved')),
-    source      text NOT NULL,             -- status, report, counter, relay, current, analysis
+    source      text NOT NULL,             -- status, report, counter, relay, current, books
     text        text NOT NULL,
     count       bigint NOT NULL DEFAULT 1, -- so often within first and last
     first_us    bigint NOT NULL,
@@ -77,6 +77,13 @@ CREATE TRIGGER alarm_step_kept BEFORE TRUNCATE ON alarm_step FOR EACH STATEMENT 
 ALTER TABLE meter_state
     ADD alarm_counts bigint[] NOT NULL DEFAULT '{}',
     ADD report_stuck boolean NOT NULL DEFAULT false; -- it refused to have its report reset; a new password tries again
+
+-- How far what is in the books was looked through for alarms; one row.
+CREATE TABLE alarm_analysis (
+    one         boolean PRIMARY KEY DEFAULT true CHECK (one),
+    until_us    bigint NOT NULL DEFAULT 0
+);
+INSERT INTO alarm_analysis DEFAULT VALUES;
 
 INSERT INTO notice_kind VALUES
     ('alarm',       false, true),   -- to the administrators; a critical one says itself that it is urgent

@@ -205,8 +205,7 @@ static const struct conf_field billing_fields[] = {
 static const struct conf_field alarms_fields[] = {
     CONF_CHECKED(struct alarms_conf, hold, settings_check_alarms,
 	"cover_open terminal_open magnetic_field relay_welded", true,
-	"Alarms that place a hold for SAFETY: power stays off, or goes off, until a person "
-	"releases "
+	"Alarms that place a hold for SAFETY: power goes off and stays off until a person releases "
 	"it; blanks between, empty for none."),
     CONF_CHECKED(struct alarms_conf, ignore, settings_check_alarms, "", true,
 	"Alarms that are not raised, of meters that say them without reason."),
@@ -236,8 +235,14 @@ static const struct conf_field alarms_fields[] = {
        .help =
 	    "Per cent by which the current of the neutral may differ from that of the phase, where "
 	    "there is one phase only; 0: they are not compared."},
+    CONF_TIME(struct alarms_conf, books_us, "books", "1h", 0, 7 * DAY_US, true,
+	"How often the books are looked through for what no meter raises; 0s never."),
+    CONF_RANGE(struct alarms_conf, unused_days, CONF_INT, "30", 0, 366, true,
+	"Days without any use where somebody lives; 0: not looked for."),
+    CONF_RANGE(struct alarms_conf, off_wh, CONF_INT, "100", 1, 1000000, true,
+	"Wh that a meter which is off may count."),
     CONF_TIME(struct alarms_conf, sweep_us, "sweep", "10s", SECOND_US / 10, HOUR_US, true,
-	"How often it is looked whether these have changed."),
+	"How often it is looked whether these have changed, and whether the books are due."),
     {0		      },
 };
 

@@ -15,12 +15,16 @@
 static const struct db_stmt policy = {
     "alarm_policy", DB_BULK, true, 0, "SELECT door.alarm_policy($1::text[], $2::text[])"};
 
+/* Repeatable: what was looked through is not looked through again. */
+static const struct db_stmt books = {"alarm_books", DB_RECON, true, 0,
+    "SELECT door.alarm_books($1::bigint, $2::int, $3::bigint, $4::bigint)"};
+
 struct alarms {
 	struct loop *loop;
 	struct db *db;
 	const struct alarms_conf *conf;
 	char told[MOST_WORDS]; /* the policy as it was told last */
-	bool telling;
+	bool telling, looking;
 	struct timer sweep;
 	struct logctx log;
 };
@@ -66,12 +70,33 @@ tell_policy(struct alarms *a)
 }
 
 static void
+on_books(const struct db_rows *rows, const struct err *e, void *arg)
+{
+	struct alarms *a = arg;
+
+	a->looking = false;
+	if (rows == NULL)
+		slog(a, LOG_LEVEL_ERROR, "the books were not looked through: %s", e->text);
+}
+
+static void
+look_at_books(struct alarms *a)
+{
+	if (a->looking || a->conf->books_us == 0 || !db_up(a->db))
+		return;
+	a->looking = true;
+	db_ask(a->db, &books, on_books, a, db_int(a->conf->books_us), db_int(a->conf->unused_days),
+	    db_int(a->conf->off_wh), db_int(loop_now_us(a->loop)));
+}
+
+static void
 on_sweep(void *arg)
 {
 	struct alarms *a = arg;
 
 	timer_sweep(&a->sweep, a->loop, a->conf->sweep_us, on_sweep, a);
 	tell_policy(a);
+	look_at_books(a);
 }
 
 struct alarms *

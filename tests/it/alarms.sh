@@ -3,8 +3,10 @@
 # programs, until somebody has seen to it; what is dangerous keeps power off.
 #   tests/it/alarms.sh BUILD-DIR
 PYTHONPATH=$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec python3 - "$@" <<'PY'
+import datetime
 import sys
 import time
+import zoneinfo
 
 import field
 import gate
@@ -19,10 +21,13 @@ KINDS = [
 COUNTED = {"reverse_energy", "voltage_loss", "current_loss", "over_current"}
 REPORT, RESET, COVERS, COVER_1, BLOCK, WORD_7 = 0x04001501, 0x04001503, 0x03300D00, 0x03300D01, 0x040005FF, 0x04000507
 TOLD = [f"2026000067{n:02d}" for n in range(len(KINDS))]
-MOVED, SHUT, LOADED, COVER, TERMINAL, MAGNET, WELD, WORDS, STUCK, SILENT = LONE = [f"2026000066{n:02d}" for n in range(10)]
+MOVED, SHUT, LOADED, COVER, TERMINAL, MAGNET, WELD, WORDS, STUCK, SILENT, EMPTY, MASTER, SUB_1, SUB_2 = LONE = [f"2026000066{n:02d}" for n in range(14)]
+WALLET = "202600006800"
 METERS = LONE + TOLD
+OLD = {"watts": 0, "energy_wh": 0, "history": 3}
 SIM = {LOADED: {"limit_watts": 4000, "keep": "yes"}, WORDS: {"lacks": "040005ff,04001501"}, STUCK: {"lacks": "04001503"},
-       SILENT: {"lacks": "04001501,03300d01"}}
+       SILENT: {"lacks": "04001501,03300d01"}, WELD: {"watts": 20000}, EMPTY: OLD, SUB_1: OLD, SUB_2: OLD,
+       MASTER: {**OLD, "watts": 1000, "energy_wh": 90000}}
 
 
 def account(meter):
@@ -229,9 +234,59 @@ def silent(d, sim, sink):
     gate.ok(a and a["source"] == "counter" and a["count"] == 2, "a count that moved while it was away is seen", a)
 
 
+# --- what no meter says --------------------------------------------------------------------------
+
+def used_while_off(d, sim, sink):
+    """The meter of weld(): its register says it too."""
+    a = raised(d, WELD, "used_while_off", 15)
+    gate.ok(a and a["source"] == "books" and "0.0" in a["text"], "energy that is used while it is off is seen in its register", a)
+
+
+def empty(d, db, sim, sink):
+    """On for days by our books, and its midnights do not differ."""
+    db.run("UPDATE powergate.meter_state SET closed_us = 1 WHERE meter_id = (SELECT id FROM powergate.meter WHERE address = :'m')", m=EMPTY)
+    a = seen_everywhere(d, sink, EMPTY, "unused", "minor")
+    gate.ok(a and not alarms(d, SUB_1, "unused"), "one that was on for a moment only is none", alarms(d, SUB_1))
+    sim.do(f"set {EMPTY} watts 50000")
+    gate.ok(gate.comes(lambda: shown(d, a)["state"] == "resolved", 10), "it ends by itself when something is used", shown(d, a))
+
+
+def topped_up(d, sim, sink):
+    """Credit from somebody else's vending."""
+    d.commission(WALLET)
+    gate.ok(d.pay("L1", 1000, "P-1").status == 200, "a payment goes into a wallet")
+    gate.until(lambda: sim.state(WALLET)["credit_minor"] > 5500, 15, "its credit")
+    time.sleep(2.5)
+    gate.ok(not alarms(d, WALLET), "what was bought is no alarm", alarms(d, WALLET))
+    db.run("SET search_path = powergate; UPDATE credit_delivery SET applied_us = applied_us - 3600000000 WHERE state = 'APPLIED'")
+    sim.do(f"topup {WALLET} 700")
+    a = raised(d, WALLET, "credit_unexplained", 15)
+    gate.ok(a and "0.00 of it was bought" in a["text"], "credit that nobody bought is", a)
+    time.sleep(2)
+    gate.ok(shown(d, a)["count"] == 1, "told once", shown(d, a))
+
+
+def losses(d, db, sim, sink):
+    """A meter in front of two others, over a day that is over."""
+    day = (datetime.datetime.now(zoneinfo.ZoneInfo("Asia/Shanghai")) - datetime.timedelta(days=1)).strftime("%Y-%m-%d")
+    freezes = "SELECT count(*) FROM powergate.freeze_record f JOIN powergate.meter m ON m.id = f.meter_id WHERE m.address = ANY (:'m')"
+    gate.until(lambda: db.value(freezes, m="{" + f"{MASTER},{SUB_1},{SUB_2}" + "}") >= 6, 20, "their midnights")
+    code, out, err = d.ctl("meter", "master", MASTER, f"--subs={SUB_1},{SUB_2}", "--loss=5.00")
+    gate.ok(code == 0, "a meter stands in front of two", out + err)
+    code, out, err = d.ctl("recon", "run", f"--day={day}", "--site=here")
+    gate.ok(code == 0, "the day before is reconciled", out + err)
+    a = seen_everywhere(d, sink, MASTER, "loss", "major")
+    gate.ok(a and "24.00 kWh" in a["text"] and "5.00 %" in a["text"], "by how much, and how much is allowed", a)
+    for b in d.ask("recon/breaks", kind="LOSS", limit=100).json["rows"]:
+        d.order("recon/resolve", **{"break": str(b["break"]), "reason": "the lift"})
+    gate.ok(gate.comes(lambda: shown(d, a)["state"] == "resolved", 10), "it ends when the difference is explained", shown(d, a))
+
+
 with gate.Cluster(BUILD) as db:
     sink = field.Sink()
-    d = gate.Daemon(BUILD, db, {"commands": {"sweep": "200ms"}, "alarms": {"check": "1s", "counters": "2s", "welded_after": "2s"}, "watch": {"listen": f"127.0.0.1:{(port := gate.free_port())}", "refresh": "200ms"}},
+    d = gate.Daemon(BUILD, db, {"commands": {"sweep": "200ms"}, "alarms": {"check": "1s", "counters": "2s", "welded_after": "2s", "books": "1s",
+                                                                          "sweep": "500ms", "off_wh": 1, "unused_days": 2},
+                                "reading": {"freeze_days": 4}, "recon": {"at": ""}, "watch": {"listen": f"127.0.0.1:{(port := gate.free_port())}", "refresh": "200ms"}},
                     start=False)
     d.configure(sink.settings(d))
     d.start()
@@ -240,15 +295,19 @@ with gate.Cluster(BUILD) as db:
     for m in METERS:
         d.order("account/add", account=account(m), mode="remote", site="here", tariff="flat", trip="-100000")
         d.order("meter/add", meter=m, profile="remote", account=account(m), most_watts="2000000")
-    with gate.Sim(BUILD, d, [{"address": m, "watts": 500, "energy_wh": 1000, "overload_delay_s": 1, **SIM.get(m, {})} for m in METERS],
+    d.order("account/add", account="L1", mode="local", site="here")
+    d.order("meter/add", meter=WALLET, profile="wallet-esam", capability="counted", account="L1", customer=WALLET)
+    wallet = {"address": WALLET, "profile": "wallet-esam", "opened": "yes", "customer": WALLET, "watts": 0, "credit_minor": 5000}
+    with gate.Sim(BUILD, d, [wallet] + [{"address": m, "watts": 500, "energy_wh": 1000, "overload_delay_s": 1, **SIM.get(m, {})} for m in METERS],
                   "--truth-frames") as sim:
-        sim.online(len(METERS))
+        sim.online(len(METERS) + 1)
         gate.until(lambda: all(field.seen(d, m) == "closed" for m in METERS), 15, "their first polls")
         gate.until(lambda: all(asked(sim, m, COVERS) for m in METERS), 15, "their first counts")
         field.together(lambda: moved(d, db, sim, sink), lambda: shut(d, sim, sink), lambda: loaded(d, sim, sink), lambda: cover(d, db, sim, sink),
                        lambda: critical(d, sim, sink, TERMINAL, f"cover {TERMINAL} terminal open", "terminal_open"),
                        lambda: critical(d, sim, sink, MAGNET, f"tamper {MAGNET} magnet on", "magnetic_field"),
                        lambda: weld(d, sim, sink), lambda: words(d, sim, sink), lambda: stuck(d, sim, sink), lambda: silent(d, sim, sink),
+                       lambda: used_while_off(d, sim, sink), lambda: empty(d, db, sim, sink), lambda: topped_up(d, sim, sink), lambda: losses(d, db, sim, sink),
                        *(lambda m=m, k=k: told(d, sim, sink, m, *k) for m, k in zip(TOLD, KINDS)))
         gate.ok(gate.comes(lambda: 'powergate_alarms_open{kind="relay_moved",severity="major"} 2' in gate.request(port, "GET", "/metrics").body.decode(), 5),
                 "a figure of each kind is watched", alarms(d, SHUT))
