@@ -46,7 +46,7 @@ struct talk {
 
 /* What a frame nobody asked for says. */
 struct meter_event {
-	enum { EVENT_ALIVE, EVENT_READING } kind;
+	enum { EVENT_ALIVE, EVENT_READING, EVENT_REPORT } kind; /* REPORT: there is news to read */
 	struct reading reading;
 };
 

@@ -4,7 +4,7 @@
 
 #include "codec/template.h"
 
-#define TEMPLATE_KINDS 19
+#define TEMPLATE_KINDS 21
 
 struct conf_node;
 

@@ -61,6 +61,8 @@ struct meter_key {
 	uint8_t password[3]; /* P0 P1 P2, as they travel */
 };
 
+#define METER_COUNTERS 9 /* as enum alarm_counter */
+
 /* There are as many of these as meters online: what is small stands at the end. */
 struct meter {
 	int64_t id;
@@ -71,16 +73,24 @@ struct meter {
 	int64_t quiet_until_us;         /* not asked before (monotonic) */
 	int64_t poll_us;                /* next scheduled read (monotonic) */
 	int64_t refuses_until_us;       /* then what it refused is asked for once more */
+	int64_t check_us, counters_us;  /* next look for alarms, for counts (monotonic) */
+	int64_t trip_pending_us;        /* a trip it was ordered stands out since (monotonic) */
 	uint32_t refuses;               /* 1 << enum reg of what it refuses to be read */
 	int32_t overloads;              /* as last noted; -1: never */
+	int32_t counts[METER_COUNTERS]; /* of events, as last noted; -1: never */
+	uint32_t alarms;                /* that it was told to show, see model/alarm.h */
+	uint32_t checks_refused;        /* what a look for alarms leaves out, a day long */
 	char address[13];               /* 12 digits */
 	char customer[13];              /* customer number in the meter, 12 digits */
 	struct meter_key key;
 	uint8_t rand2[4], serial[8]; /* of a meter with a security chip */
 	uint8_t silences;            /* unanswered in a row */
+	uint8_t odd[2];              /* looks in a row at which its currents were not right */
 	bool skew_known;
 	bool limited;  /* a limit of its load is in force: asked for overloads */
 	bool off_told; /* its relay was found open, and why is known */
+	bool alarms_told;
+	bool report_stuck; /* it refused to have its report reset: only a person may have it tried */
 };
 
 /* Twelve decimal digits.  ERR_INPUT says what is wrong. */

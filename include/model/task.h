@@ -34,6 +34,7 @@ struct parameter {
 	uint8_t len;
 	uint8_t data[PARAMETER_BYTES]; /* WRITE: as it should be */
 	bool same;                     /* was read, and is as it should be */
+	bool blind;                    /* WRITE: cannot be read; its yes is all there is */
 	uint8_t seen_len;              /* as it was read last; of more than fit, the first */
 	uint8_t seen[PARAMETER_BYTES];
 };

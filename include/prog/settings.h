@@ -7,6 +7,7 @@
 
 #include "base/conf.h"
 #include "model/supply.h"
+#include "service/alarms.h"
 #include "service/api.h"
 #include "service/asker.h"
 #include "service/billing.h"
@@ -63,6 +64,7 @@ struct settings {
 	struct supply_conf supply;
 	struct simulate_limits tariffs;
 	struct billing_conf billing;
+	struct alarms_conf alarms;
 	struct recon_conf recon;
 	struct refunds_conf refunds;
 	struct reports_conf report;
@@ -74,7 +76,7 @@ struct settings {
 };
 
 extern struct settings settings;
-#define SETTINGS_SECTIONS 21 /* with the end mark */
+#define SETTINGS_SECTIONS 22 /* with the end mark */
 const struct conf_section *settings_sections(void);
 void settings_bind(struct conf_section *out, struct settings *into);
 /* What no single setting can say: sources have names of their own. */

@@ -28,6 +28,7 @@ int settings_check_proxies(const char *text, struct err *e);
 int settings_check_zone(const char *text, struct err *e);
 int settings_check_node(const char *text, struct err *e);
 int settings_check_path(const char *text, struct err *e);
+int settings_check_alarms(const char *text, struct err *e); /* their names */
 
 /* settings_money.c */
 extern const struct conf_field hooks_fields[], recon_fields[], orders_fields[], refunds_fields[],

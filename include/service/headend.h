@@ -13,6 +13,7 @@
 #define SERVICE_HEADEND_H
 
 #include "model/supply.h"
+#include "service/alarms.h"
 #include "service/api.h"
 #include "service/asker.h"
 #include "service/billing.h"
@@ -52,6 +53,7 @@ struct headend_parts {
 	const struct simulate_limits *tariffs;
 	const struct billing_conf *billing;
 	const struct recon_conf *recon;    /* NULL: nothing is reconciled */
+	const struct alarms_conf *alarms;  /* NULL: they are as they were */
 	const struct reports_conf *report; /* NULL: nothing is written */
 	const struct refunds_conf *refunds;
 	const struct orders_conf *orders;

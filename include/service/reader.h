@@ -1,13 +1,15 @@
 /*
- * reader -- scheduled reads: registers at an interval, and the midnight freeze.
+ * reader -- scheduled reads: registers at an interval, what alarms are in it, and the midnight
+ * freeze.
  *
- * Both are the lowest of all: they ask a session only when it is free and no command waits for
+ * All are the lowest of all: they ask a session only when it is free and no command waits for
  * it.  What has to be read is not remembered here: the next poll is a time in each meter, and
  * missing freezes are found by query, so a restart or a lost answer costs nothing.
  */
 #ifndef SERVICE_READER_H
 #define SERVICE_READER_H
 
+#include "service/check.h"
 #include "service/dispatch.h"
 #include "service/gateway.h"
 #include "service/intake.h"
@@ -22,7 +24,8 @@ struct reader_conf {
 };
 
 struct reader *reader_new(struct loop *l, struct db *db, struct dispatch *d, struct intake *i,
-    const char *node, const struct reader_conf *conf, struct err *e);
+    const char *node, const struct reader_conf *conf, const struct check_conf *check,
+    struct err *e);
 void reader_set_gateway(struct reader *r, struct gateway *g);
 void reader_free(struct reader *r);
 void reader_ready(struct reader *r, struct session *s); /* first poll of its meters: soon */

@@ -5,6 +5,7 @@
  *	vmeter_tariff.c    tables of hours and prices, and the switch from one set to the other
  *	vmeter_relay.c     the relay, warnings, credit
  *	vmeter_overload.c  the limit of its load
+ *	vmeter_tamper.c    what is wrong with it: status bits, counts, records, its report
  *	vmeter_setup.c     settings and state as text
  *	vmeter_frames.c    who is asked what: the frame and its answer
  *	vmeter_reads.c     the table of what can be read
@@ -43,7 +44,24 @@
 #define PASSWORD_TRIES 3
 #define LACKS          4
 
+#define REPORT_BYTES   12
+
 #define VMETER_NO_LIMIT 999999 /* 99.9999 kW, the most that 04000E01 can say: none */
+
+/* What people do to it, and what breaks. */
+enum tamper {
+	TAMPER_REVERSE,
+	TAMPER_PHASES,
+	TAMPER_VOLTAGE,
+	TAMPER_CURRENT,
+	TAMPER_OVER_CURRENT,
+	TAMPER_MAGNET,
+	TAMPER_NEUTRAL, /* half of it goes another way */
+	TAMPER_WELD,    /* it shows its relay open, and current flows */
+	TAMPER_BATTERY,
+	TAMPER_FAULT,
+	TAMPERS
+};
 
 enum vmeter_profile { VMETER_REMOTE, VMETER_WALLET_ESAM };
 enum vmeter_class { CLASS_PASSWORD, CLASS_98, CLASS_99 };
@@ -66,6 +84,7 @@ struct purchase {
 
 struct span_record {            /* something that began and ended */
 	int64_t from_us, to_us; /* meter's clock; 0: not yet */
+	uint32_t reg;           /* when it began */
 };
 
 struct programming {
@@ -167,6 +186,10 @@ struct vmeter {
 	LAST(struct programming) programmings;
 	int64_t rebooting_until_us;
 
+	bool tampered[TAMPERS];
+	LAST(struct span_record) tampers[TAMPERS];
+	uint8_t report[REPORT_BYTES]; /* what happened since it was reset */
+
 	/* talking */
 	uint8_t password[3];
 	int wrong_passwords;
@@ -189,6 +212,7 @@ void vmeter_tell(struct vmeter *v, int64_t t_us, const char *event, const char *
     __attribute__((format(printf, 4, 5)));
 
 /* vmeter.c */
+int64_t vmeter_flow(const struct vmeter *v); /* watts, as they are counted */
 int64_t vmeter_clock(const struct vmeter *v, int64_t t_us);
 void vmeter_clock_set(struct vmeter *v, int64_t clock_us);
 uint32_t vmeter_reg(const struct vmeter *v, int which); /* 0.01 kWh, wraps as displayed */
@@ -223,6 +247,13 @@ void vmeter_relay_self(struct vmeter *v, bool open); /* by nobody's order, nor f
 bool vmeter_overloaded(const struct vmeter *v);
 int64_t vmeter_overload_next(const struct vmeter *v);
 void vmeter_overload_judge(struct vmeter *v);
+
+/* vmeter_tamper.c */
+uint32_t vmeter_tamper_status(const struct vmeter *v, unsigned word);
+void vmeter_report_bit(struct vmeter *v, int bit);
+bool vmeter_tamper_read(struct vmeter *v, uint32_t di, struct buf *out);
+void vmeter_put_bcd(struct buf *out, size_t bytes, int64_t value); /* vmeter_reads.c */
+void vmeter_put_time(const struct vmeter *v, struct buf *out, int64_t clock_us, bool seconds);
 
 /* vmeter_frames.c and its neighbours.  The parts answer into *reply; false is silence. */
 bool vmeter_refuse(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply, unsigned bits);

@@ -5,7 +5,8 @@
 -- once.  One row a meter; one row without meter when there is none; n counts from 1.
 CREATE OR REPLACE FUNCTION door.session_open(p_identity text[], p_kind text[], p_peer text[], p_node text, p_now bigint)
 RETURNS TABLE (n int, endpoint_id bigint, epoch bigint, state text, meter_id bigint, address text,
-    protocol text, profile text, customer text, password bytea, zone text, live boolean, limited boolean, overloads bigint)
+    protocol text, profile text, customer text, password bytea, zone text, live boolean, limited boolean, overloads bigint,
+    alarm_counts text, report_stuck boolean)
 LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE ids bigint[]; taken bigint[];
@@ -36,10 +37,11 @@ BEGIN
     PERFORM powergate.commands_unsure(ids, ARRAY['the session that sent it is gone'], p_now);
     PERFORM powergate.push_connected(ids, p_now);
     RETURN QUERY SELECT t.n::int, e.id, e.epoch, e.state, m.id, m.address, m.protocol, m.profile,
-        m.customer, m.password, m.zone, m.mode = 'live', m.limited, m.overloads
+        m.customer, m.password, m.zone, m.mode = 'live', m.limited, m.overloads,
+        array_to_string(m.alarm_counts, ' ', '-1'), m.report_stuck
     FROM unnest(p_identity) WITH ORDINALITY AS t(identity, n)
     JOIN LATERAL (SELECT x.* FROM endpoint x WHERE x.identity = t.identity LIMIT 1) e ON true
-    LEFT JOIN LATERAL (SELECT x.*, s.zone, s.mode, q.limit_watts IS NOT NULL AS limited, q.overloads
+    LEFT JOIN LATERAL (SELECT x.*, s.zone, s.mode, q.limit_watts IS NOT NULL AS limited, q.overloads, q.alarm_counts, q.report_stuck
         FROM meter x JOIN site s ON s.id = x.site_id JOIN meter_state q ON q.meter_id = x.id
         WHERE x.endpoint_id = e.id AND x.state = 'active' AND e.state = 'claimed' ORDER BY x.id OFFSET 0) m ON true
     ORDER BY t.n, m.id;
@@ -139,6 +141,7 @@ BEGIN
     SELECT account_id INTO account FROM meter WHERE id = p_meter;
     IF was <> p_relay THEN
         PERFORM powergate.event_add('relay', p_meter, account, format('relay %s -> %s', was, p_relay), p_at);
+        PERFORM powergate.alarm_relay(p_meter, was, p_relay, p_at);
     END IF;
     PERFORM powergate.mark_dirty(ARRAY[account], p_at);     -- also when its power-keep has begun or ended
 END $$;

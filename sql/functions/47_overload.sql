@@ -50,6 +50,8 @@ BEGIN
     IF s.overloads IS NULL OR p_count < s.overloads THEN RETURN 0; END IF;   -- it begins to count, or was cleared
     IF NOT powergate.overload_tripped(s, p_trip, p_operator, p_off) THEN
         PERFORM powergate.event_add('overload', m.id, m.account_id, 'an overload that did not switch it off', p_now);
+        PERFORM powergate.alarm_raise(p_meter, 'overload', 'counter', 'more was drawn than it allows; it did not switch itself off',
+            false, p_count - s.overloads, NULL, s.total_wh, p_now);
         RETURN 0;
     END IF;
     n := least(p_count - s.overloads, 11);
@@ -57,6 +59,8 @@ BEGIN
     SELECT p_meter, c, greatest(least(COALESCE(p_trip, p_now), p_now), COALESCE(s.closed_us, 0) + 1), p_now
     FROM generate_series(p_count - n + 1, p_count) AS c ON CONFLICT DO NOTHING;
     PERFORM powergate.overload_tell(m, s, p_count, p_now);
+    PERFORM powergate.alarm_raise(p_meter, 'overload', 'counter', 'more was drawn than it allows, and it switched itself off', false,
+        p_count - s.overloads, least(p_trip, p_now), s.total_wh, p_now);
     IF m.account_id IS NOT NULL THEN PERFORM powergate.mark_dirty(ARRAY[m.account_id], p_now); END IF;
     RETURN n;
 END $$;

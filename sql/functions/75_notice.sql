@@ -37,7 +37,8 @@ END $$;
 CREATE OR REPLACE FUNCTION powergate.notice_site(n notice) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN COALESCE((SELECT a.site_id FROM account a WHERE a.id = n.account_id),
-        (SELECT m.site_id FROM work w JOIN meter m ON m.id = w.meter_id WHERE n.key = 'work:' || w.id));
+        (SELECT m.site_id FROM work w JOIN meter m ON m.id = w.meter_id WHERE n.key = 'work:' || w.id),
+        (SELECT m.site_id FROM alarm a JOIN meter m ON m.id = a.meter_id WHERE n.kind = 'alarm' AND a.id = (n.body ->> 'number')::bigint));
 END $$;
 -- A customer is somebody of an account; an administrator with a name is the same person everywhere.
 CREATE OR REPLACE FUNCTION powergate.contact_recipient(c contact) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$

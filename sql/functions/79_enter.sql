@@ -43,6 +43,7 @@ BEGIN
         UNION ALL SELECT d.account_id, NULL, NULL FROM debt d WHERE d.id = powergate.id_arg(p, 'debt')
         UNION ALL SELECT l.account_id, NULL, NULL FROM journal j LEFT JOIN posting l ON l.journal_id = j.id AND l.account_id IS NOT NULL WHERE j.id = powergate.id_arg(p, 'journal')
         UNION ALL SELECT w.account_id, w.meter_id, NULL FROM work w WHERE w.id = powergate.id_arg(p, 'work')
+        UNION ALL SELECT NULL, a.meter_id, NULL FROM alarm a WHERE a.id = powergate.id_arg(p, 'alarm')
         UNION ALL SELECT n.account_id, NULL, NULL FROM notice n WHERE n.id = powergate.id_arg(p, 'notice')
         UNION ALL SELECT c.account_id, NULL, c.site_id FROM contact c WHERE c.id = powergate.id_arg(p, 'contact')
         UNION ALL SELECT o.charged_account_id, o.meter_id, o.site_id FROM supply_override o WHERE o.id = powergate.id_arg(p, 'override')

@@ -162,6 +162,7 @@ DECLARE e bigint;
 BEGIN
     UPDATE meter SET password = p_sealed WHERE address = p_meter RETURNING endpoint_id INTO e;
     IF NOT FOUND THEN RETURN powergate.api_error(404, 'no such meter'); END IF;
+    UPDATE meter_state s SET report_stuck = false FROM meter m WHERE m.address = p_meter AND s.meter_id = m.id AND s.report_stuck;
     PERFORM powergate.audited(p_who, 'meter.password', jsonb_build_object('meter', p_meter), 'done', p_now);
     RETURN jsonb_build_object('meter', p_meter, 'password', 'set', 'refresh', e);
 END $$;

@@ -22,6 +22,8 @@ BEGIN
         (SELECT count(*) FROM credit_delivery d WHERE d.state = s.state AND d.state NOT IN ('APPLIED', 'CANCELLED'))
         FROM unnest('{QUEUED,INTENT,VERIFYING,REVIEW}'::text[]) s(state);
     RETURN QUERY SELECT 'powergate_work_open', format('{cause="%s"}', w.cause), count(*) FROM work w WHERE w.state <> 'resolved' GROUP BY w.cause;
+    RETURN QUERY SELECT 'powergate_alarms_open', format('{kind="%s",severity="%s"}', a.kind, a.severity), count(*)
+        FROM alarm a WHERE a.state <> 'resolved' GROUP BY a.kind, a.severity;
     RETURN QUERY SELECT 'powergate_messages_waiting', '', count(*) FROM message m WHERE m.state = 'waiting' AND m.due_us <= p_now;
     RETURN QUERY SELECT 'powergate_recon_breaks_open', format('{rule="%s"}', b.rule), count(*) FROM recon_break b WHERE b.state = 'open' GROUP BY b.rule;
     RETURN QUERY SELECT 'powergate_recon_break_oldest_seconds', '', COALESCE(max(p_now - b.first_us) / 1000000, 0) FROM recon_break b WHERE b.state = 'open';

@@ -260,9 +260,13 @@ write_parameter(struct talk *t, int64_t now_us)
 }
 
 static enum talk_next
-read_parameter(struct talk *t)
+read_parameter(struct talk *t, int64_t now_us)
 {
-	if (t->index < t->task->nparameters)
+	const struct task *k = t->task;
+
+	if (t->index < k->nparameters && k->kind == TASK_WRITE && k->parameters[t->index].blind)
+		return talk_write(t, now_us);
+	if (t->index < k->nparameters)
 		return read_item(t, t->task->parameters[t->index].id);
 	return talk_done(t, ERR_NONE, NULL);
 }
@@ -320,7 +324,7 @@ ask_step(struct talk *t, enum step step, int64_t now_us)
 		    DI_FREEZE | (step == STEP_FREEZE_WH ? 0x100u : 0) | (uint32_t)t->task->record);
 	case STEP_PARAMETER_BEFORE:
 	case STEP_PARAMETER_AFTER:
-		return read_parameter(t);
+		return read_parameter(t, now_us);
 	case STEP_PARAMETER_WRITE:
 		return write_parameter(t, now_us);
 	}

@@ -55,6 +55,8 @@ write_refused(struct talk *t, int64_t now_us)
 			return talk_go(t, STEP_AUTH, now_us);
 		t->answer.refusal = REFUSAL_MAC;
 	}
+	if (t->task->parameters[t->index].blind)
+		return talk_done(t, ERR_REFUSED, refusal_name(t->answer.refusal));
 	return talk_go(t, STEP_PARAMETER_AFTER, now_us); /* it may be written all the same */
 }
 
@@ -305,6 +307,17 @@ heard_freeze(struct talk *t, struct span data, int64_t now_us)
 }
 
 static enum talk_next
+next_parameter(struct talk *t, int64_t now_us)
+{
+	t->acted = false; /* what was written is proved */
+	t->answer.said = SAID_NOTHING;
+	t->answer.refusal = REFUSAL_NONE;
+	t->index++;
+	t->polls = 0;
+	return talk_go(t, STEP_PARAMETER_BEFORE, now_us);
+}
+
+static enum talk_next
 heard_parameter(struct talk *t, struct span data, int64_t now_us)
 {
 	struct parameter *p = &t->task->parameters[t->index];
@@ -320,12 +333,7 @@ heard_parameter(struct talk *t, struct span data, int64_t now_us)
 		t->answer.refusal = REFUSAL_OTHER;
 		return talk_done(t, ERR_REFUSED, "it says yes, and reads back as it was");
 	}
-	t->acted = false; /* what was written is proved */
-	t->answer.said = SAID_NOTHING;
-	t->answer.refusal = REFUSAL_NONE;
-	t->index++;
-	t->polls = 0;
-	return talk_go(t, STEP_PARAMETER_BEFORE, now_us);
+	return next_parameter(t, now_us);
 }
 
 static enum talk_next
@@ -376,6 +384,8 @@ heard_whole(struct talk *t, struct span data, int64_t now_us)
 	case STEP_PARAMETER_AFTER:
 		return heard_parameter(t, data, now_us);
 	case STEP_PARAMETER_WRITE:
+		if (t->task->parameters[t->index].blind)
+			return next_parameter(t, now_us);
 		t->answer.said = SAID_YES;
 		return talk_go(t, STEP_PARAMETER_AFTER, now_us);
 	}

@@ -16,6 +16,7 @@
  * try, and never before reading back what acted.  Refusals carry no identifier, so at most one
  * request is out at a time, and an answer must be of the same meter, function and identifier.
  */
+#include "codec/dlt645_alarms.h"
 #include "codec/dlt645_items.h"
 #include "codec/dlt645_profile.h"
 #include "codec/dlt645_talk.h"
@@ -168,7 +169,10 @@ dlt645_overheard(struct span frame, int64_t now_us, struct meter_event *ev, int 
                         };
 	}
 	if (n == 0)
-		ev[n++] = (struct meter_event){.kind = EVENT_ALIVE};
+		ev[n++] = (struct meter_event){
+		    .kind = f.len >= 4 && dlt645_di(span_of(f.data, f.len)) == DLT645_REPORT
+				? EVENT_REPORT
+				: EVENT_ALIVE};
 	return n;
 }
 

@@ -15,26 +15,28 @@
 const char *const template_languages[TEMPLATE_LANGUAGES + 1] = {"zh", "en", "es", NULL};
 
 const struct template_kind template_kinds[] = {
-    {"low",        "balance level days meter"                         },
-    {"days_left",  "balance days meter"                               },
-    {"final",      "balance level trip_at minutes meter"              },
-    {"tripped",    "balance why reason meter"                         },
-    {"restored",   "balance why reason meter"                         },
-    {"permitted",  "balance why reason meter"                         },
-    {"paid",       "amount payment payment_no balance split still_off"},
-    {"receipt",    "amount payment payment_no balance split still_off"},
-    {"credited",   "amount purchase balance meter"                    },
-    {"refunded",   "amount payment_no"                                },
-    {"taken_back", "amount owed payment_no"                           },
-    {"hold",       "hold reason why until meter"                      },
-    {"release",    "hold reason why meter"                            },
-    {"overload",   "limit load count why meter"                       },
-    {"storm",      "limit count why until"                            },
-    {"exposure",   "energy amount hours count why meter balance"      },
-    {"late",       "meter"					    },
-    {"tariff",     "tariff text"				      },
-    {"work",       "work cause text todo meter"                       },
-    {NULL,         NULL					       },
+    {"low",         "balance level days meter"                         },
+    {"days_left",   "balance days meter"                               },
+    {"final",       "balance level trip_at minutes meter"              },
+    {"tripped",     "balance why reason meter"                         },
+    {"restored",    "balance why reason meter"                         },
+    {"permitted",   "balance why reason meter"                         },
+    {"paid",        "amount payment payment_no balance split still_off"},
+    {"receipt",     "amount payment payment_no balance split still_off"},
+    {"credited",    "amount purchase balance meter"                    },
+    {"refunded",    "amount payment_no"                                },
+    {"taken_back",  "amount owed payment_no"                           },
+    {"hold",        "hold reason why until meter"                      },
+    {"release",     "hold reason why meter"                            },
+    {"overload",    "limit load count why meter"                       },
+    {"storm",       "limit count why until"                            },
+    {"exposure",    "energy amount hours count why meter balance"      },
+    {"late",        "meter"					    },
+    {"tariff",      "tariff text"				      },
+    {"work",        "work cause text todo meter"                       },
+    {"alarm",       "alarm severity number why meter"                  },
+    {"meter_alarm", "alarm why meter"                                  },
+    {NULL,          NULL					       },
 };
 _Static_assert(sizeof template_kinds / sizeof *template_kinds == TEMPLATE_KINDS + 1, "one a kind");
 
@@ -43,7 +45,10 @@ static const char everywhere[] = "account customer site time currency";
 /* Words that are there in every language: without them a sentence would have a hole. */
 static const char *const needed_words[] = {"decimal", "time_form", "ARREARS", "ADMIN", "SAFETY",
     "MOVE_OUT", "FRAUD", "MAINTENANCE", "debt", "accumulated", "threshold", "emergency", "credit",
-    NULL};
+    "critical", "major", "minor", "cover_open", "terminal_open", "magnetic_field", "relay_welded",
+    "relay_moved", "reverse_energy", "phase_order", "voltage_loss", "current_loss", "over_current",
+    "overload", "neutral_current", "battery_low", "meter_fault", "used_while_off", "unused",
+    "credit_unexplained", "loss", NULL};
 
 /* --- pieces ------------------------------------------------------------------------------ */
 
@@ -121,6 +126,9 @@ template_name(struct span name)
 	    {"todo",       "todo",          AS_TEXT  },
 	    {"cause",      "cause",         AS_WORD  },
 	    {"hold",       "hold",          AS_WORD  },
+	    {"alarm",      "alarm",         AS_WORD  },
+	    {"severity",   "severity",      AS_WORD  },
+	    {"number",     "number",        AS_NUMBER},
 	    {"reason",     "reason",        AS_WORD  },
 	    {"split",      "split",         AS_SPLIT },
 	};

@@ -44,6 +44,7 @@
 #define PUSH                                                                       \
 	"meter set version state switch_us why wanted_us sent_us acknowledged_us " \
 	"active_us checked_us command by"
+#define ALARM   "alarm meter account kind severity state lasting count first_us last_us text"
 #define COMMAND "command meter kind what state attempts created_us ended_us by cause outcome"
 
 static const struct ctl_command meters[] = {
@@ -292,6 +293,18 @@ static const struct ctl_command supply[] = {
 	"hold/release", "The hold is over; what the balance says stands."),
     READ("hold list", "[--meter=ADDRESS] [--all] [--limit=N]", "hold/list",
 	"meter account hold reason by placed_us released_us release_reason", "Holds in force."),
+    READ("alarm list",
+	"[--meter=ADDRESS] [--account=ACCOUNT] [--site=SITE] [--kind=KIND]"
+	" [--severity=critical|major|minor] [--state=raised|acknowledged|resolved] [--all]"
+	" [--limit=N]",
+	"alarm/list", ALARM, "What is wrong with meters, and nobody has resolved."),
+    READ("alarm show", "alarm=N", "alarm/show",
+	"alarm meter account kind severity state count first_us last_us at_us at_wh "
+	"cleared_us notified_us hold text acknowledged_by resolved_by resolution",
+	"An alarm with its history."),
+    WRITE("alarm ack", "alarm=N [--reason=TEXT]", "alarm/ack", "I am on it."),
+    WRITE("alarm resolve", "alarm=N --reason=TEXT", "alarm/resolve",
+	"It was seen to; a hold that was placed for it is released for itself."),
     SPECIAL("temp-supply", "meter=ADDRESS --hours=N [--wh=WH] [--charge-to=ACCOUNT] --reason=TEXT",
 	"override/add", true, "kind=TEMP_SUPPLY", NULL, ctl_call,
 	"Power for some hours, whatever the balance; also against ADMIN and MOVE_OUT."),

@@ -209,6 +209,50 @@ static const struct conf_field billing_fields[] = {
     {0},
 };
 
+static const struct conf_field alarms_fields[] = {
+    CONF_CHECKED(struct alarms_conf, hold, settings_check_alarms,
+	"cover_open terminal_open magnetic_field relay_welded", true,
+	"Alarms that place a hold for SAFETY: power goes off and stays off until a person releases "
+	"it; blanks between, empty for none."),
+    CONF_CHECKED(struct alarms_conf, ignore, settings_check_alarms, "", true,
+	"Alarms that are not raised, of meters that say them without reason."),
+    CONF_TIME(struct alarms_conf, check.check_us, "check", "15m", 0, DAY_US, true,
+	"How often the status words of each meter are read, its report of alarms, and its currents "
+	"where they tell something; 0s never.  A meter that reports by itself is read at once."),
+    CONF_TIME(struct alarms_conf, check.counters_us, "counters", "6h", 0, 30 * DAY_US, true,
+	"How often its counters of events are read; the record of an event when one has moved.  0s "
+	"never."),
+    CONF_TIME(struct alarms_conf, check.welded_us, "welded_after", "15m", SECOND_US, DAY_US, true,
+	"A relay that was told to open and has not for so long counts as welded."),
+    {.name = "off_ma",
+       .type = CONF_INT,
+       .offset = offsetof(struct alarms_conf, check.off_ma),
+       .preset = "200",
+       .least = 0,
+       .most = 100000,
+       .reload = true,
+       .help = "Milliamperes above which a meter that is off carries current."},
+    {.name = "neutral_percent",
+       .type = CONF_INT,
+       .offset = offsetof(struct alarms_conf, check.neutral_percent),
+       .preset = "30",
+       .least = 0,
+       .most = 100,
+       .reload = true,
+       .help =
+	    "Per cent by which the current of the neutral may differ from that of the phase, where "
+	    "there is one phase only; 0: they are not compared."},
+    CONF_TIME(struct alarms_conf, books_us, "books", "1h", 0, 7 * DAY_US, true,
+	"How often the books are looked through for what no meter raises; 0s never."),
+    CONF_RANGE(struct alarms_conf, unused_days, CONF_INT, "30", 0, 366, true,
+	"Days without any use where somebody lives; 0: not looked for."),
+    CONF_RANGE(struct alarms_conf, off_wh, CONF_INT, "100", 1, 1000000, true,
+	"Wh that a meter which is off may count."),
+    CONF_TIME(struct alarms_conf, sweep_us, "sweep", "10s", SECOND_US / 10, HOUR_US, true,
+	"How often it is looked whether these have changed, and whether the books are due."),
+    {0		      },
+};
+
 static const struct conf_field watch_fields[] = {
     CONF_CHECKED(struct watch_conf, listen, settings_check_listen_or_none, "", false,
 	"Address and port of /metrics, /healthz and /readyz, 127.0.0.1:9464 say; empty: none."),
@@ -242,6 +286,7 @@ static const struct {
     {"tariffs",  offsetof(struct settings, tariffs),  tariffs_fields,
      "What a new price may do without force."							},
     {"billing",  offsetof(struct settings, billing),  billing_fields,  "From readings to charges."   },
+    {"alarms",   offsetof(struct settings, alarms),   alarms_fields,   "Alarms that meters raise."   },
     {"recon",    offsetof(struct settings, recon),    recon_fields,    "Reconciliation."             },
     {"orders",   offsetof(struct settings, orders),   orders_fields,   "Orders to be paid."          },
     {"refunds",  offsetof(struct settings, refunds),  refunds_fields,
@@ -361,6 +406,7 @@ settings_parts(const struct settings *s)
 	    .notify = {&s->notify, &s->mail, &s->sms},
 	    .tariffs = &s->tariffs,
 	    .recon = &s->recon,
+	    .alarms = &s->alarms,
 	    .watch = &s->watch,
 	    .refunds = &s->refunds,
 	    .report = &s->report,

@@ -1,5 +1,6 @@
 /* What a text must be like that words and ranges cannot say. */
 #include "base/err.h"
+#include "model/alarm.h"
 #include "model/calendar.h"
 #include "prog/settings_fields.h"
 
@@ -87,5 +88,16 @@ settings_check_path(const char *text, struct err *e)
 {
 	if (text[0] != '/')
 		return err_set(e, ERR_INPUT, "\"%.60s\" does not begin with /", text);
+	return 0;
+}
+
+int
+settings_check_alarms(const char *text, struct err *e)
+{
+	char word[32];
+
+	while (alarm_word(&text, word, sizeof word) != NULL)
+		if (alarm_parse(word) == ALARMS)
+			return err_set(e, ERR_INPUT, "no alarm is called \"%s\"", word);
 	return 0;
 }

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "service/alarms.h"
 #include "service/api.h"
 #include "service/asker.h"
 #include "service/billing.h"
@@ -41,6 +42,7 @@ struct headend {
 	struct decider *decider;
 	struct debts *debts;
 	struct recon *recon;
+	struct alarms *alarms;
 	struct reports *reports;
 	struct fetcher *fetcher;
 	struct notify *notify;
@@ -82,6 +84,8 @@ session_heard(struct session *s, struct meter *m, const struct meter_event *ev, 
 	for (int i = 0; i < n; i++) {
 		const struct reading *r = &ev[i].reading;
 
+		if (ev[i].kind == EVENT_REPORT)
+			check_hurry(m);
 		if (ev[i].kind != EVENT_READING)
 			continue;
 		if (r->reg == REG_STATUS && !m->off_told &&
@@ -244,6 +248,8 @@ headend_load_secrets(struct headend *h, struct err *e)
 	return notify_load_secret(h->notify, e);
 }
 
+static const struct check_conf no_checks; /* nobody is asked */
+
 /* Towards the meters: each service after those it speaks to. */
 static int
 start_field(struct headend *h, struct err *e)
@@ -265,7 +271,8 @@ start_field(struct headend *h, struct err *e)
 	h->gateway = gateway_new(
 	    h->loop, h->db, h->signer, p->node, p->meters, p->session, &gateway_events, h);
 	dispatch_set_gateway(h->dispatch, h->gateway);
-	h->reader = reader_new(h->loop, h->db, h->dispatch, h->intake, p->node, p->reading, e);
+	h->reader = reader_new(h->loop, h->db, h->dispatch, h->intake, p->node, p->reading,
+	    p->alarms != NULL ? &p->alarms->check : &no_checks, e);
 	if (h->reader == NULL)
 		return -1;
 	reader_set_gateway(h->reader, h->gateway);
@@ -290,6 +297,8 @@ start_office(struct headend *h, struct err *e)
 	h->debts = debts_new(h->loop, h->db, payment_split, h);
 	if (p->recon != NULL)
 		h->recon = recon_new(h->loop, h->db, p->node, p->recon);
+	if (p->alarms != NULL)
+		h->alarms = alarms_new(h->loop, h->db, p->alarms);
 	if (p->report != NULL)
 		h->reports = reports_new(h->loop, h->db, p->node, p->report);
 	h->fetcher = fetcher_new(h->loop);
@@ -371,6 +380,7 @@ headend_free(struct headend *h)
 	simulator_free(h->simulator);
 	price_wish_free(h->price_wish);
 	reports_free(h->reports);
+	alarms_free(h->alarms);
 	recon_free(h->recon);
 	debts_free(h->debts);
 	prices_free(h->prices);

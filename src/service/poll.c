@@ -224,7 +224,7 @@ poll_meter(const struct polls *polls, struct session *s, struct meter *m, int64_
 	struct task *t = &p->all;
 
 	if (mono >= m->refuses_until_us)
-		m->refuses = 0;
+		m->refuses = m->checks_refused = 0;
 	p->polls = polls;
 	p->m = m;
 	for (int k = 0; k < 5; k++)

@@ -22,6 +22,7 @@ struct reader {
 	struct dispatch *dispatch;
 	struct intake *intake;
 	struct polls polls;
+	struct checks checks;
 	struct gateway *gateway;
 	const char *node;
 	const struct reader_conf *conf;
@@ -256,6 +257,18 @@ serve_gaps(struct reader *r)
 }
 
 static void
+check_one(struct reader *r, struct session *s, int64_t mono)
+{
+	struct endpoint *ep = session_endpoint(s);
+
+	for (int i = 0; i < ep->n; i++)
+		if (check_due(&r->checks, &ep->meters[i], mono)) {
+			check_meter(&r->checks, s, &ep->meters[i]);
+			return;
+		}
+}
+
+static void
 on_tick(void *arg)
 {
 	struct reader *r = arg;
@@ -273,12 +286,14 @@ on_tick(void *arg)
 		m = poll_due(session_endpoint(s), mono);
 		if (m != NULL)
 			poll_meter(&r->polls, s, m, r->conf->poll_us);
+		else
+			check_one(r, s, mono);
 	}
 }
 
 struct reader *
 reader_new(struct loop *l, struct db *db, struct dispatch *d, struct intake *i, const char *node,
-    const struct reader_conf *conf, struct err *e)
+    const struct reader_conf *conf, const struct check_conf *check, struct err *e)
 {
 	struct calendar *zone = calendar_new(conf->zone, e);
 	struct reader *r;
@@ -291,6 +306,7 @@ reader_new(struct loop *l, struct db *db, struct dispatch *d, struct intake *i, 
 	r->dispatch = d;
 	r->intake = i;
 	r->polls = (struct polls){l, db, d, i};
+	r->checks = (struct checks){l, db, d, check};
 	r->node = node;
 	r->conf = conf;
 	r->zone = zone;
@@ -323,9 +339,11 @@ reader_ready(struct reader *r, struct session *s)
 {
 	struct endpoint *ep = session_endpoint(s);
 
-	for (int i = 0; i < ep->n; i++)
+	for (int i = 0; i < ep->n; i++) {
 		ep->meters[i].poll_us =
 		    loop_mono_us(r->loop) + loop_jitter_us(r->loop, r->conf->poll_us / 4 + 1);
+		check_login(&r->checks, &ep->meters[i]);
+	}
 	if (!r->look_soon && r->ngaps == 0) { /* it may bring days that are missing */
 		r->look_soon = true;
 		timer_start(&r->look, r->loop, 2 * SECOND_US, on_look, r);

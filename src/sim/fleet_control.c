@@ -118,6 +118,18 @@ do_cover(struct call *k, struct err *e)
 	return 0;
 }
 
+static int
+do_tamper(struct call *k, struct err *e)
+{
+	const char *word = k->words[3];
+
+	if (word != NULL && strcmp(word, "on") != 0 && strcmp(word, "off") != 0)
+		word = NULL;
+	if (word == NULL)
+		return err_set(e, ERR_INPUT, "tamper ADDRESS WHAT on|off");
+	return vmeter_tamper(k->unit->v, k->now_us, k->words[2], strcmp(word, "on") == 0, e);
+}
+
 /* A meter behind a converter restarts without the converter noticing. */
 static void
 lose_line(struct call *k)
@@ -206,6 +218,7 @@ static const struct command {
     {"button", true,  false, do_button},
     {"topup",  true,  false, do_topup },
     {"cover",  true,  false, do_cover },
+    {"tamper", true,  false, do_tamper},
     {"reboot", true,  true,  do_reboot},
     {"power",  true,  true,  do_power },
     {"drop",   true,  true,  do_drop  },

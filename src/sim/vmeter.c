@@ -130,10 +130,10 @@ vmeter_price(const struct vmeter *v)
 	return prices->price_micro[v->band - 1] + steps->step_micro[vmeter_step(v)];
 }
 
-static int64_t
-flow(const struct vmeter *v)
+int64_t
+vmeter_flow(const struct vmeter *v)
 {
-	return v->open || v->off ? 0 : v->watts;
+	return (v->open && !v->tampered[TAMPER_WELD]) || v->off ? 0 : v->watts;
 }
 
 static bool
@@ -147,7 +147,7 @@ static int64_t
 until_level(const struct vmeter *v)
 {
 	const int64_t levels[] = {v->warn_minor[0], v->warn_minor[1], -v->overdraft_minor};
-	__int128 rate = (__int128)flow(v) * vmeter_price(v), grains;
+	__int128 rate = (__int128)vmeter_flow(v) * vmeter_price(v), grains;
 	int64_t next = INT64_MIN;
 
 	for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
@@ -170,7 +170,7 @@ until_step(const struct vmeter *v)
 	if (step == STEPS || set->step_wh[step] == 0)
 		return NEVER;
 	left = set->step_wh[step] * WUS_PER_WH - (v->wus[0] - v->month_start_wus);
-	return (left + flow(v) - 1) / flow(v);
+	return (left + vmeter_flow(v) - 1) / vmeter_flow(v);
 }
 
 static int64_t
@@ -190,7 +190,7 @@ piece_end(const struct vmeter *v, int64_t now_us)
 		end = v->trip_due_us;
 	if (vmeter_overload_next(v) < end)
 		end = vmeter_overload_next(v);
-	if (flow(v) > 0 && deducts(v)) {
+	if (vmeter_flow(v) > 0 && deducts(v)) {
 		wait = until_level(v);
 		if (until_step(v) < wait)
 			wait = until_step(v);
@@ -201,7 +201,7 @@ piece_end(const struct vmeter *v, int64_t now_us)
 static void
 pass(struct vmeter *v, int64_t us)
 {
-	int64_t wus = flow(v) * us;
+	int64_t wus = vmeter_flow(v) * us;
 	__int128 grains;
 
 	if (deducts(v)) {
@@ -419,7 +419,7 @@ vmeter_power(struct vmeter *v, int64_t now_us, bool on)
 	vmeter_tell(v, v->at_us, "power", "\"on\":%s", on ? "true" : "false");
 	vmeter_overload_judge(v);
 	if (!on) {
-		LAST_PUSH(v->outages, (struct span_record){vmeter_clock(v, v->at_us), 0});
+		LAST_PUSH(v->outages, (struct span_record){.from_us = vmeter_clock(v, v->at_us)});
 		v->boots++;
 		return;
 	}
@@ -439,9 +439,11 @@ vmeter_cover(struct vmeter *v, int64_t now_us, bool terminal, bool opened)
 		return;
 	}
 	if (terminal)
-		LAST_PUSH(v->terminals, (struct span_record){vmeter_clock(v, v->at_us), 0});
+		LAST_PUSH(v->terminals, (struct span_record){.from_us = vmeter_clock(v, v->at_us)});
 	else
-		LAST_PUSH(v->covers, (struct span_record){vmeter_clock(v, v->at_us), 0});
+		LAST_PUSH(v->covers, (struct span_record){.from_us = vmeter_clock(v, v->at_us)});
+	last->reg = vmeter_reg(v, 0);
+	vmeter_report_bit(v, terminal ? 11 : 10);
 	vmeter_tell(
 	    v, v->at_us, "tamper", "\"what\":\"%s opened\"", terminal ? "terminal cover" : "cover");
 }

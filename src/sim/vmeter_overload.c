@@ -44,7 +44,7 @@ event_ends(struct vmeter *v)
 static void
 event_begins(struct vmeter *v)
 {
-	LAST_PUSH(v->overloads, (struct span_record){vmeter_clock(v, v->at_us), 0});
+	LAST_PUSH(v->overloads, (struct span_record){.from_us = vmeter_clock(v, v->at_us)});
 	v->in_overload = true;
 	vmeter_tell(v, v->at_us, "overload",
 	    "\"watts\":%lld,\"limit_watts\":%lld,\"count\":%u,\"trips\":%s", (long long)v->watts,

@@ -9,8 +9,8 @@
 
 #include "codec/dlt645_items.h"
 
-static void
-put_bcd(struct buf *out, size_t bytes, int64_t value)
+void
+vmeter_put_bcd(struct buf *out, size_t bytes, int64_t value)
 {
 	uint8_t digits[8];
 	int64_t wrap = 1;
@@ -36,8 +36,8 @@ put_le32(struct buf *out, uint32_t n)
 }
 
 /* mm hh DD MM YY, or ss before them; FF when it never was. */
-static void
-put_time(const struct vmeter *v, struct buf *out, int64_t clock_us, bool seconds)
+void
+vmeter_put_time(const struct vmeter *v, struct buf *out, int64_t clock_us, bool seconds)
 {
 	struct civil c = calendar_civil(v->world->zone, clock_us);
 
@@ -46,12 +46,12 @@ put_time(const struct vmeter *v, struct buf *out, int64_t clock_us, bool seconds
 		return;
 	}
 	if (seconds)
-		put_bcd(out, 1, c.second);
-	put_bcd(out, 1, c.minute);
-	put_bcd(out, 1, c.hour);
-	put_bcd(out, 1, c.day);
-	put_bcd(out, 1, c.month);
-	put_bcd(out, 1, c.year % 100);
+		vmeter_put_bcd(out, 1, c.second);
+	vmeter_put_bcd(out, 1, c.minute);
+	vmeter_put_bcd(out, 1, c.hour);
+	vmeter_put_bcd(out, 1, c.day);
+	vmeter_put_bcd(out, 1, c.month);
+	vmeter_put_bcd(out, 1, c.year % 100);
 }
 
 /* The item-th (from 1) of a record's items, or all of them for FF. */
@@ -84,7 +84,7 @@ read_energy(struct vmeter *v, uint32_t di, struct buf *out)
 		uint32_t n = month == 0 ? vmeter_reg(v, (int)i) : v->settled[month - 1].regs[i];
 
 		if (i == tariff || tariff == 0xff)
-			put_bcd(out, 4, quantity == 2 ? 0 : n); /* nothing flows back */
+			vmeter_put_bcd(out, 4, quantity == 2 ? 0 : n); /* nothing flows back */
 	}
 	return true;
 }
@@ -94,7 +94,7 @@ read_money(struct vmeter *v, uint32_t di, struct buf *out)
 {
 	if (!vmeter_local(v))
 		return false;
-	put_bcd(out, 4, (di & 1) == 0 ? v->credit_minor : -v->credit_minor);
+	vmeter_put_bcd(out, 4, (di & 1) == 0 ? v->credit_minor : -v->credit_minor);
 	return true;
 }
 
@@ -105,45 +105,48 @@ read_month_use(struct vmeter *v, uint32_t di, struct buf *out)
 
 	if (month > MONTHS)
 		return false;
-	put_bcd(out, 4, month == 0 ? vmeter_month_use(v) : v->month_use[month - 1]);
+	vmeter_put_bcd(out, 4, month == 0 ? vmeter_month_use(v) : v->month_use[month - 1]);
 	return true;
 }
 
 static bool
 read_line(struct vmeter *v, uint32_t di, struct buf *out)
 {
-	int64_t watts = v->open || v->off ? 0 : v->watts;
+	int64_t watts = vmeter_flow(v);
 
 	switch (di) {
 	case 0x02010100: /* 220.0 V */
-		put_bcd(out, 2, 2200);
+		vmeter_put_bcd(out, 2, 2200);
 		return true;
 	case 0x02020100: /* 0.001 A */
-		put_bcd(out, 3, watts * 1000 / 220);
+		vmeter_put_bcd(out, 3, watts * 1000 / 220);
+		return true;
+	case 0x02800001: /* of the neutral, 0.001 A */
+		vmeter_put_bcd(out, 3, watts * 1000 / 220 / (v->tampered[TAMPER_NEUTRAL] ? 2 : 1));
 		return true;
 	case 0x02030000: /* 0.0001 kW */
 	case 0x02030100:
 	case 0x02800003:
-		put_bcd(out, 3, watts * 10);
+		vmeter_put_bcd(out, 3, watts * 10);
 		return true;
 	case 0x02060000:
 	case 0x02060100:
-		put_bcd(out, 2, 1000);
+		vmeter_put_bcd(out, 2, 1000);
 		return true;
 	case 0x02800002:
-		put_bcd(out, 2, 5000);
+		vmeter_put_bcd(out, 2, 5000);
 		return true;
 	case 0x02800020: /* 0.0001 per kWh */
-		put_bcd(out, 4, vmeter_price(v) / 100);
+		vmeter_put_bcd(out, 4, vmeter_price(v) / 100);
 		return vmeter_local(v);
 	case 0x02800021:
-		put_bcd(out, 4, vmeter_set_of(v, SET_PRICES)->price_micro[v->band - 1] / 100);
+		vmeter_put_bcd(out, 4, vmeter_set_of(v, SET_PRICES)->price_micro[v->band - 1] / 100);
 		return vmeter_local(v);
 	case 0x0280000b:
-		put_bcd(out, 4, vmeter_set_of(v, SET_STEPS)->step_micro[vmeter_step(v)] / 100);
+		vmeter_put_bcd(out, 4, vmeter_set_of(v, SET_STEPS)->step_micro[vmeter_step(v)] / 100);
 		return vmeter_local(v);
 	case 0x02800022: /* minutes, begun ones count */
-		put_bcd(out, 2,
+		vmeter_put_bcd(out, 2,
 		    esam_authenticated(&v->chip, v->at_us)
 			? (v->chip.auth_until_us - v->at_us + MINUTE_US - 1) / MINUTE_US
 			: 0);
@@ -159,15 +162,15 @@ read_clock(struct vmeter *v, uint32_t di, struct buf *out)
 	struct civil c = calendar_civil(v->world->zone, vmeter_clock(v, v->at_us));
 
 	if (di != 0x04000101) {
-		put_bcd(out, 1, c.second);
-		put_bcd(out, 1, c.minute);
-		put_bcd(out, 1, c.hour);
+		vmeter_put_bcd(out, 1, c.second);
+		vmeter_put_bcd(out, 1, c.minute);
+		vmeter_put_bcd(out, 1, c.hour);
 	}
 	if (di != 0x04000102) {
-		put_bcd(out, 1, c.weekday);
-		put_bcd(out, 1, c.day);
-		put_bcd(out, 1, c.month);
-		put_bcd(out, 1, c.year % 100);
+		vmeter_put_bcd(out, 1, c.weekday);
+		vmeter_put_bcd(out, 1, c.day);
+		vmeter_put_bcd(out, 1, c.month);
+		vmeter_put_bcd(out, 1, c.year % 100);
 	}
 	return true;
 }
@@ -180,11 +183,10 @@ read_status(struct vmeter *v, uint32_t di, struct buf *out)
 	if (word == 0 || (word > 7 && word != 0xff))
 		return false;
 	for (unsigned i = 1; i <= 7; i++) {
-		uint32_t bits = i == 3 ? vmeter_status(v) : 0;
+		uint32_t bits = i == 3 ? vmeter_status(v) : vmeter_tamper_status(v, i);
 
 		if (i == 4 && vmeter_overloaded(v)) /* phase A */
-			bits = 0x0020;
-
+			bits |= 0x0020;
 		if (i != word && word != 0xff)
 			continue;
 		buf_put_u8(out, (uint8_t)bits);
@@ -207,22 +209,22 @@ read_settings(struct vmeter *v, uint32_t di, struct buf *out)
 		return true;
 	case 0x04001001:
 	case 0x04001002:
-		put_bcd(out, 4, v->warn_minor[(di & 0xff) - 1]);
+		vmeter_put_bcd(out, 4, v->warn_minor[(di & 0xff) - 1]);
 		return true;
 	case 0x04001003:
-		put_bcd(out, 4, v->overdraft_minor);
+		vmeter_put_bcd(out, 4, v->overdraft_minor);
 		return vmeter_local(v);
 	case 0x04001004:
-		put_bcd(out, 4, v->hoarding_minor);
+		vmeter_put_bcd(out, 4, v->hoarding_minor);
 		return vmeter_local(v);
 	case 0x04001005:
-		put_bcd(out, 4, v->reclose_minor);
+		vmeter_put_bcd(out, 4, v->reclose_minor);
 		return vmeter_local(v);
 	case 0x04000e01:
-		put_bcd(out, 3, v->limit_dw);
+		vmeter_put_bcd(out, 3, v->limit_dw);
 		return true;
 	case 0x04001401:
-		put_bcd(out, 2, v->trip_delay_min);
+		vmeter_put_bcd(out, 2, v->trip_delay_min);
 		return true;
 	default:
 		return vmeter_tariff_read(v, di, out);
@@ -248,9 +250,9 @@ read_freeze(struct vmeter *v, uint32_t di, struct buf *out)
 		f = &v->freezes[n - 1];
 	else if (!daily)
 		f = &v->instant[n - 1];
-	put_time(v, &record, f->clock_us, false);
+	vmeter_put_time(v, &record, f->clock_us, false);
 	for (int i = 0; i < REGISTERS; i++)
-		put_bcd(&record, 4, f->regs[i]);
+		vmeter_put_bcd(&record, 4, f->regs[i]);
 	put_fill(&record, 7 * 20 + 2 * 40 + 24, 0);
 	if (f->clock_us == 0)
 		memset(record.bytes, 0xff, record.len);
@@ -269,14 +271,14 @@ read_recharge(struct vmeter *v, uint32_t di, struct buf *out)
 		return false;
 	p = &v->recharges.at[n - 1];
 	if (p->clock_us != 0)
-		put_time(v, &record, p->clock_us, false);
+		vmeter_put_time(v, &record, p->clock_us, false);
 	else
 		put_fill(&record, 5, 0);
-	put_bcd(&record, 2, p->count);
-	put_bcd(&record, 4, p->amount_minor);
-	put_bcd(&record, 4, p->before_minor); /* an overdraft is shown as nothing */
-	put_bcd(&record, 4, p->after_minor);
-	put_bcd(&record, 4, p->bought_minor);
+	vmeter_put_bcd(&record, 2, p->count);
+	vmeter_put_bcd(&record, 4, p->amount_minor);
+	vmeter_put_bcd(&record, 4, p->before_minor); /* an overdraft is shown as nothing */
+	vmeter_put_bcd(&record, 4, p->after_minor);
+	vmeter_put_bcd(&record, 4, p->bought_minor);
 	return put_item(out, &record, lens, sizeof lens, di >> 8 & 0xff);
 }
 
@@ -290,15 +292,15 @@ read_relay_record(struct vmeter *v, uint32_t di, struct buf *out)
 	struct buf record = {0};
 
 	if (di == (trip ? 0x1d000001 : 0x1e000001)) {
-		put_bcd(out, 3, trip ? v->trips.total : v->closes.total);
+		vmeter_put_bcd(out, 3, trip ? v->trips.total : v->closes.total);
 		return true;
 	}
 	if ((di >> 16 & 0xff) != 0 || n == 0 || n > RECORDS)
 		return false;
 	r = trip ? &v->trips.at[n - 1] : &v->closes.at[n - 1];
-	put_time(v, &record, r->clock_us, true);
+	vmeter_put_time(v, &record, r->clock_us, true);
 	put_le32(&record, r->operator_code);
-	put_bcd(&record, 4, r->reg);
+	vmeter_put_bcd(&record, 4, r->reg);
 	put_fill(&record, 20, 0);
 	if (r->clock_us == 0)
 		memset(record.bytes, 0xff, record.len);
@@ -314,13 +316,19 @@ read_span_record(struct vmeter *v, uint32_t di, struct buf *out)
 	struct span_record *at = outage ? v->outages.at : covers ? v->covers.at : v->terminals.at;
 
 	if (n == 0)
-		put_bcd(out, 3, total);
+		vmeter_put_bcd(out, 3, total);
 	if (n == 0 || n > RECORDS)
 		return n == 0;
-	put_time(v, out, at[n - 1].from_us, true);
-	put_time(v, out, at[n - 1].to_us, true);
-	if (!outage)
-		put_fill(out, 48, at[n - 1].from_us == 0 ? 0xff : 0);
+	vmeter_put_time(v, out, at[n - 1].from_us, true);
+	vmeter_put_time(v, out, at[n - 1].to_us, true);
+	if (outage)
+		return true;
+	if (at[n - 1].from_us == 0) {
+		put_fill(out, 48, 0xff);
+		return true;
+	}
+	vmeter_put_bcd(out, 4, at[n - 1].reg);
+	put_fill(out, 44, 0);
 	return true;
 }
 
@@ -329,8 +337,8 @@ static bool
 read_overloads(struct vmeter *v, uint32_t di, struct buf *out)
 {
 	(void)di;
-	put_bcd(out, 3, v->overloads.total);
-	put_bcd(out, 3, v->overload_us / MINUTE_US);
+	vmeter_put_bcd(out, 3, v->overloads.total);
+	vmeter_put_bcd(out, 3, v->overload_us / MINUTE_US);
 	put_fill(out, 12, 0);
 	return true;
 }
@@ -341,12 +349,12 @@ read_one_overload(struct vmeter *v, uint32_t di, struct buf *out)
 	unsigned item = di >> 8 & 0xff, n = di & 0xff;
 
 	if (item == 0 && (n == 1 || n == 2)) {
-		put_bcd(out, 3, n == 1 ? v->overloads.total : v->overload_us / MINUTE_US);
+		vmeter_put_bcd(out, 3, n == 1 ? v->overloads.total : v->overload_us / MINUTE_US);
 		return true;
 	}
 	if ((item != 0x01 && item != 0x12) || n == 0 || n > RECORDS)
 		return false;
-	put_time(v, out, item == 1 ? v->overloads.at[n - 1].from_us : v->overloads.at[n - 1].to_us,
+	vmeter_put_time(v, out, item == 1 ? v->overloads.at[n - 1].from_us : v->overloads.at[n - 1].to_us,
 	    true);
 	return true;
 }
@@ -358,11 +366,11 @@ read_programming(struct vmeter *v, uint32_t di, struct buf *out)
 	struct programming *p;
 
 	if (n == 0)
-		put_bcd(out, 3, v->programmings.total);
+		vmeter_put_bcd(out, 3, v->programmings.total);
 	if (n == 0 || n > RECORDS)
 		return n == 0;
 	p = &v->programmings.at[n - 1];
-	put_time(v, out, p->clock_us, true);
+	vmeter_put_time(v, out, p->clock_us, true);
 	if (p->clock_us == 0) {
 		put_fill(out, 44, 0xff);
 		return true;
@@ -385,6 +393,16 @@ static const struct readable {
     {0x04000102, 0xffffffff, read_clock        },
     {0x0400010c, 0xffffffff, read_clock        },
     {0x04000500, 0xffffff00, read_status       },
+    {0x04001501, 0xffffffff, vmeter_tamper_read},
+    {0x03010000, 0xffffffff, vmeter_tamper_read},
+    {0x030b0000, 0xffffffff, vmeter_tamper_read},
+    {0x030c0000, 0xffffffff, vmeter_tamper_read},
+    {0x030e0000, 0xffffffff, vmeter_tamper_read},
+    {0x03350000, 0xfffffffe, vmeter_tamper_read},
+    {0x10010100, 0xffffff00, vmeter_tamper_read},
+    {0x18010100, 0xffffff00, vmeter_tamper_read},
+    {0x19010100, 0xffffff00, vmeter_tamper_read},
+    {0x1b010100, 0xffffff00, vmeter_tamper_read},
     {0x04010000, 0xffff0000, vmeter_tariff_read},
     {0x04020000, 0xfffe0000, vmeter_tariff_read},
     {0x04050000, 0xffff0000, vmeter_tariff_read},

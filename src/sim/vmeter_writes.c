@@ -44,17 +44,18 @@ static const struct writable {
 	int64_t scale;
 } writables[] = {
 #define AT(field) offsetof(struct vmeter, field)
-    {0x04000101, CLASS_PASSWORD, 4, 0,                   0},
-    {0x04000102, CLASS_PASSWORD, 3, 0,                   0},
-    {0x0400010c, CLASS_PASSWORD, 7, 0,                   0},
-    {0x0400040e, CLASS_99,       6, 0,                   0},
-    {0x04000e01, CLASS_PASSWORD, 3, AT(limit_dw),        1},
-    {0x04001001, CLASS_99,       4, AT(warn_minor[0]),   1},
-    {0x04001002, CLASS_99,       4, AT(warn_minor[1]),   1},
-    {0x04001003, CLASS_98,       4, AT(overdraft_minor), 1},
-    {0x04001004, CLASS_98,       4, AT(hoarding_minor),  1},
-    {0x04001005, CLASS_98,       4, AT(reclose_minor),   1},
-    {0x04001401, CLASS_98,       2, AT(trip_delay_min),  1},
+    {0x04000101, CLASS_PASSWORD, 4,  0,                   0},
+        {0x04000102, CLASS_PASSWORD, 3,  0,                   0},
+    {0x0400010c, CLASS_PASSWORD, 7,  0,                   0},
+        {0x0400040e, CLASS_99,       6,  0,                   0},
+    {0x04000e01, CLASS_PASSWORD, 3,  AT(limit_dw),        1},
+    {0x04001001, CLASS_99,       4,  AT(warn_minor[0]),   1},
+    {0x04001002, CLASS_99,       4,  AT(warn_minor[1]),   1},
+    {0x04001003, CLASS_98,       4,  AT(overdraft_minor), 1},
+    {0x04001004, CLASS_98,       4,  AT(hoarding_minor),  1},
+    {0x04001005, CLASS_98,       4,  AT(reclose_minor),   1},
+    {0x04001401, CLASS_98,       2,  AT(trip_delay_min),  1},
+    {0x04001503, CLASS_PASSWORD, 12, 0,                   0}, /* what is in it is reset */
 #undef AT
 };
 
@@ -104,6 +105,11 @@ apply_special(struct vmeter *v, uint32_t di, const uint8_t *data)
 {
 	int64_t digits;
 
+	if (di == 0x04001503) {
+		for (size_t i = 0; i < REPORT_BYTES; i++)
+			v->report[i] &= (uint8_t)~data[i];
+		return true;
+	}
 	if (di != 0x0400040e)
 		return apply_clock(v, di, data);
 	if (bcd_get(span_of(data, 6), &digits) < 0)

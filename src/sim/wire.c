@@ -221,6 +221,14 @@ stay_awake(struct wire *w)
 		wire_start(w, WIRE_AWAKE_US);
 }
 
+/* A heartbeat, and its report as long as nobody has reset it. */
+static void
+say_unasked(struct vmeter *v, int64_t now_us, struct buf *out)
+{
+	vmeter_heartbeat(v, now_us, out);
+	vmeter_report(v, now_us, out);
+}
+
 static void
 say_hello(struct wire *w, bool first)
 {
@@ -229,7 +237,7 @@ say_hello(struct wire *w, bool first)
 	if (w->kind == WIRE_DTU)
 		buf_put_text(&b, first ? w->name : "ping");
 	else
-		vmeter_heartbeat(w->units[0]->v, loop_now_us(w->conf->loop), &b);
+		say_unasked(w->units[0]->v, loop_now_us(w->conf->loop), &b);
 	bufferevent_write(w->bev, b.bytes, b.len);
 	buf_clear(&b);
 }

@@ -8,7 +8,8 @@
 
 static const struct db_stmt session_open = {"session_open", DB_COMMANDS, true, 0,
     "SELECT n, endpoint_id, epoch, state, meter_id, address, protocol, profile,"
-    " customer, encode(password, 'hex'), zone, live, limited, overloads"
+    " customer, encode(password, 'hex'), zone, live, limited, overloads,"
+    " alarm_counts, report_stuck"
     " FROM door.session_open($1::text[], $2::text[], $3::text[], $4, $5::bigint)"};
 static const struct db_stmt session_close = {"session_close", DB_COMMANDS, true, 0,
     "SELECT door.session_close($1::bigint[], $2::bigint[], $3::text[], $4::bigint)"};
@@ -73,6 +74,20 @@ password_from(struct meter *m, const char *hex)
 	buf_clear(&sealed);
 }
 
+/* "3 -1 0": the rest were never read. */
+static void
+counts_from(struct meter *m, const char *text)
+{
+	char *end;
+
+	for (int i = 0; i < METER_COUNTERS; i++) {
+		long n = strtol(text, &end, 10);
+
+		m->counts[i] = end != text ? (int32_t)n : -1;
+		text = end;
+	}
+}
+
 static void
 meter_from(struct meter *m, const struct db_rows *rows, int row)
 {
@@ -85,6 +100,8 @@ meter_from(struct meter *m, const struct db_rows *rows, int row)
 	m->zone = store_zone(db_cell_text(rows, row, 10));
 	m->limited = db_cell_bool(rows, row, 12);
 	m->overloads = db_cell_null(rows, row, 13) ? -1 : (int32_t)db_cell_int(rows, row, 13);
+	counts_from(m, db_cell_text(rows, row, 14));
+	m->report_stuck = db_cell_bool(rows, row, 15);
 }
 
 /* From one row on: the endpoint, and as many meters as rows. */
