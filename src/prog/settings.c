@@ -112,6 +112,9 @@ static const struct conf_field reading_fields[] = {
 	"After midnight the freezes of a fleet are read over this time."),
     CONF_RANGE(struct reader_conf, freeze_days, CONF_INT, "7", 1, 62, true,
 	"How many days back missing freezes are looked for; meters keep 62."),
+    CONF_RANGE(struct reader_conf, keep_months, CONF_INT, "36", 0, 1200, true,
+	"Readings older than so many whole months are dropped, a month at a time, unless they are "
+	"still to be billed; 0 never."),
     CONF_CHECKED(struct reader_conf, zone, settings_check_zone, "Asia/Shanghai", false,
 	"Time zone in which days begin for the freeze."),
     {0},

@@ -10,6 +10,7 @@
 #include "service/fetch.h"
 #include "service/hints.h"
 #include "service/intake.h"
+#include "service/months.h"
 #include "service/price_wish.h"
 #include "service/prices.h"
 #include "service/seal.h"
@@ -29,6 +30,7 @@ struct headend {
 	struct db *db;
 	struct signer *signer;
 	struct seal *seal;
+	struct months *months;
 	struct intake *intake;
 	struct hints *hints;
 	struct dispatch *dispatch;
@@ -256,6 +258,7 @@ start_field(struct headend *h, struct err *e)
 	h->db = db_new(h->loop, p->conninfo, p->schema, p->on_unfit, p->arg);
 	if (p->in_step)
 		db_in_step(h->db);
+	h->months = months_new(h->loop, h->db, p->node, &p->reading->keep_months);
 	h->signer = signer_new(h->loop, p->signer_socket, p->signer_patience_us);
 	h->intake = intake_new(h->loop, h->db, readings_stored, h);
 	h->hints = hints_new(h->loop, h->db, p->node);
@@ -377,6 +380,7 @@ headend_free(struct headend *h)
 	pay_free(h->pay);
 	asker_free(h->asker);
 	intake_free(h->intake);
+	months_free(h->months);
 	signer_free(h->signer);
 	seal_free(h->seal);
 	db_free(h->db);
