@@ -3,7 +3,7 @@
  *
  * Both are the lowest of all: they ask a session only when it is free and no command waits for
  * it.  What has to be read is not remembered here: the next poll is a time in each meter, and
- * missing freezes are found by query, so a restart or a lost answer costs nothing.
+ * missing freezes are found by query (freezes.h), so a restart or a lost answer costs nothing.
  */
 #ifndef SERVICE_READER_H
 #define SERVICE_READER_H

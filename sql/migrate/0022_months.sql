@@ -34,3 +34,6 @@ BEGIN
     CREATE TABLE reading_rest PARTITION OF reading DEFAULT;
     INSERT INTO month_part VALUES ('reading', 'reading_before', -9223372036854775808, upto);
 END $$;
+
+-- Those that still wait for a balance: few, however far one looks back.
+CREATE INDEX freeze_record_bare ON freeze_record (day) WHERE balance_quality IS NULL;

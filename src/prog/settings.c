@@ -110,7 +110,7 @@ static const struct conf_field reading_fields[] = {
 	"How often the registers of each meter are read."),
     CONF_TIME(struct reader_conf, freeze_window_us, "freeze_window", "30m", 0, 12 * HOUR_US, true,
 	"After midnight the freezes of a fleet are read over this time."),
-    CONF_RANGE(struct reader_conf, freeze_days, CONF_INT, "7", 1, 62, true,
+    CONF_RANGE(struct reader_conf, freeze_days, CONF_INT, "62", 1, 62, true,
 	"How many days back missing freezes are looked for; meters keep 62."),
     CONF_RANGE(struct reader_conf, keep_months, CONF_INT, "36", 0, 1200, true,
 	"Readings older than so many whole months are dropped, a month at a time, unless they are "
