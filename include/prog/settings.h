@@ -10,6 +10,7 @@
 #include "service/api.h"
 #include "service/asker.h"
 #include "service/billing.h"
+#include "service/clocks.h"
 #include "service/dispatch.h"
 #include "service/gateway.h"
 #include "service/headend.h"
@@ -61,6 +62,7 @@ struct settings {
 	struct session_conf session;
 	struct dispatch_conf commands;
 	struct reader_conf reading;
+	struct clocks_conf clock;
 	struct signer_conf signer;
 	struct hooks_conf hooks;
 	struct api_conf api;
@@ -78,7 +80,7 @@ struct settings {
 };
 
 extern struct settings settings;
-#define SETTINGS_SECTIONS 21 /* with the end mark */
+#define SETTINGS_SECTIONS 22 /* with the end mark */
 const struct conf_section *settings_sections(void);
 void settings_bind(struct conf_section *out, struct settings *into);
 /* What no single setting can say: sources have names of their own. */

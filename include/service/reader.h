@@ -8,6 +8,7 @@
 #ifndef SERVICE_READER_H
 #define SERVICE_READER_H
 
+#include "service/clocks.h"
 #include "service/dispatch.h"
 #include "service/gateway.h"
 #include "service/intake.h"
@@ -23,7 +24,7 @@ struct reader_conf {
 };
 
 struct reader *reader_new(struct loop *l, struct db *db, struct dispatch *d, struct intake *i,
-    const char *node, const struct reader_conf *conf, struct err *e);
+    struct clocks *c, const char *node, const struct reader_conf *conf, struct err *e);
 void reader_set_gateway(struct reader *r, struct gateway *g);
 void reader_free(struct reader *r);
 void reader_ready(struct reader *r, struct session *s); /* first poll of its meters: soon */

@@ -120,6 +120,20 @@ static const struct conf_field reading_fields[] = {
     {0},
 };
 
+static const struct conf_field clock_fields[] = {
+    CONF_FIELD(struct clocks_conf, correct, CONF_BOOL, "true", true,
+	"Put clocks of meters right: a little by broadcast, once a day, more by a write with the "
+	"password, and never over a midnight if that can be waited for."),
+    CONF_TIME(struct clocks_conf, tolerance_us, "tolerance", "20s", 5 * SECOND_US, 5 * MINUTE_US,
+	true, "A clock that is off by less is left alone."),
+    CONF_TIME(struct clocks_conf, alarm_us, "alarm", "1m", 5 * SECOND_US, DAY_US, true,
+	"A clock that is off by more becomes a work item."),
+    CONF_TIME(struct clocks_conf, doubt_us, "doubt", "5m", MINUTE_US, DAY_US, true,
+	"While a clock is off by more, its tariff registers are not believed: energy costs what "
+	"our own hours say."),
+    {0},
+};
+
 static const struct conf_field signer_fields[] = {
     CONF_FIELD(struct signer_conf, socket, CONF_TEXT, "", false,
 	"Unix socket of the encryption machine; empty when no meter needs one."),
@@ -229,6 +243,7 @@ static const struct {
     {"session",  offsetof(struct settings, session),  session_fields,  "Conversations with meters."  },
     {"commands", offsetof(struct settings, commands), commands_fields, "Orders to meters."           },
     {"reading",  offsetof(struct settings, reading),  reading_fields,  "Scheduled reads."            },
+    {"clock",    offsetof(struct settings, clock),    clock_fields,    "The clocks of meters."       },
     {"signer",   offsetof(struct settings, signer),   signer_fields,
      "The utility's encryption machine."							     },
     {"hooks",    offsetof(struct settings, hooks),    hooks_fields,    "Payments in."                },
@@ -351,6 +366,7 @@ settings_parts(const struct settings *s)
 	    .session = &s->session,
 	    .commands = &s->commands,
 	    .reading = &s->reading,
+	    .clock = &s->clock,
 	    .hooks = &s->hooks,
 	    .notify = {&s->notify, &s->mail, &s->sms},
 	    .tariffs = &s->tariffs,

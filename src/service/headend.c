@@ -5,6 +5,7 @@
 #include "service/api.h"
 #include "service/asker.h"
 #include "service/billing.h"
+#include "service/clocks.h"
 #include "service/debts.h"
 #include "service/decide.h"
 #include "service/fetch.h"
@@ -35,6 +36,7 @@ struct headend {
 	struct hints *hints;
 	struct dispatch *dispatch;
 	struct gateway *gateway;
+	struct clocks *clocks;
 	struct reader *reader;
 	struct prices *prices;
 	struct price_wish *price_wish;
@@ -266,7 +268,10 @@ start_field(struct headend *h, struct err *e)
 	h->gateway = gateway_new(
 	    h->loop, h->db, h->signer, p->node, p->meters, p->session, &gateway_events, h);
 	dispatch_set_gateway(h->dispatch, h->gateway);
-	h->reader = reader_new(h->loop, h->db, h->dispatch, h->intake, p->node, p->reading, e);
+	h->clocks = clocks_new(h->loop, h->db, h->dispatch, p->clock);
+	clocks_set_gateway(h->clocks, h->gateway);
+	h->reader = reader_new(
+	    h->loop, h->db, h->dispatch, h->intake, h->clocks, p->node, p->reading, e);
 	if (h->reader == NULL)
 		return -1;
 	reader_set_gateway(h->reader, h->gateway);
@@ -365,6 +370,7 @@ headend_free(struct headend *h)
 	witness_free(h->witness);
 	gateway_free(h->gateway);
 	reader_free(h->reader);
+	clocks_free(h->clocks);
 	dispatch_free(h->dispatch);
 	decider_free(h->decider);
 	hints_free(h->hints);

@@ -57,6 +57,7 @@ on_tick(void *arg)
 	if (intake_behind(r->intake))
 		return;
 	freezes_serve(r->freezes, true);
+	clocks_serve(r->polls.clocks);
 	for (struct session *s = gateway_first(r->gateway); s != NULL; s = session_next(s)) {
 		struct meter *m;
 
@@ -70,8 +71,8 @@ on_tick(void *arg)
 }
 
 struct reader *
-reader_new(struct loop *l, struct db *db, struct dispatch *d, struct intake *i, const char *node,
-    const struct reader_conf *conf, struct err *e)
+reader_new(struct loop *l, struct db *db, struct dispatch *d, struct intake *i, struct clocks *c,
+    const char *node, const struct reader_conf *conf, struct err *e)
 {
 	struct freezes *f = freezes_new(l, db, d, i, node, conf, e);
 	struct reader *r;
@@ -83,7 +84,7 @@ reader_new(struct loop *l, struct db *db, struct dispatch *d, struct intake *i, 
 	r->db = db;
 	r->dispatch = d;
 	r->intake = i;
-	r->polls = (struct polls){l, db, d, i};
+	r->polls = (struct polls){l, db, c, d, i};
 	r->conf = conf;
 	r->freezes = f;
 	return r;
