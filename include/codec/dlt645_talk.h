@@ -16,6 +16,10 @@ enum step {
 	STEP_CLOCK,
 	STEP_DATE, /* meters without the combined clock item */
 	STEP_TIME,
+	STEP_CLOCK_CAST,
+	STEP_CLOCK_WRITE,
+	STEP_DATE_WRITE, /* likewise */
+	STEP_TIME_WRITE,
 	STEP_AUTH,
 	STEP_ITEMS,
 	STEP_OWED,

@@ -7,6 +7,7 @@
  *	begin --> SEND --> heard | silent --> ... --> DONE
  *	          SIGN --> signed             what only the encryption machine can make
  *	          PAUSE --> paused            a relay needs a moment before it is read back
+ *	          CAST --> paused             what is sent is to all, and nobody answers
  *
  * At DONE, err.class says what is known: ERR_NONE answer is whole; ERR_RETRY surely nothing was
  * done (no acting frame left); ERR_REFUSED it said no, see answer.refusal; ERR_UNCERTAIN an
@@ -21,7 +22,7 @@
 #include "codec/sign.h"
 #include "model/task.h"
 
-enum talk_next { TALK_SEND, TALK_SIGN, TALK_PAUSE, TALK_DONE, TALK_UNRELATED };
+enum talk_next { TALK_SEND, TALK_SIGN, TALK_PAUSE, TALK_CAST, TALK_DONE, TALK_UNRELATED };
 
 struct talk {
 	struct meter *meter; /* borrowed; its clock skew and authentication are kept there */
@@ -30,7 +31,7 @@ struct talk {
 
 	struct buf out;       /* SEND: the request with its preamble; taken by the session */
 	int64_t patience_us;  /* SEND: how long to wait for the answer */
-	int64_t pause_us;     /* PAUSE */
+	int64_t pause_us;     /* PAUSE, CAST */
 	struct sign_ask sign; /* SIGN */
 	bool acted;           /* a frame that may move something has left */
 

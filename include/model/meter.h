@@ -69,6 +69,7 @@ struct meter {
 	const char *protocol, *profile; /* interned names */
 	const struct calendar *zone;    /* the meter's clock runs in it; borrowed */
 	int64_t clock_skew_us;          /* meter's clock less ours, read once a session */
+	int64_t clock_due_us;           /* when it is read again (monotonic); 0: not noted yet */
 	int64_t auth_until_us;          /* its authentication, below, is good so long; 0: none */
 	int64_t quiet_until_us;         /* not asked before (monotonic) */
 	int64_t poll_us;                /* next scheduled read (monotonic) */

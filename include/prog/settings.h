@@ -11,6 +11,7 @@
 #include "service/api.h"
 #include "service/asker.h"
 #include "service/billing.h"
+#include "service/clocks.h"
 #include "service/dispatch.h"
 #include "service/gateway.h"
 #include "service/headend.h"
@@ -58,6 +59,7 @@ struct settings {
 	struct session_conf session;
 	struct dispatch_conf commands;
 	struct reader_conf reading;
+	struct clocks_conf clock;
 	struct signer_conf signer;
 	struct hooks_conf hooks;
 	struct api_conf api;

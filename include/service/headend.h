@@ -48,6 +48,7 @@ struct headend_parts {
 	const struct session_conf *session;
 	const struct dispatch_conf *commands;
 	const struct reader_conf *reading;
+	const struct clocks_conf *clock;
 	const struct hooks_conf *hooks; /* its sources' secrets are loaded here */
 	struct notify_confs notify;
 	const struct simulate_limits *tariffs;

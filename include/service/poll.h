@@ -12,6 +12,7 @@
 
 #include "service/session.h"
 
+struct clocks;
 struct db;
 struct dispatch;
 struct intake;
@@ -19,6 +20,7 @@ struct intake;
 struct polls {
 	struct loop *loop;
 	struct db *db;
+	struct clocks *clocks;
 	struct dispatch *dispatch;
 	struct intake *intake;
 };

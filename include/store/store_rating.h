@@ -26,6 +26,7 @@ struct due_read {
 		DECIDED_ROLLOVER,
 		DECIDED_AWAY
 	} decision; /* a person's */
+	bool clock_off; /* its bands are left out: the meter's hours were not ours */
 };
 
 struct due_installation {

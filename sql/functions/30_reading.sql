@@ -103,34 +103,52 @@ BEGIN
     END IF;
 END $$;
 
--- Days without a record, newest first, of meters this node can ask now; as far back as asked
--- (a meter keeps 62), so that an adopted meter brings its history along.  Records that were read
+-- Days without a record, of the next so many meters that this node can ask now; as far back as asked
+-- (a meter keeps 62), so that an adopted meter brings its history along.  The last row is no gap: it
+-- says up to which meter was looked, and is missing when there are no more.  Records that were read
 -- before the first balance after midnight get theirs here.
 CREATE OR REPLACE FUNCTION door.freeze_gaps(p_node text, p_day_starts bigint[], p_days int[], p_since bigint,
-    p_window bigint, p_limit int)
+    p_window bigint, p_after bigint, p_meters int, p_limit int)
 RETURNS TABLE (meter_id bigint, endpoint_id bigint, day int, nth int) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
+DECLARE ids bigint[]; g record; n int := 0; oldest int := p_days[cardinality(p_days)]; last bigint; looked int;
 BEGIN
-    UPDATE freeze_record f SET balance_minor = b.balance, balance_quality = b.how
-    FROM (SELECT q.meter_id, q.day, x.balance, x.how FROM freeze_record q
-          CROSS JOIN LATERAL powergate.balance_at(q.meter_id, q.at_us, q.total_wh) x
-          WHERE q.day = ANY (p_days) AND q.balance_quality IS NULL AND EXISTS (
-              SELECT FROM reading r WHERE r.meter_id = q.meter_id AND r.reg = 'credit' AND r.at_us >= q.at_us)
-          LIMIT p_limit) b
-    WHERE f.meter_id = b.meter_id AND f.day = b.day AND b.how IS NOT NULL;
-    -- a day begins with the midnight of the site, which may be hours after ours
-    RETURN QUERY SELECT m.id, m.endpoint_id, d.day, d.nth::int
-    FROM (SELECT z.zone, n.day, n.nth,
-              (extract(epoch FROM to_date(n.day::text, 'YYYYMMDD')::timestamp AT TIME ZONE z.zone) * 1000000)::bigint AS start
-          FROM unnest(p_days) WITH ORDINALITY AS n(day, nth), (SELECT DISTINCT zone FROM site) z) d
-    JOIN site t ON t.zone = d.zone
-    JOIN meter m ON m.site_id = t.id AND m.state = 'active'
-    JOIN endpoint e ON e.id = m.endpoint_id AND e.node = p_node AND e.closed_us IS NULL AND e.state = 'claimed'
-    WHERE NOT EXISTS (SELECT FROM freeze_record f WHERE f.meter_id = m.id AND f.day = d.day)
-      AND NOT EXISTS (SELECT FROM freeze_absent a WHERE a.meter_id = m.id AND a.day = d.day)
-      -- today's is spread: each meter has its own place in the window after midnight
-      AND p_day_starts[1] + p_since - d.start >= (hashint8(m.id)::bigint & 65535) * p_window / 65536
-    ORDER BY d.nth, m.id LIMIT p_limit;
+    IF p_after = 0 THEN
+        UPDATE freeze_record f SET balance_minor = b.balance, balance_quality = b.how
+        FROM (SELECT q.meter_id, q.day, x.balance, x.how FROM freeze_record q
+              CROSS JOIN LATERAL powergate.balance_at(q.meter_id, q.at_us, q.total_wh) x
+              WHERE q.day = ANY (p_days) AND q.balance_quality IS NULL AND EXISTS (
+                  SELECT FROM reading r WHERE r.meter_id = q.meter_id AND r.reg = 'credit' AND r.at_us >= q.at_us)
+              LIMIT p_limit) b
+        WHERE f.meter_id = b.meter_id AND f.day = b.day AND b.how IS NOT NULL;
+    END IF;
+    -- most lack nothing: their rows are counted, not looked for one by one
+    SELECT max(q.id), count(*), array_agg(q.id) FILTER (WHERE q.has < cardinality(p_days)) INTO last, looked, ids FROM (
+        SELECT m.id, (SELECT count(*) FROM freeze_record f WHERE f.meter_id = m.id AND f.day BETWEEN oldest AND p_days[1])
+            + (SELECT count(*) FROM freeze_absent a WHERE a.meter_id = m.id AND a.day BETWEEN oldest AND p_days[1]) AS has
+        FROM meter m JOIN endpoint e ON e.id = m.endpoint_id AND e.node = p_node AND e.closed_us IS NULL AND e.state = 'claimed'
+        WHERE m.id > p_after AND m.state = 'active' ORDER BY m.id LIMIT p_meters) q;
+    FOR g IN SELECT m.id, m.endpoint_id, d.day, d.nth::int AS nth
+        FROM meter m JOIN site t ON t.id = m.site_id
+        -- a day begins with the midnight of the site, which may be hours after ours
+        JOIN (SELECT z.zone, n.day, n.nth,
+                  (extract(epoch FROM to_date(n.day::text, 'YYYYMMDD')::timestamp AT TIME ZONE z.zone) * 1000000)::bigint AS start
+              FROM unnest(p_days) WITH ORDINALITY AS n(day, nth), (SELECT DISTINCT zone FROM site) z) d ON d.zone = t.zone
+        WHERE m.id = ANY (ids)
+          AND NOT EXISTS (SELECT FROM freeze_record f WHERE f.meter_id = m.id AND f.day = d.day)
+          AND NOT EXISTS (SELECT FROM freeze_absent a WHERE a.meter_id = m.id AND a.day = d.day)
+          -- today's is spread: each meter has its own place in the window after midnight
+          AND p_day_starts[1] + p_since - d.start >= (hashint8(m.id)::bigint & 65535) * p_window / 65536
+        ORDER BY m.id, d.nth LIMIT p_limit LOOP
+        n := n + 1;
+        meter_id := g.id; endpoint_id := g.endpoint_id; day := g.day; nth := g.nth;
+        RETURN NEXT;
+    END LOOP;
+    IF n < p_limit AND looked < p_meters THEN RETURN; END IF;
+    -- the meter at which the limit was reached comes again, unless it is the only one
+    meter_id := CASE WHEN n < p_limit THEN last ELSE greatest(meter_id - 1, p_after + 1) END;
+    endpoint_id := NULL; day := NULL; nth := NULL;
+    RETURN NEXT;
 END $$;
 
 -- The meter's own record.
@@ -155,6 +173,11 @@ BEGIN
     RETURN true;
 END $$;
 
-CREATE OR REPLACE FUNCTION door.freeze_absent(p_meter bigint, p_day int, p_now bigint) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO freeze_absent VALUES (p_meter, p_day, p_now) ON CONFLICT DO NOTHING;
-$$;
+CREATE OR REPLACE FUNCTION door.freeze_absent(p_meter bigint, p_from int, p_to int, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO freeze_absent SELECT p_meter, d.day, p_now
+    FROM (SELECT to_char(x, 'YYYYMMDD')::int AS day
+          FROM generate_series(to_date(p_from::text, 'YYYYMMDD')::timestamp, to_date(p_to::text, 'YYYYMMDD')::timestamp, interval '1 day') x) d
+    WHERE NOT EXISTS (SELECT FROM freeze_record f WHERE f.meter_id = p_meter AND f.day = d.day)
+    ON CONFLICT DO NOTHING;
+END $$;

@@ -15,10 +15,10 @@ CREATE OR REPLACE FUNCTION powergate.reads_within(p_meter bigint, p_from bigint,
 RETURNS TABLE (at_us bigint, wh bigint[]) LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 BEGIN
-    RETURN QUERY SELECT f.at_us, ARRAY[f.total_wh, f.t1_wh, f.t2_wh, f.t3_wh, f.t4_wh] FROM freeze_record f
+    RETURN QUERY SELECT f.at_us, powergate.believed(p_meter, f.at_us, ARRAY[f.total_wh, f.t1_wh, f.t2_wh, f.t3_wh, f.t4_wh]) FROM freeze_record f
     WHERE f.meter_id = p_meter AND f.quality = 'meter' AND f.at_us > p_from AND f.at_us < p_to
       AND f.day >= to_char(to_timestamp(p_from / 1000000 - 172800), 'YYYYMMDD')::int
-    UNION SELECT r.at_us, powergate.registers_at(p_meter, r.at_us) FROM reading r
+    UNION SELECT r.at_us, powergate.believed(p_meter, r.at_us, powergate.registers_at(p_meter, r.at_us)) FROM reading r
     WHERE r.meter_id = p_meter AND r.reg = 'total_wh' AND r.at_us > p_from AND r.at_us < p_to;
 END $$;
 
@@ -44,7 +44,7 @@ RETURNS TABLE (account_id bigint, version bigint, local boolean, unrated text, s
     period_us bigint, used_wh bigint, band_wh bigint[], repair_from bigint,
     installation_id bigint, meter_id bigint, address text, multiplier int, to_us bigint, billed_us bigint, billed_wh bigint[],
     moved_us bigint, wraps_wh bigint, most_watts bigint, relay text, day_wh bigint,
-    read_us bigint, read_wh bigint[], decision text)
+    read_us bigint, read_wh bigint[], off boolean, decision text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
@@ -67,7 +67,7 @@ BEGIN
             SELECT (max(f.total_wh) - min(f.total_wh)) * 86400 / NULLIF((max(f.at_us) - min(f.at_us)) / 1000000, 0) FROM (
                 SELECT q.total_wh, q.at_us FROM freeze_record q WHERE q.meter_id = i.meter_id AND q.quality = 'meter'
                 ORDER BY q.day DESC LIMIT 8) f) END,
-        r.at_us, r.wh, (SELECT h.decision FROM reading_held h WHERE h.installation_id = i.id AND h.at_us = r.at_us AND h.at_us IS DISTINCT FROM i.to_us)
+        r.at_us, CASE WHEN o.off THEN ARRAY[r.wh[1], NULL, NULL, NULL, NULL] ELSE r.wh END, o.off, (SELECT h.decision FROM reading_held h WHERE h.installation_id = i.id AND h.at_us = r.at_us AND h.at_us IS DISTINCT FROM i.to_us)
     FROM (SELECT u.account_id FROM (
               (SELECT q.account_id FROM account_state q WHERE q.rate_us IS NOT NULL ORDER BY q.rate_us LIMIT p_limit) UNION
               (SELECT q.account_id FROM account_state q WHERE q.rate_again_us <= p_now ORDER BY q.rate_again_us LIMIT p_limit)) u LIMIT p_limit) d
@@ -95,6 +95,8 @@ BEGIN
         UNION ALL
         SELECT i.to_us, i.close_wh WHERE i.to_us > i.billed_us
     ) r ON r.wh IS NOT NULL
+    LEFT JOIN LATERAL (SELECT true AS off FROM clock_span k WHERE k.meter_id = i.meter_id AND k.from_us < r.at_us
+        AND (k.to_us IS NULL OR k.to_us >= r.at_us) LIMIT 1) o ON r.wh[2] IS NOT NULL
     ORDER BY a.id, y.from_us, y.id, i.from_us NULLS LAST, i.id, r.at_us;
 END $$;
 

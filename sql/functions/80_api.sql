@@ -153,8 +153,8 @@ CREATE OR REPLACE FUNCTION door.api_meter_show(p jsonb, p_who text, p_now bigint
     SELECT COALESCE((SELECT powergate.meter_json(m, s, e) || jsonb_build_object('capability', m.capability, 'customer', m.customer,
         'wanted_why', s.wanted_why, 'status', s.status, 'total_us', s.total_us, 'bought_minor', s.bought_minor,
         'commissioned_count', s.base_count, 'commissioned_by', s.base_by, 'account_open', s.account_open,
-        'endpoint_state', e.state, 'epoch', e.epoch)
-        FROM meter m JOIN meter_state s ON s.meter_id = m.id LEFT JOIN endpoint e ON e.id = m.endpoint_id WHERE m.address = p ->> 'meter'),
+        'endpoint_state', e.state, 'epoch', e.epoch, 'clock_skew_us', c.skew_us, 'clock_read_us', c.read_us, 'clock_set_us', c.set_us, 'clock_set_by', c.set_by)
+        FROM meter m JOIN meter_state s ON s.meter_id = m.id LEFT JOIN meter_clock c ON c.meter_id = m.id LEFT JOIN endpoint e ON e.id = m.endpoint_id WHERE m.address = p ->> 'meter'),
         powergate.api_error(404, 'no such meter'));
 $$;
 CREATE OR REPLACE FUNCTION door.api_meter_password(p_meter text, p_sealed bytea, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -163,6 +163,7 @@ BEGIN
     UPDATE meter SET password = p_sealed WHERE address = p_meter RETURNING endpoint_id INTO e;
     IF NOT FOUND THEN RETURN powergate.api_error(404, 'no such meter'); END IF;
     UPDATE meter_state s SET report_stuck = false FROM meter m WHERE m.address = p_meter AND s.meter_id = m.id AND s.report_stuck;
+    UPDATE meter_clock c SET refused = false FROM meter m WHERE m.id = c.meter_id AND m.address = p_meter AND c.refused;
     PERFORM powergate.audited(p_who, 'meter.password', jsonb_build_object('meter', p_meter), 'done', p_now);
     RETURN jsonb_build_object('meter', p_meter, 'password', 'set', 'refresh', e);
 END $$;

@@ -21,6 +21,8 @@
 #define DI_RECORD   0x0333ff00u
 #define DI_FREEZE   0x05060000u
 
+#define CAST_US INT64_C(1500000) /* no answer says that a broadcast has arrived */
+
 const struct dlt645_profile *
 talk_profile(const struct talk *t)
 {
@@ -271,6 +273,66 @@ read_parameter(struct talk *t, int64_t now_us)
 	return talk_done(t, ERR_NONE, NULL);
 }
 
+/* --- the clock --------------------------------------------------------------------------- */
+
+/* ss mm hh WW DD MM YY, to the nearest second. */
+static void
+clock_now(const struct talk *t, int64_t now_us, uint8_t out[7])
+{
+	struct civil c = calendar_civil(t->meter->zone, now_us + 500000);
+	int parts[7] = {c.second, c.minute, c.hour, c.weekday, c.day, c.month, c.year % 100};
+
+	for (int i = 0; i < 7; i++)
+		bcd_put(out + i, 1, parts[i]);
+}
+
+/* To all on the line: some meters do not take it in their own name (dlt645.md 1.2). */
+static enum talk_next
+cast_clock(struct talk *t, int64_t now_us)
+{
+	struct dlt645 f = {.control = DLT645_TIME, .address = "999999999999"};
+	struct dlt645_policy policy = {.most = talk_profile(t)->most_data};
+	uint8_t clock[7];
+
+	clock_now(t, now_us, clock);
+	put(&f, clock, 3);
+	put(&f, clock + 4, 3);
+	t->out.len = 0;
+	for (int i = 0; i < talk_profile(t)->preamble; i++)
+		buf_put_u8(&t->out, 0xfe);
+	if (dlt645_encode(&t->out, &f, &policy, &t->err) < 0)
+		return TALK_DONE;
+	t->acted = true;
+	t->pause_us = CAST_US;
+	return TALK_CAST;
+}
+
+/* All of it, or the date and the time each by itself. */
+static enum talk_next
+write_clock(struct talk *t, int64_t now_us)
+{
+	static const struct {
+		uint32_t di;
+		size_t from, len;
+	} parts[] = {
+	    [STEP_CLOCK_WRITE] = {DI_CLOCK, 0, 7},
+	    [STEP_DATE_WRITE] = {DI_DATE,  3, 4},
+	    [STEP_TIME_WRITE] = {DI_TIME,  0, 3}
+        };
+	struct dlt645 f = {.control = DLT645_WRITE};
+	uint8_t clock[7];
+
+	clock_now(t, now_us, clock);
+	dlt645_put_di(&f, parts[t->step].di);
+	f.data[f.len++] = t->meter->key.level != 0 ? t->meter->key.level : talk_profile(t)->level;
+	put(&f, t->meter->key.password, 3);
+	put_le32(&f, t->task->operator_code);
+	put(&f, clock + parts[t->step].from, parts[t->step].len);
+	t->di = 0;
+	t->acted = true;
+	return send(t, &f, false);
+}
+
 /* --- steps ------------------------------------------------------------------------------- */
 
 static uint32_t
@@ -297,6 +359,12 @@ ask_step(struct talk *t, enum step step, int64_t now_us)
 		return read_item(t, DI_DATE);
 	case STEP_TIME:
 		return read_item(t, DI_TIME);
+	case STEP_CLOCK_CAST:
+		return cast_clock(t, now_us);
+	case STEP_CLOCK_WRITE:
+	case STEP_DATE_WRITE:
+	case STEP_TIME_WRITE:
+		return write_clock(t, now_us);
 	case STEP_AUTH:
 		return sign(t, SIGN_AUTH, now_us);
 	case STEP_ITEMS:

@@ -67,9 +67,23 @@ is_order(const struct talk *t)
 	return t->task->kind == TASK_RELAY && (t->step == STEP_ACT || t->step == STEP_KEEP_END);
 }
 
+/* A meter that does not have all of it in one has its parts. */
+static enum talk_next
+clock_refused(struct talk *t, int64_t now_us)
+{
+	if (t->step == STEP_CLOCK_WRITE && t->answer.refusal == REFUSAL_NO_DATA) {
+		t->answer.said = SAID_NOTHING;
+		t->answer.refusal = REFUSAL_NONE;
+		return talk_go(t, STEP_DATE_WRITE, now_us);
+	}
+	return talk_go(t, STEP_CLOCK, now_us); /* it may be written all the same */
+}
+
 static enum talk_next
 heard_refusal(struct talk *t, const struct dlt645 *f, int64_t now_us)
 {
+	enum refusal refused_before = t->answer.refusal;
+	enum said said_before = t->answer.said;
 	struct dlt645_error x;
 	char words[100];
 
@@ -82,10 +96,15 @@ heard_refusal(struct talk *t, const struct dlt645 *f, int64_t now_us)
 		t->meter->auth_until_us = 0;
 	if (is_order(t))
 		t->meter->skew_known = false; /* its clock may have been set meanwhile */
-	if (t->step == STEP_CLOCK && t->answer.refusal == REFUSAL_NO_DATA)
+	if (t->step == STEP_CLOCK && t->answer.refusal == REFUSAL_NO_DATA) {
+		t->answer.said = said_before; /* what was said to the write counts */
+		t->answer.refusal = refused_before;
 		return talk_go(t, STEP_DATE, now_us);
+	}
 	if (t->step == STEP_RECORD && t->answer.refusal == REFUSAL_NO_DATA)
 		return wallet_read(t, now_us); /* no such record: found stays false */
+	if (t->step == STEP_CLOCK_WRITE || t->step == STEP_DATE_WRITE || t->step == STEP_TIME_WRITE)
+		return clock_refused(t, now_us);
 	if (t->step == STEP_PARAMETER_WRITE)
 		return write_refused(t, now_us);
 	if (is_order(t)) /* it may have obeyed all the same */
@@ -138,6 +157,24 @@ heard_status(struct talk *t, struct span data, int64_t now_us)
 		: "accepted, and the relay has not moved yet");
 }
 
+/* Read back, it is what was written or it is not: whoever asked compares. */
+static enum talk_next
+clock_read(struct talk *t, int64_t now_us)
+{
+	int64_t off_us = t->answer.clock_us - now_us;
+
+	if (t->task->kind == TASK_CLOCK)
+		return talk_done(t, ERR_NONE, NULL);
+	if (t->task->kind != TASK_CLOCK_SET)
+		return talk_begin_secured(t, now_us);
+	if (t->acted && t->answer.said == SAID_NO)
+		return talk_done(t, ERR_REFUSED, refusal_name(t->answer.refusal));
+	if (t->acted)
+		return talk_done(t, ERR_NONE, NULL);
+	t->answer.was_off_us = off_us;
+	return talk_go(t, t->task->by_write ? STEP_CLOCK_WRITE : STEP_CLOCK_CAST, now_us);
+}
+
 static enum talk_next
 heard_clock(struct talk *t, struct span data, int64_t now_us)
 {
@@ -167,8 +204,7 @@ heard_clock(struct talk *t, struct span data, int64_t now_us)
 	t->answer.clock_us = calendar_instant(t->meter->zone, &c);
 	t->meter->clock_skew_us = t->answer.clock_us - now_us;
 	t->meter->skew_known = true;
-	return t->task->kind == TASK_CLOCK ? talk_done(t, ERR_NONE, NULL)
-					   : talk_begin_secured(t, now_us);
+	return clock_read(t, now_us);
 }
 
 /* The wallet and its records are read; adopting a meter needs its status word too. */
@@ -355,6 +391,14 @@ heard_whole(struct talk *t, struct span data, int64_t now_us)
 	case STEP_DATE:
 	case STEP_TIME:
 		return heard_clock(t, data, now_us);
+	case STEP_CLOCK_CAST:
+		break; /* nobody answers it */
+	case STEP_DATE_WRITE:
+		return talk_go(t, STEP_TIME_WRITE, now_us);
+	case STEP_CLOCK_WRITE:
+	case STEP_TIME_WRITE:
+		t->answer.said = SAID_YES;
+		return talk_go(t, STEP_CLOCK, now_us);
 	case STEP_AUTH:
 		return heard_auth(t, data, now_us);
 	case STEP_ITEMS:

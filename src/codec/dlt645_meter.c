@@ -9,6 +9,7 @@
  *	CREDIT_SEND  [auth] -> 03
  *	FREEZE       time -> energies
  *	CLOCK        clock
+ *	CLOCK_SET    clock -> 08 to all, or 14 -> clock
  *	LOOK         parameter, parameter, ...
  *	WRITE        parameter [-> [auth] 14 -> the same], parameter, ...
  *
@@ -63,6 +64,7 @@ talk_begin_proper(struct talk *t, int64_t now_us)
 	case TASK_FREEZE:
 		return talk_go(t, STEP_FREEZE_TIME, now_us);
 	case TASK_CLOCK:
+	case TASK_CLOCK_SET:
 		return talk_go(t, STEP_CLOCK, now_us);
 	case TASK_LOOK:
 	case TASK_WRITE:
@@ -133,6 +135,8 @@ dlt645_signed(struct talk *t, const struct sign_reply *r, int64_t now_us)
 static enum talk_next
 dlt645_paused(struct talk *t, int64_t now_us)
 {
+	if (t->step == STEP_CLOCK_CAST)
+		return talk_go(t, STEP_CLOCK, now_us);
 	return talk_go(t, t->step == STEP_KEEP_LOOK ? STEP_KEEP_LOOK : STEP_STATUS_AFTER, now_us);
 }
 

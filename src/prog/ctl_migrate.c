@@ -242,6 +242,26 @@ functions_sign(PGconn *db, int version, struct err *e)
 	return rc;
 }
 
+/* The months of what grows with time, so that none of it ever lies elsewhere. */
+static int
+months_make(PGconn *db, struct err *e)
+{
+	struct timespec now;
+	char at[24], *made;
+	const char *args[] = {at};
+	int rc;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(at, sizeof at, "%lld", (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	rc = migrate_ask(db,
+	    "SELECT string_agg(m, ', ') FROM powergate.months_make(2, $1::bigint) m", 1, args,
+	    &made, e);
+	if (rc == 0 && made != NULL)
+		printf("months: %s made\n", made);
+	free(made);
+	return rc;
+}
+
 static int
 functions_apply(PGconn *db, const struct scripts *s, int version, struct err *e)
 {
@@ -253,6 +273,8 @@ functions_apply(PGconn *db, const struct scripts *s, int version, struct err *e)
 		rc = script_run(db, &s->all[i], e);
 	if (rc == 0)
 		rc = functions_sign(db, version, e);
+	if (rc == 0)
+		rc = months_make(db, e);
 	if (rc == 0)
 		rc = migrate_exec(db, "rights", functions_guard, e);
 	return end_transaction(db, "functions", rc, e);

@@ -110,10 +110,27 @@ static const struct conf_field reading_fields[] = {
 	"How often the registers of each meter are read."),
     CONF_TIME(struct reader_conf, freeze_window_us, "freeze_window", "30m", 0, 12 * HOUR_US, true,
 	"After midnight the freezes of a fleet are read over this time."),
-    CONF_RANGE(struct reader_conf, freeze_days, CONF_INT, "7", 1, 62, true,
+    CONF_RANGE(struct reader_conf, freeze_days, CONF_INT, "62", 1, 62, true,
 	"How many days back missing freezes are looked for; meters keep 62."),
+    CONF_RANGE(struct reader_conf, keep_months, CONF_INT, "36", 0, 1200, true,
+	"Readings older than so many whole months are dropped, a month at a time, unless they are "
+	"still to be billed; 0 never."),
     CONF_CHECKED(struct reader_conf, zone, settings_check_zone, "Asia/Shanghai", false,
 	"Time zone in which days begin for the freeze."),
+    {0},
+};
+
+static const struct conf_field clock_fields[] = {
+    CONF_FIELD(struct clocks_conf, correct, CONF_BOOL, "true", true,
+	"Put clocks of meters right: a little by broadcast, once a day, more by a write with the "
+	"password, and never over a midnight if that can be waited for."),
+    CONF_TIME(struct clocks_conf, tolerance_us, "tolerance", "20s", 5 * SECOND_US, 5 * MINUTE_US,
+	true, "A clock that is off by less is left alone."),
+    CONF_TIME(struct clocks_conf, alarm_us, "alarm", "1m", 5 * SECOND_US, DAY_US, true,
+	"A clock that is off by more becomes a work item."),
+    CONF_TIME(struct clocks_conf, doubt_us, "doubt", "5m", MINUTE_US, DAY_US, true,
+	"While a clock is off by more, its tariff registers are not believed: energy costs what "
+	"our own hours say."),
     {0},
 };
 
@@ -277,6 +294,7 @@ static const struct {
     {"session",  offsetof(struct settings, session),  session_fields,  "Conversations with meters."  },
     {"commands", offsetof(struct settings, commands), commands_fields, "Orders to meters."           },
     {"reading",  offsetof(struct settings, reading),  reading_fields,  "Scheduled reads."            },
+    {"clock",    offsetof(struct settings, clock),    clock_fields,    "The clocks of meters."       },
     {"signer",   offsetof(struct settings, signer),   signer_fields,
      "The utility's encryption machine."							     },
     {"hooks",    offsetof(struct settings, hooks),    hooks_fields,    "Payments in."                },
@@ -402,6 +420,7 @@ settings_parts(const struct settings *s)
 	    .session = &s->session,
 	    .commands = &s->commands,
 	    .reading = &s->reading,
+	    .clock = &s->clock,
 	    .hooks = &s->hooks,
 	    .notify = {&s->notify, &s->mail, &s->sms},
 	    .tariffs = &s->tariffs,

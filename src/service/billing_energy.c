@@ -132,15 +132,16 @@ stand_at(struct metered *m, const struct due_read *r)
 }
 
 /* A banded price wants bands: a total that was heard by itself waits for the whole block, unless
- * it is the last there will be. */
+ * it is the last there will be.  Those of a clock that is off never come. */
 static bool
 waits_for_bands(const struct metered *m, const struct due_read *r)
 {
 	const struct price_usage u = bill_usage(m->b->book, 1, m->i->billed.at_us, r->r.at_us,
 	    (const int64_t[REGISTERS]){0, 0, 0, 0, 0});
 
-	return u.nregisters > 0 && m->i->billed.wh[1] != NO_WH && r->r.wh[1] == NO_WH &&
-	       r->r.at_us != m->i->to_us && r->r.at_us - m->i->billed.at_us < 2 * DAY_US;
+	return !r->clock_off && u.nregisters > 0 && m->i->billed.wh[1] != NO_WH &&
+	       r->r.wh[1] == NO_WH && r->r.at_us != m->i->to_us &&
+	       r->r.at_us - m->i->billed.at_us < 2 * DAY_US;
 }
 
 static int

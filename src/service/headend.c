@@ -6,11 +6,13 @@
 #include "service/api.h"
 #include "service/asker.h"
 #include "service/billing.h"
+#include "service/clocks.h"
 #include "service/debts.h"
 #include "service/decide.h"
 #include "service/fetch.h"
 #include "service/hints.h"
 #include "service/intake.h"
+#include "service/months.h"
 #include "service/price_wish.h"
 #include "service/prices.h"
 #include "service/seal.h"
@@ -30,10 +32,12 @@ struct headend {
 	struct db *db;
 	struct signer *signer;
 	struct seal *seal;
+	struct months *months;
 	struct intake *intake;
 	struct hints *hints;
 	struct dispatch *dispatch;
 	struct gateway *gateway;
+	struct clocks *clocks;
 	struct reader *reader;
 	struct prices *prices;
 	struct price_wish *price_wish;
@@ -264,6 +268,7 @@ start_field(struct headend *h, struct err *e)
 	h->db = db_new(h->loop, p->conninfo, p->schema, p->on_unfit, p->arg);
 	if (p->in_step)
 		db_in_step(h->db);
+	h->months = months_new(h->loop, h->db, p->node, &p->reading->keep_months);
 	h->signer = signer_new(h->loop, p->signer_socket, p->signer_patience_us);
 	h->intake = intake_new(h->loop, h->db, readings_stored, h);
 	h->hints = hints_new(h->loop, h->db, p->node);
@@ -271,8 +276,10 @@ start_field(struct headend *h, struct err *e)
 	h->gateway = gateway_new(
 	    h->loop, h->db, h->signer, p->node, p->meters, p->session, &gateway_events, h);
 	dispatch_set_gateway(h->dispatch, h->gateway);
-	h->reader = reader_new(h->loop, h->db, h->dispatch, h->intake, p->node, p->reading,
-	    p->alarms != NULL ? &p->alarms->check : &no_checks, e);
+	h->clocks = clocks_new(h->loop, h->db, h->dispatch, p->clock);
+	clocks_set_gateway(h->clocks, h->gateway);
+	h->reader = reader_new(h->loop, h->db, h->dispatch, h->intake, h->clocks, p->node,
+	    p->reading, p->alarms != NULL ? &p->alarms->check : &no_checks, e);
 	if (h->reader == NULL)
 		return -1;
 	reader_set_gateway(h->reader, h->gateway);
@@ -373,6 +380,7 @@ headend_free(struct headend *h)
 	witness_free(h->witness);
 	gateway_free(h->gateway);
 	reader_free(h->reader);
+	clocks_free(h->clocks);
 	dispatch_free(h->dispatch);
 	decider_free(h->decider);
 	hints_free(h->hints);
@@ -389,6 +397,7 @@ headend_free(struct headend *h)
 	pay_free(h->pay);
 	asker_free(h->asker);
 	intake_free(h->intake);
+	months_free(h->months);
 	signer_free(h->signer);
 	seal_free(h->seal);
 	db_free(h->db);

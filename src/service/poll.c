@@ -4,6 +4,7 @@
 #include "base/loop.h"
 #include "codec/dlt645_parameters.h"
 #include "codec/dlt645_profile.h"
+#include "service/clocks.h"
 #include "service/dispatch.h"
 #include "service/intake.h"
 #include "store/store_overload.h"
@@ -175,6 +176,8 @@ on_polled(struct session *s, const struct answer *a, const struct err *e, void *
 
 	if (e->class == ERR_REFUSED)
 		note_refusal(p);
+	if (e->class == ERR_NONE && p->now.kind == TASK_CLOCK)
+		clocks_heard(p->polls->clocks, s, p->m);
 	if (answered)
 		take(p, a);
 	while (p->next < p->all.nregs && refuses(p->m, REFUSES(p->all.regs[p->next])))
@@ -201,8 +204,10 @@ poll_next(struct session *s, struct polling *p)
 	const enum reg *all = p->all.regs;
 
 	*t = (struct task){.kind = TASK_READ};
-	if (!p->m->skew_known && p->next == 0 && !p->clock_asked &&
-	    !refuses(p->m, REFUSES_CLOCK)) { /* once a session */
+	if (p->m->skew_known && p->m->clock_due_us == 0) /* somebody else has read it */
+		clocks_heard(p->polls->clocks, s, p->m);
+	if (clocks_due(p->polls->clocks, p->m) && p->next == 0 && !p->clock_asked &&
+	    !refuses(p->m, REFUSES_CLOCK)) { /* once a session, and once a day */
 		p->clock_asked = true;
 		t->kind = TASK_CLOCK;
 		session_ask(s, p->m, t, NULL, on_polled, p);

@@ -148,6 +148,13 @@ session_follow(struct session *s, enum talk_next next)
 			q->frame('>', buf_span(&t->out), now_us(s), q->arg);
 		session_wait(s, t->patience_us, on_silence);
 		return;
+	case TALK_CAST:
+		metric_add(METRIC_FRAMES_SENT, 1);
+		s->link->kind->send(s->link, buf_span(&t->out));
+		if (q->frame != NULL)
+			q->frame('>', buf_span(&t->out), now_us(s), q->arg);
+		session_wait(s, t->pause_us, on_pause_over);
+		return;
 	case TALK_PAUSE:
 		session_wait(s, t->pause_us, on_pause_over);
 		return;

@@ -11,7 +11,8 @@ static const struct db_stmt due_stmt = {"rating_due", DB_RATING, true, 0,
     "rebill_id,"
     " tenancy_id, tenant_from, tenant_to, extra_wh, fixed_us, rests, period_us, used_wh,"
     " band_wh, repair_from, installation_id, meter_id, address, multiplier, to_us, billed_us,"
-    " billed_wh, moved_us, wraps_wh, most_watts, relay, day_wh, read_us, read_wh, decision"
+    " billed_wh, moved_us, wraps_wh, most_watts, relay, day_wh, read_us, read_wh, off,"
+    " decision"
     " FROM door.rating_due($1::int, $2::bigint, $3::bigint, $4::bigint)"};
 static const struct db_stmt chain_stmt = {"rating_chain", DB_RATING, true, 0,
     "SELECT tenancy_id, id, installation_id, kind, from_us, to_us, from_wh, to_wh, multiplier, wh,"
@@ -54,6 +55,7 @@ enum {
 	DAY_WH,
 	READ_US,
 	READ_WH,
+	CLOCK_OFF,
 	DECISION
 };
 
@@ -228,6 +230,7 @@ add_read(struct due *d, const struct db_rows *rows, int i)
 	const char *decision = db_cell_text(rows, i, DECISION);
 
 	r->r = registers_from(rows, i, READ_US, READ_WH);
+	r->clock_off = db_cell_bool(rows, i, CLOCK_OFF);
 	r->decision = decision[0] == '\0'                 ? DECIDED_NOT
 		      : strcmp(decision, "used") == 0     ? DECIDED_USED
 		      : strcmp(decision, "rollover") == 0 ? DECIDED_ROLLOVER

@@ -4,11 +4,11 @@
 
 static const struct db_stmt gaps = {"freeze_gaps", DB_BULK, true, 0,
     "SELECT meter_id, endpoint_id, day, nth FROM door.freeze_gaps($1, $2::bigint[], $3::int[],"
-    " $4::bigint, $5::bigint, $6::int)"};
+    " $4::bigint, $5::bigint, $6::bigint, $7::int, $8::int)"};
 static const struct db_stmt store = {"freeze_store", DB_BULK, true, 0,
     "SELECT door.freeze_store($1::bigint, $2::int, $3::bigint, $4::bigint[], $5::bigint)"};
 static const struct db_stmt absent = {"freeze_absent", DB_BULK, true, 0,
-    "SELECT door.freeze_absent($1::bigint, $2::int, $3::bigint)"};
+    "SELECT door.freeze_absent($1::bigint, $2::int, $3::int, $4::bigint)"};
 
 struct gaps_call {
 	store_gap_fn *each;
@@ -16,28 +16,33 @@ struct gaps_call {
 	void *arg;
 };
 
+/* The last row is no gap: it says how far the look has come. */
 static void
 on_gaps(const struct db_rows *rows, const struct err *e, void *arg)
 {
 	struct gaps_call *c = arg;
+	int64_t upto = 0;
 
 	for (int i = 0; rows != NULL && i < db_rows_count(rows); i++)
-		c->each(db_cell_int(rows, i, 0), db_cell_int(rows, i, 1),
-		    (int)db_cell_int(rows, i, 2), (int)db_cell_int(rows, i, 3), c->arg);
-	c->fn(e, c->arg);
+		if (db_cell_null(rows, i, 1))
+			upto = db_cell_int(rows, i, 0);
+		else
+			c->each(db_cell_int(rows, i, 0), db_cell_int(rows, i, 1),
+			    (int)db_cell_int(rows, i, 2), (int)db_cell_int(rows, i, 3), c->arg);
+	c->fn(upto, e, c->arg);
 	free(c);
 }
 
 void
 store_freeze_gaps(struct db *db, const char *node, struct db_column *starts, struct db_column *days,
-    int64_t since_us, int64_t window_us, int limit, store_gap_fn *each, store_gaps_done_fn *fn,
-    void *arg)
+    int64_t since_us, int64_t window_us, int64_t after, int meters, int limit, store_gap_fn *each,
+    store_gaps_done_fn *fn, void *arg)
 {
 	struct gaps_call *c = mem_new(sizeof *c);
 
 	*c = (struct gaps_call){each, fn, arg};
 	db_ask(db, &gaps, on_gaps, c, db_text(node), db_array(starts), db_array(days),
-	    db_int(since_us), db_int(window_us), db_int(limit));
+	    db_int(since_us), db_int(window_us), db_int(after), db_int(meters), db_int(limit));
 }
 
 void
@@ -57,7 +62,7 @@ store_freeze(
 }
 
 void
-store_freeze_absent(struct db *db, int64_t meter_id, int day, int64_t now_us)
+store_freeze_absent(struct db *db, int64_t meter_id, int from, int to, int64_t now_us)
 {
-	db_ask(db, &absent, NULL, NULL, db_int(meter_id), db_int(day), db_int(now_us));
+	db_ask(db, &absent, NULL, NULL, db_int(meter_id), db_int(from), db_int(to), db_int(now_us));
 }
