@@ -411,3 +411,13 @@ headend_drain(struct headend *h, int64_t over_us)
 	gateway_drain(h->gateway, over_us);
 	return n;
 }
+
+int
+headend_under_way(const struct headend *h)
+{
+	int n = gateway_count(h->gateway);
+
+	if (db_up(h->db)) /* or it is not to be waited for */
+		n += db_backlog(h->db, DB_MONEY) + db_backlog(h->db, DB_COMMANDS);
+	return n;
+}
