@@ -194,7 +194,7 @@ heard_from_node(const char *payload, void *arg)
 
 		slog(h, LOG_LEVEL_DEBUG, "hint: endpoint %lld has work", endpoint);
 		if (s != NULL)
-			dispatch_look_session(h->dispatch, s);
+			dispatch_look(h->dispatch, endpoint);
 	} else if (sscanf(payload, "taken %lld %lld", &endpoint, &epoch) == 2) {
 		gateway_taken(h->gateway, endpoint, epoch);
 	} else if (sscanf(payload, "refresh %lld %lld", &endpoint, &epoch) == 2) {

@@ -306,7 +306,8 @@ def storm(db):
     figure("storm_all_online", seen["all_online_s"], "s")
     for p in (50, 99):
         figure(f"storm_payment_p{p}", seen[f"payment_p{p}_s"] * 1000, "ms")
-    figure("storm_power_after_login_p99", seen["power_after_login_p99_s"], "s")
+    for p in (50, 99):
+        figure(f"storm_power_after_login_p{p}", seen[f"power_after_login_p{p}_s"], "s")
     figure("storm_session_bytes_each", seen["bytes"], "bytes")
     remark(f"{STORM} meters, {seen['killed_at']} were online when one of two daemons was killed; {seen['paid']} payments meanwhile; "
            f"the last of {STORM // 50} that waited had power {seen['last_power_s']:.1f} s after the network was back")

@@ -118,11 +118,11 @@ class Payer(threading.Thread):
 
 
 def share(sorted_values, percent):
-    return sorted_values[min(len(sorted_values) - 1, len(sorted_values) * percent // 100)]
+    return 0 if not sorted_values else sorted_values[min(len(sorted_values) - 1, len(sorted_values) * percent // 100)]
 
 
 class Storm:
-    """Two daemons on one port and two simulators: all meters lose the network, some of their
+    """Two daemons on one port and two simulators, each from an address of its own: all meters lose the network, some of their
     customers have no power and pay, the network comes back, and one daemon is killed while all
     dial.  A second later it is there again, as its service manager would have it.
     """
@@ -210,7 +210,7 @@ class Storm:
                     "payment_p50_s": share(took, 50), "payment_p99_s": share(took, 99), "killed_at": before,
                     "powered": powered, "all_powered": stays, "last_power_s": max((t[0] for t in powered.values()), default=0),
                     "online_after": self.count(), "connected": sum(s.do("stats")["connected"] for s in self.sims),
-                    "power_after_login_p99_s": share(after, 99) if after else 0,
+                    "power_after_login_p50_s": share(after, 50), "power_after_login_p99_s": share(after, 99),
                     "at_a": int(self.db.psql(ONLINE + " AND node = 'a'", conninfo=self.conninfo)),
                     "bytes": (private_bytes(self.a.process.pid) - bare) / max(1, self.fleet * 6 // 10)}
 
