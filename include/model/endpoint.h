@@ -13,6 +13,7 @@ struct endpoint {
 	int n;
 	bool claimed;          /* else quarantined: kept, listed, and nothing is asked of it */
 	bool live;             /* the site is not in observe mode */
+	bool waited_for;       /* somebody's power or credit was on its way when it logged in */
 	struct meter meters[]; /* in the order of their ids */
 };
 

@@ -6,6 +6,10 @@
  * seconds and asked once: silence closes it, an answer means two devices with one name, and
  * both are quarantined (reliability.md D.3).  The old one may be another node's: that node hears
  * of it and asks, and until the doubt has run out the new one is not believed.
+ *
+ * Several daemons may share the port (SO_REUSEPORT): the kernel gives each a share of those who
+ * dial.  One that is full closes its door, or its share would wait at it for ever while others
+ * have room; it opens again when a fiftieth of the room is free.
  */
 #ifndef SERVICE_GATEWAY_H
 #define SERVICE_GATEWAY_H
@@ -49,7 +53,8 @@ void gateway_refresh(struct gateway *g, int64_t endpoint_id);
 /* Another node says so of our session up to that epoch; or that it has a newer one, with that. */
 void gateway_refreshed(struct gateway *g, int64_t endpoint_id, int64_t epoch);
 void gateway_taken(struct gateway *g, int64_t endpoint_id, int64_t epoch);
-/* No new sessions; those there are closed, spread over that time. */
+/* No new sessions, and no new questions; those there are closed, spread over that time, and who
+ * is in the middle of something when that is finished. */
 void gateway_drain(struct gateway *g, int64_t over_us);
 
 #endif

@@ -77,7 +77,10 @@ const struct db *headend_db(const struct headend *h); /* for its backlog */
 /* Again from their files, after a reload; the sources and channels that cannot be read are an
  * error of the settings. */
 int headend_load_secrets(struct headend *h, struct err *e);
-/* Sessions end over that time and no new one begins; returns how many there are. */
+/* Idle sessions end over that time, no new one begins, and no new question; returns how many there
+ * are. */
 int headend_drain(struct headend *h, int64_t over_us);
+/* Sessions, and statements about money and orders that the database has not answered. */
+int headend_under_way(const struct headend *h);
 
 #endif

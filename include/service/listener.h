@@ -22,7 +22,9 @@ struct listener *listener_new(
     struct loop *l, const char *address, listener_fn *fn, void *arg, struct err *e);
 void listener_free(struct listener *n);
 int listener_port(const struct listener *n);
-void listener_pause(struct listener *n, bool on);
+/* Shut, nobody queues at it and who dials is sent elsewhere; opened again as soon as that can be.
+ */
+void listener_shut(struct listener *n, bool on);
 
 /* "host:port" of numbers, bound and listening; for other servers too. */
 int listener_socket(const char *address, int *port, struct err *e);

@@ -53,6 +53,7 @@ struct sessions {
 	int count;
 	struct session *later, *last_later; /* to be looked at when this turn is over */
 	struct timer turn;
+	bool ending; /* what is under way goes on, and nothing new begins */
 };
 void sessions_clear(struct sessions *all, const char *why); /* closes them all */
 
@@ -68,6 +69,7 @@ void session_close(struct session *s, const char *why);
 
 /* Whoever wants to ask holds the session first, over as many questions as it takes. */
 bool session_free(const struct session *s); /* ready and not held */
+bool session_busy(const struct session *s); /* somebody holds it, or waits for an answer */
 void session_hold(struct session *s);
 void session_release(struct session *s); /* on_free follows, later */
 void session_ask(struct session *s, struct meter *m, const struct task *t, session_frame_fn *frame,

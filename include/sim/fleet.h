@@ -43,5 +43,6 @@ size_t fleet_count(const struct fleet *f);
 struct unit *fleet_at(const struct fleet *f, size_t i);
 size_t fleet_connected(const struct fleet *f);
 void fleet_drop(struct fleet *f, const struct unit *u); /* cuts every wire it hangs on */
+void fleet_network(struct fleet *f, bool on);           /* that of all of them */
 
 #endif

@@ -10,6 +10,7 @@
  *	button|reboot|drop|clone ADDRESS
  *	cover ADDRESS [meter|terminal] [open|close]
  *	power ADDRESS off|on
+ *	network off|on                    all connections, at once and without a goodbye
  *	signer ok|slow MS|silent|wrong|error
  *	quit
  *

@@ -37,8 +37,8 @@ struct unit {
 /* Shared by all wires; borrowed. */
 struct wire_conf {
 	struct loop *loop;
-	struct sockaddr_storage peer;
-	socklen_t peer_len;
+	struct sockaddr_storage peer, from; /* from: where they dial from, or of length 0 */
+	socklen_t peer_len, from_len;
 	int64_t rtt_us, heartbeat_us;
 };
 
@@ -49,6 +49,8 @@ void wire_free(struct wire *w);
 void wire_join(struct wire *w, struct unit *u);
 void wire_start(struct wire *w, int64_t delay_us);
 void wire_drop(struct wire *w); /* cut now; it comes back by itself */
+/* The network is out: cut, and not dialled until it is back; then within a second. */
+void wire_network(struct wire *w, bool on);
 bool wire_up(const struct wire *w);
 bool wire_has(const struct wire *w, const struct unit *u);
 const char *wire_word(const struct wire *w); /* "direct", "dtu:BLOCK7", "sleep" */

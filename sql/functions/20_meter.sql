@@ -2,11 +2,12 @@
 
 -- The newest connection becomes the session: the epoch rises, and whatever the old one had on
 -- the wire is unsure from now on.  One call for all that have said who they are, each identity
--- once.  One row a meter; one row without meter when there is none; n counts from 1.
+-- once.  One row a meter; one row without meter when there is none; n counts from 1.  waited_for:
+-- somebody's power or credit is on its way to it.
 CREATE OR REPLACE FUNCTION door.session_open(p_identity text[], p_kind text[], p_peer text[], p_node text, p_now bigint)
 RETURNS TABLE (n int, endpoint_id bigint, epoch bigint, state text, meter_id bigint, address text,
     protocol text, profile text, customer text, password bytea, zone text, live boolean, limited boolean, overloads bigint,
-    alarm_counts text, report_stuck boolean)
+    alarm_counts text, report_stuck boolean, waited_for boolean)
 LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE ids bigint[]; taken bigint[];
@@ -38,7 +39,8 @@ BEGIN
     PERFORM powergate.push_connected(ids, p_now);
     RETURN QUERY SELECT t.n::int, e.id, e.epoch, e.state, m.id, m.address, m.protocol, m.profile,
         m.customer, m.password, m.zone, m.mode = 'live', m.limited, m.overloads,
-        array_to_string(m.alarm_counts, ' ', '-1'), m.report_stuck
+        array_to_string(m.alarm_counts, ' ', '-1'), m.report_stuck,
+        EXISTS (SELECT FROM command c WHERE c.meter_id = m.id AND c.state IN ('waiting', 'unsure') AND c.priority <= 1)
     FROM unnest(p_identity) WITH ORDINALITY AS t(identity, n)
     JOIN LATERAL (SELECT x.* FROM endpoint x WHERE x.identity = t.identity LIMIT 1) e ON true
     LEFT JOIN LATERAL (SELECT x.*, s.zone, s.mode, q.limit_watts IS NOT NULL AS limited, q.overloads, q.alarm_counts, q.report_stuck

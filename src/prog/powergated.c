@@ -16,10 +16,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
-#define EXIT_SETTINGS 3 /* settings or schema: restarting will not help */
-#define DRAIN_US      (2 * SECOND_US)
+#define EXIT_SETTINGS 3               /* settings or schema: restarting will not help */
+#define DRAIN_US      SECOND_US       /* idle sessions are closed over this */
+#define DRAIN_MOST_US (6 * SECOND_US) /* and what is under way has until then */
 
 struct powergated {
 	struct loop *loop;
@@ -28,6 +30,7 @@ struct powergated {
 	struct policy policy;
 	struct event *on_term, *on_int, *on_hup;
 	struct timer watchdog, ending;
+	int64_t end_by_us;
 	int exit_code;
 	bool ready, ending_now;
 	struct logctx log;
@@ -80,10 +83,20 @@ tell_ready(struct powergated *d)
 	    meters, hooks, settings.api.socket, secure);
 }
 
+/* What is still under way when time is up is taken up from the database by whoever comes next. */
 static void
 on_ending(void *arg)
 {
-	end_with(arg, 0);
+	struct powergated *d = arg;
+	int left = headend_under_way(d->headend);
+
+	if (left > 0 && loop_mono_us(d->loop) < d->end_by_us) {
+		timer_start(&d->ending, d->loop, SECOND_US / 20, on_ending, d);
+		return;
+	}
+	if (left > 0)
+		slog(d, LOG_LEVEL_WARN, "ending with %d things under way", left);
+	end_with(d, 0);
 }
 
 static void
@@ -98,10 +111,11 @@ on_signal_end(evutil_socket_t sig, short what, void *arg)
 		return;
 	}
 	d->ending_now = true;
-	sessions = headend_drain(d->headend, DRAIN_US / 2);
+	sessions = headend_drain(d->headend, DRAIN_US);
 	slog(d, LOG_LEVEL_INFO, "ending: draining %d sessions", sessions);
 	sd_notify(0, "STOPPING=1");
-	timer_start(&d->ending, d->loop, sessions > 0 ? DRAIN_US : SECOND_US / 5, on_ending, d);
+	d->end_by_us = loop_mono_us(d->loop) + DRAIN_MOST_US;
+	timer_start(&d->ending, d->loop, SECOND_US / 5, on_ending, d);
 }
 
 static void
@@ -175,11 +189,24 @@ watch_signals(struct powergated *d)
 	evsignal_add(d->on_hup, NULL);
 }
 
+/* One descriptor a meter: the soft limit is for programs that use select(). */
+static void
+raise_file_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
 static int
 run(struct powergated *d)
 {
 	struct err e;
 
+	raise_file_limit();
 	d->loop = loop_new();
 	watch_signals(d);
 	if (start_headend(d, &e) < 0) {

@@ -73,7 +73,8 @@ static const struct conf_field meters_fields[] = {
     CONF_FIELD(struct gateway_conf, password_key, CONF_TEXT, "", false,
 	"File with the key, 64 hex digits, that seals meters' passwords in the database."),
     CONF_RANGE(struct gateway_conf, most_sessions, CONF_INT, "15000", 1, 5000000, false,
-	"Connections kept at once; more wait in the kernel's queue."),
+	"Connections kept at once, if so many files may be open; who comes then is turned away, to "
+	"another daemon on the port or until there is room."),
     CONF_TIME(struct gateway_conf, sweep_us, "sweep", "10s", SECOND_US / 10, HOUR_US, true,
 	"How often silent sessions are looked for."),
     {0},

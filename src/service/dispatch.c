@@ -28,11 +28,11 @@ struct dispatch {
 	const char *node;
 	const struct dispatch_conf *conf;
 	struct dispatch_events events;
-	struct map *wanted;    /* endpoints to claim for: value is the dispatch itself */
-	struct map *postponed; /* those that were busy when their turn came */
-	struct map *asked;     /* those in the claim under way */
-	int64_t *queue;        /* the same, in order */
-	size_t n, room;
+	struct map *wanted;     /* endpoints to claim for */
+	struct map *postponed;  /* those that were busy when their turn came */
+	struct map *asked;      /* those in the claim under way */
+	int64_t *queue;         /* the same, in order: first those of whom it is known that ... */
+	size_t nfirst, n, room; /* ... somebody waits for them; a storm queues thousands behind */
 	bool claiming;
 	struct turn *turns;
 	struct parked *parked;
@@ -41,16 +41,37 @@ struct dispatch {
 };
 
 static void
-want(struct dispatch *d, int64_t endpoint_id)
+unqueue(struct dispatch *d, int64_t endpoint_id)
 {
-	if (map_get(d->wanted, endpoint_id) != NULL)
+	size_t i = d->nfirst;
+
+	while (d->queue[i] != endpoint_id)
+		i++;
+	memmove(d->queue + i, d->queue + i + 1, (--d->n - i) * sizeof *d->queue);
+}
+
+/* What the map holds is whether it stands among the first. */
+static void
+want(struct dispatch *d, int64_t endpoint_id, bool first)
+{
+	const void *among = map_get(d->wanted, endpoint_id);
+
+	if (among == &d->nfirst || (among != NULL && !first))
 		return;
-	map_put(d->wanted, endpoint_id, d);
+	if (among != NULL)
+		unqueue(d, endpoint_id);
+	map_put(d->wanted, endpoint_id, first ? (void *)&d->nfirst : d);
 	if (d->n == d->room) {
 		d->room = d->room > 0 ? d->room * 2 : 64;
 		d->queue = mem_more(d->queue, d->room * sizeof *d->queue);
 	}
-	d->queue[d->n++] = endpoint_id;
+	if (!first) {
+		d->queue[d->n++] = endpoint_id;
+		return;
+	}
+	memmove(d->queue + d->nfirst + 1, d->queue + d->nfirst,
+	    (d->n++ - d->nfirst) * sizeof *d->queue);
+	d->queue[d->nfirst++] = endpoint_id;
 }
 
 /* --- turns -------------------------------------------------------------------------------- */
@@ -224,11 +245,11 @@ dispatch_claim(void *arg)
 	struct dispatch *d = arg;
 	struct db_column endpoints = {0}, epochs = {0}, quiet = {0};
 	int64_t mono = loop_mono_us(d->loop);
-	size_t i;
+	size_t i, most = d->nfirst > 0 ? d->nfirst : d->n;
 
 	if (d->claiming)
 		return;
-	for (i = 0; i < d->n && endpoints.n < MOST_A_CLAIM; i++) {
+	for (i = 0; i < most && endpoints.n < MOST_A_CLAIM; i++) {
 		struct session *s = gateway_find(d->gateway, d->queue[i]);
 		const struct endpoint *ep;
 
@@ -249,6 +270,9 @@ dispatch_claim(void *arg)
 	}
 	memmove(d->queue, d->queue + i, (d->n - i) * sizeof *d->queue);
 	d->n -= i;
+	d->nfirst -= i < d->nfirst ? i : d->nfirst;
+	if (endpoints.n == 0 && d->n > 0)
+		loop_defer(&d->poke, d->loop, dispatch_claim, d);
 	if (endpoints.n > 0) {
 		d->claiming = true;
 		store_command_claim(d->db, &endpoints, &epochs, &quiet, d->node,
@@ -265,16 +289,18 @@ dispatch_look(struct dispatch *d, int64_t endpoint_id)
 {
 	struct session *s = gateway_find(d->gateway, endpoint_id);
 
-	if (s != NULL)
-		dispatch_look_session(d, s);
-	else if (endpoint_id != 0)
+	if (s != NULL) {
+		want(d, endpoint_id, true);
+		loop_defer(&d->poke, d->loop, dispatch_claim, d);
+	} else if (endpoint_id != 0) {
 		d->events.on_elsewhere(endpoint_id, d->events.arg);
+	}
 }
 
 void
 dispatch_look_session(struct dispatch *d, struct session *s)
 {
-	want(d, session_endpoint(s)->id);
+	want(d, session_endpoint(s)->id, session_endpoint(s)->waited_for);
 	loop_defer(&d->poke, d->loop, dispatch_claim, d);
 }
 

@@ -11,9 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define CHALLENGE_US (5 * SECOND_US)
+#define OTHER_FILES  700 /* descriptors that are no meter's: doors, lanes, messages under way */
 
 struct gateway {
 	struct loop *loop;
@@ -28,7 +30,7 @@ struct gateway {
 	struct map *by_endpoint;
 	struct timer sweep, drain;
 	int64_t seen_us; /* what was heard since then is yet to be written down */
-	int drain_each;
+	int most, drain_each;
 	struct logctx log;
 };
 
@@ -156,9 +158,8 @@ on_closed(struct session *s, const char *why, void *arg)
 		logins_close(g->logins, ep, why);
 		g->events->on_gone(s, g->arg);
 	}
-	if (g->listener != NULL && g->all.count < g->conf->most_sessions &&
-	    !timer_running(&g->drain))
-		listener_pause(g->listener, false);
+	if (g->listener != NULL && g->all.count < g->most - g->most / 50)
+		listener_shut(g->listener, false);
 }
 
 static const struct session_events session_events = {on_named, on_heard, on_free, on_closed};
@@ -167,10 +168,8 @@ void
 gateway_admit(struct gateway *g, struct link *link)
 {
 	session_new(&g->all, link);
-	if (g->all.count >= g->conf->most_sessions && g->listener != NULL) {
-		slog(g, LOG_LEVEL_WARN, "%d sessions: no more are taken", g->all.count);
-		listener_pause(g->listener, true);
-	}
+	if (g->all.count >= g->most && g->listener != NULL)
+		listener_shut(g->listener, true);
 }
 
 static void
@@ -215,6 +214,26 @@ on_sweep(void *arg)
 	timer_sweep(&g->sweep, g->loop, g->conf->sweep_us, on_sweep, g);
 }
 
+/* One descriptor a session: what the process may not open it cannot hold. */
+static int
+most_sessions(struct gateway *g)
+{
+	struct rlimit r;
+	int64_t fit;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur == RLIM_INFINITY)
+		return (int)g->conf->most_sessions;
+	fit = (int64_t)r.rlim_cur - OTHER_FILES;
+	if (fit < (int64_t)r.rlim_cur / 2)
+		fit = (int64_t)r.rlim_cur / 2;
+	if (fit >= g->conf->most_sessions)
+		return (int)g->conf->most_sessions;
+	slog(g, LOG_LEVEL_WARN,
+	    "%lld files may be open: %lld sessions fit, not meters.most_sessions %lld",
+	    (long long)r.rlim_cur, (long long)fit, (long long)g->conf->most_sessions);
+	return (int)fit;
+}
+
 struct gateway *
 gateway_new(struct loop *l, struct db *db, struct signer *signer, const char *node,
     const struct gateway_conf *conf, const struct session_conf *session,
@@ -236,6 +255,7 @@ gateway_new(struct loop *l, struct db *db, struct signer *signer, const char *no
 	g->by_endpoint = map_new();
 	g->logins = logins_new(l, db, node, on_opened, g);
 	g->log.module = "gateway";
+	g->most = most_sessions(g);
 	timer_start(&g->sweep, l, conf->sweep_us, on_sweep, g);
 	return g;
 }
@@ -304,8 +324,16 @@ on_drain(void *arg)
 {
 	struct gateway *g = arg;
 
-	for (int i = 0; i < g->drain_each && g->all.first != NULL; i++)
-		session_close(g->all.first, "the daemon is draining");
+	int closed = 0;
+
+	for (struct session *s = g->all.first, *next; s != NULL && closed < g->drain_each;
+	     s = next) {
+		next = session_next(s);
+		if (session_busy(s))
+			continue;
+		session_close(s, "the daemon is draining");
+		closed++;
+	}
 	if (g->all.first != NULL)
 		timer_start(&g->drain, g->loop, SECOND_US / 10, on_drain, g);
 }
@@ -315,6 +343,7 @@ gateway_drain(struct gateway *g, int64_t over_us)
 {
 	listener_free(g->listener);
 	g->listener = NULL;
+	g->all.ending = true;
 	g->drain_each = (int)(g->all.count * (SECOND_US / 10) / (over_us > 0 ? over_us : 1)) + 1;
 	timer_start(&g->drain, g->loop, 0, on_drain, g);
 }

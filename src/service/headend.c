@@ -202,7 +202,7 @@ heard_from_node(const char *payload, void *arg)
 
 		slog(h, LOG_LEVEL_DEBUG, "hint: endpoint %lld has work", endpoint);
 		if (s != NULL)
-			dispatch_look_session(h->dispatch, s);
+			dispatch_look(h->dispatch, endpoint);
 	} else if (sscanf(payload, "taken %lld %lld", &endpoint, &epoch) == 2) {
 		gateway_taken(h->gateway, endpoint, epoch);
 	} else if (sscanf(payload, "refresh %lld %lld", &endpoint, &epoch) == 2) {
@@ -436,5 +436,15 @@ headend_drain(struct headend *h, int64_t over_us)
 	if (h->watch != NULL)
 		watch_draining(h->watch);
 	gateway_drain(h->gateway, over_us);
+	return n;
+}
+
+int
+headend_under_way(const struct headend *h)
+{
+	int n = gateway_count(h->gateway);
+
+	if (db_up(h->db)) /* or it is not to be waited for */
+		n += db_backlog(h->db, DB_MONEY) + db_backlog(h->db, DB_COMMANDS);
 	return n;
 }

@@ -25,8 +25,9 @@ struct listener {
 	struct event *readable;
 	listener_fn *fn;
 	void *arg;
-	int fd, port;
-	bool paused;
+	char *address;
+	int fd, port; /* fd: -1 while it is shut */
+	bool shut;
 	struct timer pause;
 	int64_t said_us;
 	struct logctx log;
@@ -82,7 +83,7 @@ on_pause_over(void *arg)
 {
 	struct listener *n = arg;
 
-	if (!n->paused)
+	if (n->readable != NULL)
 		event_add(n->readable, NULL);
 }
 
@@ -106,7 +107,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	struct peer peer;
 
 	(void)what;
-	for (int i = 0; i < MOST_A_TURN && !n->paused; i++) {
+	for (int i = 0; i < MOST_A_TURN && n->fd >= 0; i++) {
 		struct sockaddr_storage addr;
 		socklen_t len = sizeof addr;
 		int got = accept4(fd, (struct sockaddr *)&addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -122,24 +123,57 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static int
+listener_open(struct listener *n, struct err *e)
+{
+	n->fd = listener_socket(n->address, &n->port, e);
+	if (n->fd < 0)
+		return -1;
+	n->readable = event_new(loop_base(n->loop), n->fd, EV_READ | EV_PERSIST, on_readable, n);
+	event_add(n->readable, NULL);
+	return 0;
+}
+
+static void
+listener_close(struct listener *n)
+{
+	timer_stop(&n->pause);
+	if (n->readable != NULL)
+		event_free(n->readable);
+	n->readable = NULL;
+	if (n->fd >= 0)
+		close(n->fd);
+	n->fd = -1;
+}
+
+/* A free port that was found is its own from now on. */
+static void
+keep_port(struct listener *n)
+{
+	int host = (int)(strrchr(n->address, ':') - n->address);
+	char with_port[80];
+
+	snprintf(with_port, sizeof with_port, "%.*s:%d", host, n->address, n->port);
+	free(n->address);
+	n->address = mem_text(with_port);
+}
+
 struct listener *
 listener_new(struct loop *l, const char *address, listener_fn *fn, void *arg, struct err *e)
 {
-	int port, fd = listener_socket(address, &port, e);
-	struct listener *n;
+	struct listener *n = mem_new(sizeof *n);
 
-	if (fd < 0)
-		return NULL;
-	n = mem_new(sizeof *n);
 	n->loop = l;
+	n->address = mem_text(address);
 	n->fn = fn;
 	n->arg = arg;
-	n->fd = fd;
-	n->port = port;
 	n->log.module = "listener";
 	snprintf(n->log.who, sizeof n->log.who, "address=%.50s", address);
-	n->readable = event_new(loop_base(l), fd, EV_READ | EV_PERSIST, on_readable, n);
-	event_add(n->readable, NULL);
+	if (listener_open(n, e) < 0) {
+		listener_free(n);
+		return NULL;
+	}
+	keep_port(n);
 	return n;
 }
 
@@ -148,9 +182,8 @@ listener_free(struct listener *n)
 {
 	if (n == NULL)
 		return;
-	timer_stop(&n->pause);
-	event_free(n->readable);
-	close(n->fd);
+	listener_close(n);
+	free(n->address);
 	free(n);
 }
 
@@ -160,14 +193,28 @@ listener_port(const struct listener *n)
 	return n->port;
 }
 
-void
-listener_pause(struct listener *n, bool on)
+/* The descriptor that was given back may be somebody else's by now; then a moment later. */
+static void
+on_reopen(void *arg)
 {
-	if (n->paused == on)
-		return;
-	n->paused = on;
-	if (on)
-		event_del(n->readable);
+	struct listener *n = arg;
+	struct err e;
+
+	if (listener_open(n, &e) < 0)
+		timer_start(&n->pause, n->loop, PAUSE_US, on_reopen, n);
 	else
-		event_add(n->readable, NULL);
+		slog(n, LOG_LEVEL_INFO, "open again");
+}
+
+void
+listener_shut(struct listener *n, bool on)
+{
+	if (n->shut == on)
+		return;
+	n->shut = on;
+	listener_close(n);
+	if (on)
+		slog(n, LOG_LEVEL_WARN, "full: closed until there is room");
+	else
+		timer_start(&n->pause, n->loop, 0, on_reopen, n);
 }

@@ -175,7 +175,14 @@ session_ready(struct session *s, struct endpoint *mine)
 bool
 session_free(const struct session *s)
 {
-	return s->state == SESSION_READY && !s->held && !s->muted && !s->settling;
+	return s->state == SESSION_READY && !s->held && !s->muted && !s->settling &&
+	       !s->all->ending;
+}
+
+bool
+session_busy(const struct session *s)
+{
+	return s->held || s->state == SESSION_ASKING;
 }
 
 void

@@ -296,6 +296,13 @@ fleet_drop(struct fleet *f, const struct unit *u)
 			wire_drop(f->wires[i]);
 }
 
+void
+fleet_network(struct fleet *f, bool on)
+{
+	for (size_t i = 0; i < f->nwires; i++)
+		wire_network(f->wires[i], on);
+}
+
 static void
 begin(struct fleet *f, struct unit *u)
 {

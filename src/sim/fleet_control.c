@@ -169,6 +169,17 @@ do_drop(struct call *k, struct err *e)
 }
 
 static int
+do_network(struct call *k, struct err *e)
+{
+	bool on = k->words[1] != NULL && strcmp(k->words[1], "on") == 0;
+
+	if (!on && (k->words[1] == NULL || strcmp(k->words[1], "off") != 0))
+		return err_set(e, ERR_INPUT, "network off|on");
+	fleet_network(k->c->fleet, on);
+	return 0;
+}
+
+static int
 do_add(struct call *k, struct err *e)
 {
 	return fleet_join(k->c->fleet, k->rest, e);
@@ -210,22 +221,23 @@ static const struct command {
 	bool on_meter, on_all; /* words[1] is an address, or "all" */
 	int (*run)(struct call *k, struct err *e);
 } commands[] = {
-    {"list",   false, false, do_list  },
-    {"stats",  false, false, do_stats },
-    {"state",  true,  false, do_state },
-    {"set",    true,  true,  do_set   },
-    {"fault",  true,  true,  do_fault },
-    {"button", true,  false, do_button},
-    {"topup",  true,  false, do_topup },
-    {"cover",  true,  false, do_cover },
-    {"tamper", true,  false, do_tamper},
-    {"reboot", true,  true,  do_reboot},
-    {"power",  true,  true,  do_power },
-    {"drop",   true,  true,  do_drop  },
-    {"add",    false, false, do_add   },
-    {"clone",  true,  false, do_clone },
-    {"signer", false, false, do_signer},
-    {"quit",   false, false, do_quit  },
+    {"list",    false, false, do_list   },
+    {"stats",   false, false, do_stats  },
+    {"state",   true,  false, do_state  },
+    {"set",     true,  true,  do_set    },
+    {"fault",   true,  true,  do_fault  },
+    {"button",  true,  false, do_button },
+    {"topup",   true,  false, do_topup  },
+    {"cover",   true,  false, do_cover  },
+    {"tamper",  true,  false, do_tamper },
+    {"reboot",  true,  true,  do_reboot },
+    {"power",   true,  true,  do_power  },
+    {"drop",    true,  true,  do_drop   },
+    {"network", false, false, do_network},
+    {"add",     false, false, do_add    },
+    {"clone",   true,  false, do_clone  },
+    {"signer",  false, false, do_signer },
+    {"quit",    false, false, do_quit   },
 };
 
 static int

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <event2/util.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <signal.h>
@@ -42,6 +43,7 @@ usage(FILE *out)
 	fputs("usage: powergate-sim --connect HOST:PORT [--fleet N FIRST_ADDRESS [PROFILE]]\n"
 	      "           [--meters FILE] [--set KEY=VALUE] [--fault NAME[=AMOUNT]]\n"
 	      "           [--rtt-ms N] [--heartbeat S] [--zone NAME] [--seed N] [--key FILE]\n"
+	      "           [--from ADDRESS]\n"
 	      "           [--truth FILE] [--truth-frames] [--control PATH] [--signer PATH]\n"
 	      "       powergate-sim --signer PATH [--key FILE] [--control PATH]\n",
 	    out);
@@ -129,6 +131,20 @@ find_peer(struct sim *s)
 	freeaddrinfo(found);
 }
 
+static void
+find_source(struct sim *s, const char *address)
+{
+	int len = sizeof s->wires.from;
+	struct err e;
+
+	if (evutil_parse_sockaddr_port(address, (struct sockaddr *)&s->wires.from, &len) == 0) {
+		s->wires.from_len = (socklen_t)len;
+		return;
+	}
+	err_set(&e, ERR_INPUT, "'%s' is no address", address);
+	refuse_err("--from", &e);
+}
+
 /* Options that others rest on; they may stand anywhere in the line. */
 static void
 first_look(struct sim *s, const char *option, const char *value)
@@ -137,6 +153,8 @@ first_look(struct sim *s, const char *option, const char *value)
 
 	if (strcmp(option, "--connect") == 0)
 		s->connect = value;
+	else if (strcmp(option, "--from") == 0)
+		find_source(s, value);
 	else if (strcmp(option, "--seed") == 0)
 		s->seed = (uint64_t)number_of(option, value, INT64_MAX);
 	else if (strcmp(option, "--rtt-ms") == 0)
@@ -197,6 +215,7 @@ static const struct option {
 	int least, most; /* values */
 } options[] = {
     {"--connect",      1, 1},
+    {"--from",         1, 1},
     {"--seed",         1, 1},
     {"--rtt-ms",       1, 1},
     {"--heartbeat",    1, 1},

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BACKOFF_LEAST_US SECOND_US
 #define BACKOFF_MOST_US  MINUTE_US
@@ -37,6 +38,7 @@ struct wire {
 	struct timer pulse; /* DOWN: connect; UP: heartbeat, or the end of the waking moment */
 	struct timer work;
 	bool connected, broken; /* noted by the socket, not yet looked at */
+	bool cut_off;           /* the network is out */
 	struct outbox out;
 	int failures;
 };
@@ -165,7 +167,24 @@ void
 wire_drop(struct wire *w)
 {
 	hang_up(w);
-	retry_later(w);
+	if (!w->cut_off)
+		retry_later(w);
+}
+
+void
+wire_network(struct wire *w, bool on)
+{
+	if (w->cut_off != on)
+		return;
+	w->cut_off = !on;
+	if (w->bev != NULL) /* no goodbye; and no port that rests for a minute */
+		setsockopt(bufferevent_getfd(w->bev), SOL_SOCKET, SO_LINGER,
+		    &(struct linger){.l_onoff = 1}, sizeof(struct linger));
+	hang_up(w);
+	timer_stop(&w->pulse);
+	w->failures = 0;
+	if (on)
+		wire_start(w, jitter(w, SECOND_US));
 }
 
 static void
@@ -196,6 +215,25 @@ has_supply(const struct wire *w)
 	return w->kind == WIRE_DTU || vmeter_awake(w->units[0]->v, loop_now_us(w->conf->loop));
 }
 
+/* An address has some 28 000 ports towards one listener, and finding one of the last is slow: a
+ * large fleet dials from an address of its own.  -1: the kernel chooses. */
+static int
+socket_from(const struct wire_conf *conf)
+{
+	int on = 1, fd;
+
+	if (conf->from_len == 0)
+		return -1;
+	fd = socket(conf->from.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+	if (bind(fd, (const struct sockaddr *)&conf->from, conf->from_len) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
 static void
 dial(struct wire *w)
 {
@@ -204,7 +242,8 @@ dial(struct wire *w)
 		return;
 	}
 	w->state = WIRE_CONNECTING;
-	w->bev = bufferevent_socket_new(loop_base(w->conf->loop), -1, BEV_OPT_CLOSE_ON_FREE);
+	w->bev = bufferevent_socket_new(
+	    loop_base(w->conf->loop), socket_from(w->conf), BEV_OPT_CLOSE_ON_FREE);
 	if (w->bev == NULL)
 		abort();
 	bufferevent_setcb(w->bev, on_readable, NULL, on_event, w);

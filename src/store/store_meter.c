@@ -9,7 +9,7 @@
 static const struct db_stmt session_open = {"session_open", DB_COMMANDS, true, 0,
     "SELECT n, endpoint_id, epoch, state, meter_id, address, protocol, profile,"
     " customer, encode(password, 'hex'), zone, live, limited, overloads,"
-    " alarm_counts, report_stuck"
+    " alarm_counts, report_stuck, waited_for"
     " FROM door.session_open($1::text[], $2::text[], $3::text[], $4, $5::bigint)"};
 static const struct db_stmt session_close = {"session_close", DB_COMMANDS, true, 0,
     "SELECT door.session_close($1::bigint[], $2::bigint[], $3::text[], $4::bigint)"};
@@ -118,8 +118,10 @@ endpoint_from(const struct db_rows *rows, int row, int n)
 	ep->claimed = strcmp(db_cell_text(rows, row, 3), "claimed") == 0;
 	ep->live = n > 0 && db_cell_bool(rows, row, 11);
 	ep->n = n;
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		meter_from(&ep->meters[i], rows, row + i);
+		ep->waited_for |= db_cell_bool(rows, row + i, 16);
+	}
 	return ep;
 }
 

@@ -15,13 +15,16 @@ import time
 import zoneinfo
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import crowd  # noqa: E402
 import gate  # noqa: E402
+from crowd import cpu_us, private_bytes, register, settled  # noqa: E402
 
 BUILD = os.path.abspath(sys.argv[1])
-PARTS = sys.argv[2:] or ["frames", "sessions", "ingest", "webhooks", "restore", "billing", "recon"]
+PARTS = sys.argv[2:] or ["frames", "sessions", "ingest", "webhooks", "restore", "storm", "billing", "recon"]
 FLEET = 10_000      # sessions held
 ACCOUNTS = 2_000    # that payments go to
 ONLINE = 1_000      # meters while payments are timed
+STORM = 20_000      # meters that dial at once
 POLL_S = 5          # each of them is read so often meanwhile
 PAYMENTS = 800      # timed, a round trip
 RATE = 40           # payments a second
@@ -74,81 +77,14 @@ def program(name, *words, seconds=90):
 
 # --- what is measured upon --------------------------------------------------------------------
 
-REGISTER = """
-SET search_path = powergate;
-INSERT INTO site (name, zone, currency) VALUES ('here', 'Asia/Shanghai', 'CNY') ON CONFLICT DO NOTHING;
-INSERT INTO tariff (name, currency) VALUES ('flat', 'CNY') ON CONFLICT DO NOTHING;
-DO $$ DECLARE v bigint; BEGIN IF NOT EXISTS (SELECT FROM price_version) THEN
-    SELECT q.version_id INTO v FROM price_load(jsonb_build_object(
-        'tariff', 'flat', 'currency', 'CNY', 'exponent', 2, 'zone', 'Asia/Shanghai', 'rounding', 'half_up', 'effective_from_us', 946656000000000,
-        'source', E'currency: CNY\nzone: Asia/Shanghai\neffective_from: 2000-01-01\ntier_period: month\ntiers: [{price: 0.50}]\n'),
-        'bench', 0, 1) q;
-    UPDATE price_version SET state = 'pending', submitted_us = 1 WHERE id = v;
-    PERFORM price_approve(v, 'bench', 0, NULL, NULL, NULL, 1);
-END IF; END $$;
-WITH made AS (
-    INSERT INTO account (number, site_id, fee_mode, tariff_id, warn_minor, created_us)
-    SELECT :'letter' || lpad(n::text, 6, '0'), s.id, :'mode', t.id, '{1000,500}', 0
-    FROM generate_series(:'first'::bigint, :'first'::bigint + :'count'::bigint - 1) n, site s, tariff t RETURNING id)
-INSERT INTO account_state (account_id) SELECT id FROM made;
-WITH addresses AS (
-    SELECT a.id AS account, a.site_id, lpad((:'base'::bigint + substr(a.number, 2)::bigint)::text, 12, '0') AS address
-    FROM account a WHERE a.number LIKE :'letter' || '%' AND substr(a.number, 2)::bigint >= :'first'::bigint),
-ends AS (
-    INSERT INTO endpoint (identity, kind, state) SELECT address, 'meter', 'claimed' FROM addresses RETURNING id, identity),
-made AS (
-    INSERT INTO meter (address, profile, capability, site_id, account_id, endpoint_id, customer, created_us)
-    SELECT t.address, :'profile', CASE :'mode' WHEN 'local' THEN 'counted' ELSE 'none' END, t.site_id, t.account, e.id,
-        t.address, 0 FROM addresses t JOIN ends e ON e.identity = t.address RETURNING id)
-INSERT INTO meter_state (meter_id, base_count, base_bought, base_by, account_open)
-SELECT id, 0, 0, 'bench', :'mode' = 'local' FROM made;
-"""
-
-# Cut off for arrears by us: the balance is below nothing, and the open relay is our own wish.
-CUT_OFF = """
-SET search_path = powergate;
-SELECT count(journal_post('bench:' || s.account_id, 'charge', 'used', 'bench', NULL, ARRAY['prepaid', 'energy'],
-    ARRAY['', ''], ARRAY[s.account_id, NULL], ARRAY[100, -100]::bigint[], 'CNY', 1)) FROM account_state s;
-INSERT INTO command (key, meter_id, kind, priority, order_us, rank, state, task, cause, created_by, generation, reason,
-    due_us, created_us, ended_us)
-SELECT 'relay:' || id || ':1', id, 'relay', 2, 1, 1, 'done', '{"relay": "open"}', 'credit is used up', 'bench', 1, 'ARREARS',
-    1, 1, 1 FROM meter;
-UPDATE meter_state SET relay_wanted = 'open', relay_seen = 'open', generation = 1, wanted_us = 1, seen_us = 1,
-    wanted_for = 'ARREARS', wanted_why = 'credit is used up';
-"""
-
-
-def register(db, conninfo, letter, first, count, base):
-    db.psql(REGISTER, conninfo=conninfo, letter=letter, first=first, count=count, base=base,
-            mode="remote" if letter == "R" else "local", profile="remote" if letter == "R" else "wallet-esam")
-
-
 def database(db, name):
     conninfo = db.database(name)
     db.prepare(conninfo)
     return conninfo
 
 
-def settled(db, conninfo):
-    """Statistics as autovacuum would have them: of tables with rows in them.  No checkpoint waits to happen."""
-    tables = db.rows("SELECT format('powergate.%I', relname) FROM pg_stat_user_tables WHERE n_live_tup >= 50",
-                     conninfo=conninfo)
-    db.psql(f"VACUUM ANALYZE {', '.join(t[0] for t in tables)}; CHECKPOINT", conninfo=conninfo)
-
-
 def count(db, conninfo, sql):
     return db.value(sql, conninfo=conninfo)
-
-
-def private_bytes(pid):
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
-        return 1024 * sum(int(n) for n in re.findall(r"^Private_(?:Clean|Dirty): +(\d+)", f.read(), re.M))
-
-
-def cpu_us(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-        after = f.read().rsplit(")", 1)[1].split()
-    return (int(after[11]) + int(after[12])) * 1_000_000 / os.sysconf("SC_CLK_TCK")
 
 
 def backends_us(db):
@@ -187,9 +123,6 @@ class Fleet:
         self.process.stop()
 
 
-ONLINE_SQL = "SELECT count(*) FROM powergate.endpoint WHERE epoch > 0 AND closed_us IS NULL AND state = 'claimed'"
-
-
 # --- the parts --------------------------------------------------------------------------------
 
 def frames(_db):
@@ -206,20 +139,20 @@ def sessions(db):
         time.sleep(1)
         before = private_bytes(d.process.pid)
         stack.enter_context(Fleet(db, d, FLEET, 100_000_001))
-        gate.until(lambda: count(db, at, ONLINE_SQL) == FLEET, 60, "the fleet's login", every=0.2)
+        gate.until(lambda: count(db, at, crowd.ONLINE) == FLEET, 60, "the fleet's login", every=0.2)
         read = "SELECT count(DISTINCT meter_id) FROM powergate.reading"
         gate.until(lambda: count(db, at, read) == FLEET, 60, "reading every meter once", every=1)
         time.sleep(4)
         remark(f"sessions: named, loaded, and every meter read once ({count(db, at, read)} meters)")
-        figure("idle_sessions_held", count(db, at, ONLINE_SQL), "sessions")
+        figure("idle_sessions_held", count(db, at, crowd.ONLINE), "sessions")
         figure("session_bytes_each", (private_bytes(d.process.pid) - before) / FLEET, "bytes")
         busy = cpu_us(d.process.pid)
         time.sleep(5)
         figure("idle_fleet_cpu", (cpu_us(d.process.pid) - busy) / 5e4, "%")
-        right(count(db, at, ONLINE_SQL) == FLEET and d.running(), "every session was held to the end")
+        right(count(db, at, crowd.ONLINE) == FLEET and d.running(), "every session was held to the end")
         stack.close()
         began = time.monotonic()
-        gate.until(lambda: count(db, at, ONLINE_SQL) == 0, 60, "the end of every session", every=0.05)
+        gate.until(lambda: count(db, at, crowd.ONLINE) == 0, 60, "the end of every session", every=0.05)
         figure("sessions_closed_per_second", FLEET / (time.monotonic() - began), "sessions/s")
     program("echo", FLEET)
     ratio("session_bytes_each", "session_bytes_each", "session_bytes_each_bare")
@@ -339,11 +272,11 @@ def restore(db):
         name = f"payment_to_closed_rtt{rtt}"
         at = database(db, name)
         register(db, at, "R", 1, ONLINE, 100_000_000)
-        db.psql(CUT_OFF, conninfo=at)
+        crowd.cut_off(db, at, 1, ONLINE)
         settled(db, at)
         with daemon(db, at, f"{POLL_S}s", session={"reply_timeout": "5s"}) as d, \
                 Fleet(db, d, ONLINE, 100_000_001, "--set", "relay=open", "--set", "watts=0", "--rtt-ms", str(rtt)):
-            gate.until(lambda: count(db, at, ONLINE_SQL) == ONLINE, 30, "the fleet's login", every=0.2)
+            gate.until(lambda: count(db, at, crowd.ONLINE) == ONLINE, 30, "the fleet's login", every=0.2)
             time.sleep(POLL_S / 4 + 2)
             began, rows = time.monotonic(), count(db, at, "SELECT count(*) FROM powergate.reading")
             busy = cpu_us(d.process.pid)
@@ -364,6 +297,25 @@ def restore(db):
                 for what, us in zip(("payment_to_closed", "payment_to_closed_software", "payment_to_committed"), row):
                     figure(f"{what}_rtt{rtt}_p{p}", int(us) / 1000, "ms")
             books(db, at, good, f"rtt {rtt} ms")
+
+
+def storm(db):
+    """The network comes back for all, and one of two daemons is killed: tests/it/reconnect.sh judges the same story."""
+    at = database(db, "storm")
+    seen = crowd.Storm(BUILD, db, at, STORM, STORM // 50).run()
+    figure("storm_all_online", seen["all_online_s"], "s")
+    for p in (50, 99):
+        figure(f"storm_payment_p{p}", seen[f"payment_p{p}_s"] * 1000, "ms")
+    for p in (50, 99):
+        figure(f"storm_power_after_login_p{p}", seen[f"power_after_login_p{p}_s"], "s")
+    figure("storm_session_bytes_each", seen["bytes"], "bytes")
+    remark(f"{STORM} meters, {seen['killed_at']} were online when one of two daemons was killed; {seen['paid']} payments meanwhile; "
+           f"the last of {STORM // 50} that waited had power {seen['last_power_s']:.1f} s after the network was back")
+    right(seen["online_after"] == STORM and seen["connected"] == STORM, f"storm: {seen['online_after']} of {STORM} are online")
+    right(not seen["refused"], f"storm: every payment was answered 200 ({seen['refused'][:1]})")
+    right(seen["all_powered"] and all(len(t) == 1 for t in seen["powered"].values()), "storm: who had paid has power, each relay moved once")
+    problems = db.psql("SELECT * FROM door.ledger_check()", conninfo=at).strip()
+    right(not problems, f"storm: ledger_check: {problems[:200] or 'empty'}")
 
 
 def script(name):
@@ -497,7 +449,8 @@ def recon(db):
 # --- all of it --------------------------------------------------------------------------------
 
 NAMES = {"frames": "frames_parsed_per_second", "sessions": "idle_sessions_held", "ingest": "readings_ingested_per_second",
-         "webhooks": "webhooks_per_second", "restore": "payment_to_closed", "billing": "bill_accounts_per_second",
+         "webhooks": "webhooks_per_second", "restore": "payment_to_closed", "storm": "storm_all_online",
+         "billing": "bill_accounts_per_second",
          "recon": "recon_rows_per_second"}
 
 

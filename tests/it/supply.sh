@@ -182,6 +182,7 @@ def queued_trip(db, d, sim):
 def first_word(db, d, sim, sink):
     """GV17: paid while the meter is away."""
     meter = METERS["O1"]
+    db.run("UPDATE powergate.account SET customer = 'Flat 12' WHERE number = 'O1'")
     drain(db, "O1")
     gate.until(lambda: is_off(sim, meter), 20, "the trip")
     sim.do(f"power {meter} off")
@@ -191,6 +192,9 @@ def first_word(db, d, sim, sink):
     late = gate.comes(lambda: field.work(d, "LATE_RESTORE", meter), 15)
     gate.ok(late and gate.comes(lambda: sink.told("late", "O1"), 5),
             "a restore that takes too long is told to staff and customer", field.work(d, "LATE_RESTORE", meter))
+    pages = [n["data"] for n in sink.told("work") if n["data"]["cause"] == "LATE_RESTORE" and "account O1" in n["data"]["text"]]
+    gate.ok(len(pages) == 1 and all(word in pages[0]["text"] for word in (meter, "Flat 12")) and "emergency code" in pages[0]["todo"],
+            "a person is paged once, with customer, account, meter, and what else may help", pages)
     sim.do(f"power {meter} on")
     gate.until(lambda: not is_off(sim, meter), 20, "power")
     # to look at the relay and at the clock, which the order's deadline needs, belongs to the order

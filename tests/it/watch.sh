@@ -127,6 +127,12 @@ def alive(db, d, port):
     gate.ok(Ear.beats - quiet <= 1, "and its heart stands still", (quiet, Ear.beats))
     db.up()
     gate.ok(gate.comes(lambda: gate.request(port, "GET", "/readyz").status == 200, 20), "with one it is ready again")
+    beats = Ear.beats
+    gate.ok(gate.comes(lambda: Ear.beats > beats, 10), "and its heart beats on")
+    d.kill()
+    quiet = Ear.beats
+    gate.comes(lambda: False, 1.5)
+    gate.ok(Ear.beats - quiet <= 1, "who waits for the next beat of a dead daemon hears none", (quiet, Ear.beats))
 
 
 ear = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ear)
