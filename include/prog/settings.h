@@ -78,7 +78,7 @@ struct settings {
 };
 
 extern struct settings settings;
-#define SETTINGS_SECTIONS 22 /* with the end mark */
+#define SETTINGS_SECTIONS 23 /* with the end mark */
 const struct conf_section *settings_sections(void);
 void settings_bind(struct conf_section *out, struct settings *into);
 /* What no single setting can say: sources have names of their own. */

@@ -49,7 +49,6 @@ idle(const struct reader *r, const struct session *s)
 }
 
 static void
-static void
 check_one(struct reader *r, struct session *s, int64_t mono)
 {
 	struct endpoint *ep = session_endpoint(s);
