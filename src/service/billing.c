@@ -121,12 +121,16 @@ rate_account(struct billing *b, struct due_account *a, const struct past *past)
 	struct rated_account r = {.account_id = a->id, .version = a->version};
 	struct rated_mark mark = rated_mark(&b->out);
 	struct price_sums before = a->sums;
+	/* nothing is done again without its prices, nor noted as done: it waits until they change */
+	bool waits = past != NULL && a->tariff_id != 0 && bill.book == NULL;
 	struct err e;
 	int rc = 0;
 
 	if (past != NULL)
 		bill_unrated(&bill, a->unrated);
-	for (size_t k = 0; k < a->ntenancies && rc == 0; k++)
+	if (waits)
+		bill_unrated(&bill, "its tariff cannot be read");
+	for (size_t k = 0; k < a->ntenancies && rc == 0 && !waits; k++)
 		rc = rate_tenancy(&bill, &b->due.tenancies[a->first_tenancy + k], past, &e);
 	if (rc < 0) {
 		slog(b, LOG_LEVEL_ERROR, "account=%lld %s", (long long)a->id, e.text);
@@ -142,7 +146,7 @@ rate_account(struct billing *b, struct due_account *a, const struct past *past)
 	r.keep = bill.keep;
 	r.unrated = bill.unrated[0] != '\0' ? bill.unrated : NULL;
 	r.estimate_minor = bill.estimate_minor;
-	r.rebill_id = past != NULL && rc == 0 ? a->rebill_id : 0;
+	r.rebill_id = past != NULL && rc == 0 && !waits ? a->rebill_id : 0;
 	b->again = b->again || bill.keep;
 	rated_account(&b->out, &r);
 }

@@ -204,8 +204,9 @@ again_energy(struct again *g, const struct past_charge *c)
 		g->npieces = since;
 		rated_tried(
 		    g->b->out, g->b->account->id, c->id, c->unrated ? g->b->prices_mark : 0);
-		if (rc == 0)
-			g->at = before;
+		/* What cannot be right was used all the same: those behind it begin where it ends. */
+		if (rc == 0 && same_position(&g->at, &before))
+			g->at.used_wh += c->wh;
 		g->loose = rc == 0;
 		return 0;
 	}
@@ -344,7 +345,7 @@ bill_again(struct bill *b, struct due_tenancy *t, const struct past *past, struc
 	int rc = 0;
 
 	b->keep = true; /* then what is new is rated */
-	if (b->book != NULL && b->book->n > 0)
+	if (b->book != NULL)
 		rc = walk(&g);
 	if (rc == 0)
 		rc = put_pieces(&g);
