@@ -23,7 +23,8 @@ REPORT, RESET, COVERS, COVER_1, BLOCK, WORD_7 = 0x04001501, 0x04001503, 0x03300D
 TOLD = [f"2026000067{n:02d}" for n in range(len(KINDS))]
 MOVED, SHUT, LOADED, COVER, TERMINAL, MAGNET, WELD, WORDS, STUCK, SILENT, EMPTY, MASTER, SUB_1, SUB_2 = LONE = [f"2026000066{n:02d}" for n in range(14)]
 WALLET = "202600006800"
-METERS = LONE + TOLD
+CROWD = [f"2026000069{n:02d}" for n in range(12)]
+METERS = LONE + TOLD + CROWD
 OLD = {"watts": 0, "energy_wh": 0, "history": 3}
 SIM = {LOADED: {"limit_watts": 4000, "keep": "yes"}, WORDS: {"lacks": "040005ff,04001501"}, STUCK: {"lacks": "04001503"},
        SILENT: {"lacks": "04001501,03300d01"}, WELD: {"watts": 20000}, EMPTY: OLD, SUB_1: OLD, SUB_2: OLD,
@@ -184,6 +185,22 @@ def cover(d, db, sim, sink):
     gate.ok(not alarms(d, COVER), "and no alarm is left", alarms(d, COVER))
 
 
+def crowd(d, db, sim):
+    """A whole site that says the same is not cut off by a machine."""
+    held = db.value("SELECT count(*) FROM powergate.hold WHERE kind = 'SAFETY' AND placed_by = 'powergated'")
+    db.run("UPDATE powergate.headend SET safety_trips = :n", n=held + 10)
+    for m in CROWD:
+        sim.do(f"cover {m} meter open")
+    gate.ok(gate.comes(lambda: len(d.ask("alarm/list", site="there", kind="cover_open").json["rows"]) == len(CROWD), 15),
+            "twelve meters are opened at once")
+    gate.ok(gate.comes(lambda: sum(not on(sim, m) for m in CROWD) == 10, 15), "ten are held off")
+    gate.ok(gate.comes(lambda: field.work(d, "ALARMS"), 5), "of the others a person decides", field.work(d, "ALARMS"))
+    time.sleep(1.5)
+    lit = [m for m in CROWD if on(sim, m)]
+    gate.ok(len(lit) == 2, "they stay on", lit)
+    gate.ok(all("spared" in [h["step"] for h in shown(d, alarms(d, m, "cover_open")[0])["history"]] for m in lit), "and their history says why")
+
+
 def critical(d, sim, sink, meter, how, kind):
     sim.do(how)
     a = seen_everywhere(d, sink, meter, kind, "critical", True)
@@ -291,9 +308,11 @@ with gate.Cluster(BUILD) as db:
     d.configure(sink.settings(d))
     d.start()
     d.order("site/add", name="here", zone="Asia/Shanghai")
+    d.order("site/add", name="there", zone="Asia/Shanghai")
+    db.run("UPDATE powergate.headend SET safety_trips = 100")
     d.order("tariff/add", name="flat", steps="0:10000")
     for m in METERS:
-        d.order("account/add", account=account(m), mode="remote", site="here", tariff="flat", trip="-100000")
+        d.order("account/add", account=account(m), mode="remote", site="there" if m in CROWD else "here", tariff="flat", trip="-100000")
         d.order("meter/add", meter=m, profile="remote", account=account(m), most_watts="2000000")
     d.order("account/add", account="L1", mode="local", site="here")
     d.order("meter/add", meter=WALLET, profile="wallet-esam", capability="counted", account="L1", customer=WALLET)
@@ -309,6 +328,7 @@ with gate.Cluster(BUILD) as db:
                        lambda: weld(d, sim, sink), lambda: words(d, sim, sink), lambda: stuck(d, sim, sink), lambda: silent(d, sim, sink),
                        lambda: used_while_off(d, sim, sink), lambda: empty(d, db, sim, sink), lambda: topped_up(d, sim, sink), lambda: losses(d, db, sim, sink),
                        *(lambda m=m, k=k: told(d, sim, sink, m, *k) for m, k in zip(TOLD, KINDS)))
+        crowd(d, db, sim)
         gate.ok(gate.comes(lambda: 'powergate_alarms_open{kind="relay_moved",severity="major"} 2' in gate.request(port, "GET", "/metrics").body.decode(), 5),
                 "a figure of each kind is watched", alarms(d, SHUT))
         gate.ok(not db.ledger_problems(), "the books balance", db.ledger_problems())
