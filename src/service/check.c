@@ -180,11 +180,11 @@ tell_view(struct checking *k)
 
 	judge_relay(k);
 	judge_neutral(k);
-	if (v->known == 0 || (m->alarms_told && (m->alarms & v->known) == v->shown))
+	if ((v->known & ~m->alarms_known) == 0 && (m->alarms & v->known) == v->shown)
 		return;
 	store_alarm_seen(k->c->db, m->id, v->shown, v->known, loop_now_us(k->c->loop));
 	m->alarms = (m->alarms & ~v->known) | v->shown;
-	m->alarms_told = true;
+	m->alarms_known |= v->known;
 }
 
 /* --- counters and records ----------------------------------------------------------------- */
