@@ -33,12 +33,12 @@ RETURNS TABLE (meter_id bigint, kind text, lasting boolean, words text) LANGUAGE
 BEGIN
     RETURN QUERY SELECT x.meter_id, 'credit_unexplained', false,
         format('its credit rose from %s to %s, %s of it was bought', powergate.money_text(x.before), powergate.money_text(x.value), powergate.money_text(d.minor))
-    FROM (SELECT r.meter_id, r.at_us, r.value, lag(r.value) OVER w AS before, lag(r.at_us) OVER w AS before_us
-          FROM reading r WHERE r.reg = 'credit' AND r.at_us > p_since - 7200000000 AND r.at_us <= p_now
-          WINDOW w AS (PARTITION BY r.meter_id ORDER BY r.at_us)) x
+    FROM account a JOIN meter m ON m.account_id = a.id AND m.state = 'active'
+    CROSS JOIN LATERAL (SELECT r.meter_id, r.at_us, r.value, lag(r.value) OVER w AS before, lag(r.at_us) OVER w AS before_us
+        FROM reading r WHERE r.meter_id = m.id AND r.reg = 'credit' AND r.at_us > p_since - 7200000000 AND r.at_us <= p_now WINDOW w AS (ORDER BY r.at_us)) x
     CROSS JOIN LATERAL (SELECT COALESCE(sum(q.amount_minor), 0)::bigint AS minor, COALESCE(bool_or(q.state <> 'APPLIED'), false) AS open FROM credit_delivery q
         WHERE q.meter_id = x.meter_id AND q.state <> 'CANCELLED' AND q.planned_us <= x.at_us AND COALESCE(q.applied_us, p_now) > x.before_us - 600000000) d
-    WHERE x.at_us > p_since AND x.value > x.before + d.minor AND NOT d.open;
+    WHERE a.fee_mode = 'local' AND x.at_us > p_since AND x.value > x.before + d.minor AND NOT d.open;
 END $$;
 
 -- What the reconciliation of a day found and nobody has explained.
