@@ -56,6 +56,9 @@ struct alarm_record {
 	uint32_t operator_code;
 };
 uint32_t dlt645_record_di(enum alarm_counter c, int n); /* 0: there is no n-th, from 0 */
+/* Its register, where that is an item of its own; 0: it is not. */
+uint32_t dlt645_record_wh_di(enum alarm_counter c, int n);
+int64_t dlt645_record_wh(const struct parameter *seen); /* -1: none */
 /* False when there is no record, or it cannot be read. */
 bool dlt645_record_get(enum alarm_counter c, struct alarm_record *r, const struct parameter *seen,
     const struct calendar *zone);

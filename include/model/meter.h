@@ -79,7 +79,7 @@ struct meter {
 	uint32_t refuses;               /* 1 << enum reg of what it refuses to be read */
 	int32_t overloads;              /* as last noted; -1: never */
 	int32_t counts[METER_COUNTERS]; /* of events, as last noted; -1: never */
-	uint32_t alarms;                /* that it was told to show, see model/alarm.h */
+	uint32_t alarms, alarms_known;  /* that it was told to show, or not: see model/alarm.h */
 	uint32_t checks_refused;        /* what a look for alarms leaves out, a day long */
 	char address[13];               /* 12 digits */
 	char customer[13];              /* customer number in the meter, 12 digits */
@@ -90,7 +90,6 @@ struct meter {
 	bool skew_known;
 	bool limited;  /* a limit of its load is in force: asked for overloads */
 	bool off_told; /* its relay was found open, and why is known */
-	bool alarms_told;
 	bool report_stuck; /* it refused to have its report reset: only a person may have it tried */
 };
 

@@ -60,6 +60,7 @@ enum tamper {
 	TAMPER_WELD,    /* it shows its relay open, and current flows */
 	TAMPER_BATTERY,
 	TAMPER_FAULT,
+	TAMPER_LEVER, /* somebody moves its relay by hand */
 	TAMPERS
 };
 
@@ -241,7 +242,8 @@ void vmeter_judge(struct vmeter *v); /* warns, trips and closes by itself */
 void vmeter_trip_due(struct vmeter *v);
 bool vmeter_order(struct vmeter *v, uint8_t n1, uint32_t operator_code); /* false: refused */
 void vmeter_credit(struct vmeter *v, int64_t amount_minor, uint32_t count);
-void vmeter_relay_self(struct vmeter *v, bool open); /* by nobody's order, nor for want of credit */
+/* By nobody's order, nor for want of credit. */
+void vmeter_relay_self(struct vmeter *v, bool open, const char *by);
 
 /* vmeter_overload.c */
 bool vmeter_overloaded(const struct vmeter *v);

@@ -26,6 +26,22 @@ BEGIN
     END IF;
 END $$;
 
+-- As many within an hour as a person may order alone: of more it is rather how they are read that is
+-- wrong, and a person decides.
+CREATE OR REPLACE FUNCTION powergate.alarm_holds_many(m meter, p_now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE n bigint;
+BEGIN
+    SELECT count(*) INTO n FROM hold h WHERE h.kind = 'SAFETY' AND h.placed_us > p_now - 3600000000 AND h.placed_by = 'powergated'
+        AND h.cause IN (SELECT k.kind FROM alarm_kind k WHERE k.kind <> 'overload');
+    IF n < (SELECT h.safety_trips FROM headend h) OR EXISTS (SELECT FROM hold h WHERE h.meter_id = m.id AND h.kind = 'SAFETY' AND h.released_us IS NULL) THEN
+        RETURN false;
+    END IF;
+    PERFORM powergate.work_add('alarms', 'ALARMS', format('%s meters are held off for their alarms within an hour, and no more are', n),
+        'see powergatectl alarm list; who is in danger: powergatectl hold add SAFETY --meters=...; who says it without reason: alarms.ignore',
+        NULL, NULL, NULL, NULL, p_now);
+    RETURN true;
+END $$;
+
 -- Off until a person has looked, where the settings want that; one hold serves all alarms of a meter.
 -- The bits of a report are not the same in all meters (dlt645.md 2.7): on its word alone nobody is cut
 -- off, the counter behind it decides, and that is read at once.
@@ -33,6 +49,10 @@ CREATE OR REPLACE FUNCTION powergate.alarm_hold(a alarm, m meter, k alarm_kind, 
 DECLARE h bigint;
 BEGIN
     IF NOT k.holds OR a.source = 'report' THEN RETURN; END IF;
+    IF powergate.alarm_holds_many(m, p_now) THEN
+        PERFORM powergate.alarm_note(a.id, 'spared', 'powergated', 'too many at once are held off for their alarms: a person decides', p_now);
+        RETURN;
+    END IF;
     h := powergate.hold_place(m.id, 'SAFETY', k.words, true, 'powergated', p_now);
     IF h IS NULL THEN
         SELECT x.id INTO h FROM hold x WHERE x.meter_id = m.id AND x.kind = 'SAFETY' AND x.released_us IS NULL;
@@ -129,6 +149,8 @@ END $$;
 CREATE OR REPLACE FUNCTION door.alarm_seen(p_meter bigint, p_shown text[], p_known text[], p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE k alarm_kind;
 BEGIN
+    -- at each login of a meter that has nothing to tell
+    IF cardinality(p_shown) = 0 AND NOT EXISTS (SELECT FROM alarm a WHERE a.meter_id = p_meter AND a.state <> 'resolved' AND a.lasting) THEN RETURN; END IF;
     PERFORM powergate.account_of_first(p_meter);
     FOR k IN SELECT * FROM alarm_kind x WHERE x.kind = ANY (p_known) ORDER BY x.kind LOOP
         IF k.kind = ANY (p_shown) THEN

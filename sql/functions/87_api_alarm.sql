@@ -46,7 +46,7 @@ BEGIN
     RETURN jsonb_build_object('alarm', a.id, 'state', 'acknowledged');
 END $$;
 
--- What the meter still shows is not resolved by a word.  A hold is released for itself.
+-- What the meter still shows is not resolved by a word, unless it hangs there no more.  A hold is released for itself.
 CREATE OR REPLACE FUNCTION door.api_alarm_resolve(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE a alarm; held text;
 BEGIN
@@ -54,8 +54,8 @@ BEGIN
     SELECT * INTO a FROM alarm x WHERE x.id = powergate.id_arg(p, 'alarm') FOR UPDATE;
     IF a.id IS NULL THEN RETURN powergate.api_error(404, 'no such alarm'); END IF;
     IF a.state = 'resolved' THEN RETURN powergate.api_error(409, 'it is resolved already'); END IF;
-    IF a.lasting THEN RETURN powergate.api_error(409, 'the meter shows it still'); END IF;
-    UPDATE alarm SET state = 'resolved', resolved_us = p_now, resolved_by = p_who, resolution = p ->> 'reason' WHERE id = a.id;
+    IF a.lasting AND EXISTS (SELECT FROM meter m WHERE m.id = a.meter_id AND m.state = 'active') THEN RETURN powergate.api_error(409, 'the meter shows it still'); END IF;
+    UPDATE alarm SET state = 'resolved', lasting = false, resolved_us = p_now, resolved_by = p_who, resolution = p ->> 'reason' WHERE id = a.id;
     PERFORM powergate.alarm_note(a.id, 'resolved', p_who, p ->> 'reason', p_now);
     PERFORM powergate.audited(p_who, 'alarm.resolve', p, 'resolved', p_now);
     SELECT format('the hold for SAFETY stands: powergatectl hold release SAFETY --meter=%s --reason=...', m.address) INTO held

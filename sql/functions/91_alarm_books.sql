@@ -33,12 +33,12 @@ RETURNS TABLE (meter_id bigint, kind text, lasting boolean, words text) LANGUAGE
 BEGIN
     RETURN QUERY SELECT x.meter_id, 'credit_unexplained', false,
         format('its credit rose from %s to %s, %s of it was bought', powergate.money_text(x.before), powergate.money_text(x.value), powergate.money_text(d.minor))
-    FROM (SELECT r.meter_id, r.at_us, r.value, lag(r.value) OVER w AS before, lag(r.at_us) OVER w AS before_us
-          FROM reading r WHERE r.reg = 'credit' AND r.at_us > p_since - 7200000000 AND r.at_us <= p_now
-          WINDOW w AS (PARTITION BY r.meter_id ORDER BY r.at_us)) x
+    FROM account a JOIN meter m ON m.account_id = a.id AND m.state = 'active'
+    CROSS JOIN LATERAL (SELECT r.meter_id, r.at_us, r.value, lag(r.value) OVER w AS before, lag(r.at_us) OVER w AS before_us
+        FROM reading r WHERE r.meter_id = m.id AND r.reg = 'credit' AND r.at_us > p_since - 7200000000 AND r.at_us <= p_now WINDOW w AS (ORDER BY r.at_us)) x
     CROSS JOIN LATERAL (SELECT COALESCE(sum(q.amount_minor), 0)::bigint AS minor, COALESCE(bool_or(q.state <> 'APPLIED'), false) AS open FROM credit_delivery q
         WHERE q.meter_id = x.meter_id AND q.state <> 'CANCELLED' AND q.planned_us <= x.at_us AND COALESCE(q.applied_us, p_now) > x.before_us - 600000000) d
-    WHERE x.at_us > p_since AND x.value > x.before + d.minor AND NOT d.open;
+    WHERE a.fee_mode = 'local' AND x.at_us > p_since AND x.value > x.before + d.minor AND NOT d.open;
 END $$;
 
 -- What the reconciliation of a day found and nobody has explained.
@@ -52,8 +52,8 @@ BEGIN
         WHERE b.state = 'open' AND b.kind = 'BALANCE_DRIFT' AND b.amount_minor > 0 AND b.first_us > p_since AND b.first_us <= p_now;
 END $$;
 
--- Once in p_every, by one node; returns how many it found.  A few hundred at once are a fault of ours
--- rather than of so many meters: the rest comes the next time.
+-- Once in p_every, by one node; returns how many are new.  Hundreds at once are rather a fault of ours
+-- than of so many meters: of those that last, the rest comes the next time.
 CREATE OR REPLACE FUNCTION door.alarm_books(p_every bigint, p_days int, p_least bigint, p_now bigint) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE since bigint; found int := 0; r record; ids bigint[]; kinds text[]; lasts boolean[]; texts text[];
 BEGIN
@@ -65,10 +65,15 @@ BEGIN
         SELECT * FROM powergate.used_while_off(p_least, p_now) UNION ALL SELECT * FROM powergate.unused(p_days, p_now)
         UNION ALL SELECT * FROM powergate.credit_unexplained(since, p_now) UNION ALL SELECT * FROM powergate.breaks_found(since, p_now)) x;
     PERFORM 1 FROM account_state s WHERE s.account_id IN (SELECT m.account_id FROM meter m WHERE m.id = ANY (ids)) ORDER BY s.account_id FOR UPDATE;
-    FOR r IN SELECT x.* FROM unnest(ids, kinds, lasts, texts) AS x(meter_id, kind, lasting, words) ORDER BY x.meter_id, x.kind LIMIT 500 LOOP
-        PERFORM powergate.alarm_raise(r.meter_id, r.kind, 'books', r.words, r.lasting, 1, NULL, NULL, p_now);
+    FOR r IN SELECT x.* FROM unnest(ids, kinds, lasts, texts) AS x(meter_id, kind, lasting, words) WHERE NOT x.lasting OR NOT EXISTS (
+            SELECT FROM alarm a WHERE a.meter_id = x.meter_id AND a.kind = x.kind AND a.state <> 'resolved' AND a.lasting) ORDER BY x.meter_id, x.kind LOOP
         found := found + 1;
+        CONTINUE WHEN found > 500;
+        PERFORM powergate.alarm_raise(r.meter_id, r.kind, 'books', r.words, r.lasting, 1, NULL, NULL, p_now);
     END LOOP;
+    IF found > 500 THEN
+        PERFORM powergate.event_add('alarm', NULL, NULL, format('%s alarms are in the books at once, 500 were raised', found), p_now);
+    END IF;
     FOR r IN SELECT a.meter_id, a.kind FROM alarm a WHERE a.state <> 'resolved' AND a.lasting AND a.source = 'books'
         AND NOT EXISTS (SELECT FROM unnest(ids, kinds) AS x(meter_id, kind) WHERE x.meter_id = a.meter_id AND x.kind = a.kind) ORDER BY a.meter_id LOOP
         PERFORM powergate.alarm_clear(r.meter_id, r.kind, 'it is no longer so', p_now);

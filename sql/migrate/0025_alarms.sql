@@ -65,7 +65,7 @@ CREATE TABLE alarm_step (
     alarm_id    bigint NOT NULL REFERENCES alarm,
     n           bigint GENERATED ALWAYS AS IDENTITY,
     at_us       bigint NOT NULL,
-    step        text NOT NULL,             -- raised, again, cleared, held, acknowledged, resolved, returned
+    step        text NOT NULL,             -- raised, again, cleared, held, spared, acknowledged, resolved, returned
     actor       text NOT NULL DEFAULT '',
     text        text NOT NULL DEFAULT '',
     PRIMARY KEY (alarm_id, n)

@@ -163,6 +163,22 @@ dlt645_record_di(enum alarm_counter c, int n)
 	return n < ALARM_RECORDS ? counters[c].records[n] : 0;
 }
 
+uint32_t
+dlt645_record_wh_di(enum alarm_counter c, int n)
+{
+	uint32_t di = dlt645_record_di(c, n);
+
+	return di != 0 && counters[c].records[1] != 0 ? di + 0x100 : 0;
+}
+
+int64_t
+dlt645_record_wh(const struct parameter *seen)
+{
+	int64_t n;
+
+	return seen->seen_len == 4 && bcd_get(span_of(seen->seen, 4), &n) == 0 ? n * 10 : -1;
+}
+
 int64_t
 dlt645_counter_get(enum alarm_counter c, const struct parameter *seen)
 {

@@ -234,7 +234,7 @@ static const struct conf_field alarms_fields[] = {
 	"it; blanks between, empty for none."),
     CONF_CHECKED(struct alarms_conf, ignore, settings_check_alarms, "", true,
 	"Alarms that are not raised, of meters that say them without reason."),
-    CONF_TIME(struct alarms_conf, check.check_us, "check", "15m", 0, DAY_US, true,
+    CONF_TIME(struct alarms_conf, check.check_us, "check", "1h", 0, DAY_US, true,
 	"How often the status words of each meter are read, its report of alarms, and its currents "
 	"where they tell something; 0s never.  A meter that reports by itself is read at once."),
     CONF_TIME(struct alarms_conf, check.counters_us, "counters", "6h", 0, 30 * DAY_US, true,

@@ -74,7 +74,7 @@ struct checking {
 	int64_t relay;                        /* status word 3; -1: not known */
 	int64_t phase_ma, neutral_ma, others; /* -1: not known; others: of three phases */
 	bool counting, whole, live;
-	int record; /* of the counter that moved; from 0 */
+	int record, newest_record; /* of the counter that moved; from 0 */
 	int64_t count;
 	struct alarm_record newest;
 };
@@ -180,11 +180,11 @@ tell_view(struct checking *k)
 
 	judge_relay(k);
 	judge_neutral(k);
-	if (v->known == 0 || (m->alarms_told && (m->alarms & v->known) == v->shown))
+	if ((v->known & ~m->alarms_known) == 0 && (m->alarms & v->known) == v->shown)
 		return;
 	store_alarm_seen(k->c->db, m->id, v->shown, v->known, loop_now_us(k->c->loop));
 	m->alarms = (m->alarms & ~v->known) | v->shown;
-	m->alarms_told = true;
+	m->alarms_known |= v->known;
 }
 
 /* --- counters and records ----------------------------------------------------------------- */
@@ -224,8 +224,10 @@ on_record(struct session *s, const struct answer *a, const struct err *e, void *
 
 	(void)a;
 	if (e->class == ERR_NONE && dlt645_record_get(counter_of(k), &r, &k->asked, k->m->zone) &&
-	    r.at_us > k->newest.at_us)
+	    r.at_us > k->newest.at_us) {
 		k->newest = r;
+		k->newest_record = k->record;
+	}
 	k->record++;
 	if (e->class != ERR_NONE && e->class != ERR_REFUSED)
 		check_end(s, k); /* its count stays as it was: the next check finds it again */
@@ -234,12 +236,37 @@ on_record(struct session *s, const struct answer *a, const struct err *e, void *
 }
 
 static void
+on_record_wh(struct session *s, const struct answer *a, const struct err *e, void *arg)
+{
+	struct checking *k = arg;
+
+	(void)a;
+	if (e->class == ERR_NONE)
+		k->newest.wh = dlt645_record_wh(&k->asked);
+	counter_told(s, k);
+}
+
+/* All records of it were asked for: the register of the newest, then it is told. */
+static void
+records_asked(struct session *s, struct checking *k)
+{
+	uint32_t di = dlt645_record_wh_di(counter_of(k), k->newest_record);
+
+	if (k->newest.at_us == 0 || di == 0) {
+		counter_told(s, k);
+		return;
+	}
+	k->asked = (struct parameter){.id = di};
+	session_ask(s, k->m, &k->task, NULL, on_record_wh, k);
+}
+
+static void
 ask_record(struct session *s, struct checking *k)
 {
 	uint32_t di = dlt645_record_di(counter_of(k), k->record);
 
 	if (di == 0) {
-		counter_told(s, k);
+		records_asked(s, k);
 		return;
 	}
 	k->asked = (struct parameter){.id = di};

@@ -51,7 +51,7 @@ event_begins(struct vmeter *v)
 	    (long long)v->limit_dw / 10, v->overloads.total, v->keep ? "false" : "true");
 	if (v->keep)
 		return;
-	vmeter_relay_self(v, true);
+	vmeter_relay_self(v, true, "self, load");
 	event_ends(v);
 	if (v->overload_again_s > 0)
 		v->again_us = v->at_us + v->overload_again_s * SECOND_US;
@@ -62,7 +62,7 @@ vmeter_overload_judge(struct vmeter *v)
 {
 	if (v->again_us != 0 && v->at_us >= v->again_us && !v->off) {
 		v->again_us = 0;
-		vmeter_relay_self(v, false);
+		vmeter_relay_self(v, false, "self, load");
 	}
 	if (!vmeter_overloaded(v)) {
 		event_ends(v);

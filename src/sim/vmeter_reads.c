@@ -140,10 +140,12 @@ read_line(struct vmeter *v, uint32_t di, struct buf *out)
 		vmeter_put_bcd(out, 4, vmeter_price(v) / 100);
 		return vmeter_local(v);
 	case 0x02800021:
-		vmeter_put_bcd(out, 4, vmeter_set_of(v, SET_PRICES)->price_micro[v->band - 1] / 100);
+		vmeter_put_bcd(
+		    out, 4, vmeter_set_of(v, SET_PRICES)->price_micro[v->band - 1] / 100);
 		return vmeter_local(v);
 	case 0x0280000b:
-		vmeter_put_bcd(out, 4, vmeter_set_of(v, SET_STEPS)->step_micro[vmeter_step(v)] / 100);
+		vmeter_put_bcd(
+		    out, 4, vmeter_set_of(v, SET_STEPS)->step_micro[vmeter_step(v)] / 100);
 		return vmeter_local(v);
 	case 0x02800022: /* minutes, begun ones count */
 		vmeter_put_bcd(out, 2,
@@ -354,8 +356,8 @@ read_one_overload(struct vmeter *v, uint32_t di, struct buf *out)
 	}
 	if ((item != 0x01 && item != 0x12) || n == 0 || n > RECORDS)
 		return false;
-	vmeter_put_time(v, out, item == 1 ? v->overloads.at[n - 1].from_us : v->overloads.at[n - 1].to_us,
-	    true);
+	vmeter_put_time(v, out,
+	    item == 1 ? v->overloads.at[n - 1].from_us : v->overloads.at[n - 1].to_us, true);
 	return true;
 }
 
@@ -399,10 +401,10 @@ static const struct readable {
     {0x030c0000, 0xffffffff, vmeter_tamper_read},
     {0x030e0000, 0xffffffff, vmeter_tamper_read},
     {0x03350000, 0xfffffffe, vmeter_tamper_read},
-    {0x10010100, 0xffffff00, vmeter_tamper_read},
-    {0x18010100, 0xffffff00, vmeter_tamper_read},
-    {0x19010100, 0xffffff00, vmeter_tamper_read},
-    {0x1b010100, 0xffffff00, vmeter_tamper_read},
+    {0x10010000, 0xffff0000, vmeter_tamper_read},
+    {0x18010000, 0xffff0000, vmeter_tamper_read},
+    {0x19010000, 0xffff0000, vmeter_tamper_read},
+    {0x1b010000, 0xffff0000, vmeter_tamper_read},
     {0x04010000, 0xffff0000, vmeter_tariff_read},
     {0x04020000, 0xfffe0000, vmeter_tariff_read},
     {0x04050000, 0xffff0000, vmeter_tariff_read},

@@ -93,11 +93,11 @@ set_by_order(struct vmeter *v, bool open, bool commanded)
 }
 
 void
-vmeter_relay_self(struct vmeter *v, bool open)
+vmeter_relay_self(struct vmeter *v, bool open, const char *by)
 {
 	v->operator_code = 0;
 	v->by_self = false;
-	relay_set(v, open, open, "self, load");
+	relay_set(v, open, open, by);
 }
 
 void

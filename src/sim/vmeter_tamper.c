@@ -26,6 +26,7 @@ static const struct tampering {
     [TAMPER_WELD] = {"weld",         0, 0,      -1, 0,          0,          false},
     [TAMPER_BATTERY] = {"battery",      1, 0x0004, 3,  0,          0,          false},
     [TAMPER_FAULT] = {"fault",        0, 0,      5,  0,          0,          false},
+    [TAMPER_LEVER] = {"lever",        0, 0,      -1, 0,          0,          false},
 };
 
 uint32_t
@@ -58,6 +59,8 @@ vmeter_tamper(struct vmeter *v, int64_t now_us, const char *what, bool begins, s
 	if (v->tampered[i] == begins)
 		return 0;
 	v->tampered[i] = begins;
+	if (i == TAMPER_LEVER)
+		vmeter_relay_self(v, begins, "hand");
 	vmeter_tell(v, v->at_us, "tamper", "\"what\":\"%s %s\"", what, begins ? "on" : "off");
 	if (!begins) {
 		v->tampers[i].at[0].to_us = vmeter_clock(v, v->at_us);
@@ -101,6 +104,10 @@ vmeter_tamper_read(struct vmeter *v, uint32_t di, struct buf *out)
 
 		if (t->count == di && di != 0) {
 			put_count(v, i, out);
+			return true;
+		}
+		if (t->phases && t->record + 0x100 == (di & 0xffffff00) && n >= 1 && n <= RECORDS) {
+			vmeter_put_bcd(out, 4, v->tampers[i].at[n - 1].reg);
 			return true;
 		}
 		if (t->record == (di & 0xffffff00) && t->record != 0 && n >= 1 && n <= RECORDS) {

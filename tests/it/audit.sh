@@ -118,6 +118,10 @@ def people(call):
     work = db.value("INSERT INTO powergate.work (key, cause, account_id, text, todo, opened_us) SELECT 'x', 'TEST', id, 'x', 'x', 1 "
                     "FROM powergate.account WHERE number = 'R' RETURNING id")
     call("work/take", work=str(work))
+    alarm = db.value("INSERT INTO powergate.alarm (meter_id, kind, severity, source, text, first_us, last_us, lasting) "
+                     "SELECT id, 'cover_open', 'critical', 'counter', 'x', 1, 1, false FROM powergate.meter WHERE address = :'m' RETURNING id", m=A)
+    call("alarm/ack", alarm=str(alarm))
+    call("alarm/resolve", alarm=str(alarm), reason="a new seal")
     call("recon/run", day="20261119", site="here")
     call("recon/close", site="here", day="20261119", reason="all seen")
 

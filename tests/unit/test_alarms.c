@@ -181,6 +181,10 @@ START_TEST(a_record_tells_when_how_far_and_by_whom)
 	p = seen(0x10010101, "453010190826");
 	ck_assert(dlt645_record_get(COUNTER_VOLTAGE_LOSS, &r, &p, zone));
 	ck_assert_int_eq(r.wh, -1);
+	ck_assert_uint_eq(dlt645_record_wh_di(COUNTER_VOLTAGE_LOSS, 1), 0x10020201);
+	ck_assert_uint_eq(dlt645_record_wh_di(COUNTER_COVERS, 0), 0);
+	p = seen(0x10010201, "56341200");
+	ck_assert_int_eq(dlt645_record_wh(&p), 1234560);
 	p = seen(0x10010101, "ffffffffffff");
 	ck_assert(!dlt645_record_get(COUNTER_VOLTAGE_LOSS, &r, &p, zone));
 	p = seen(0x10010101, "453010310226"); /* the 31st of February */

@@ -7,6 +7,7 @@
 #define RESET_REPORT "03 15 00 04"
 #define READ_LOSSES  "00 00 01 03"
 #define READ_LOSS    "01 01 01 10"
+#define READ_LOSS_WH "01 02 01 10"
 #define READ_COVERS  "00 0D 30 03"
 #define READ_MAGNETS "00 00 35 03"
 #define READ_NEUTRAL "01 00 80 02"
@@ -40,9 +41,9 @@ START_TEST(status_words_show_what_lasts)
 }
 END_TEST
 
-START_TEST(what_began_is_counted_with_its_time)
+START_TEST(what_began_is_counted_with_its_time_and_register)
 {
-	struct talk *t = talk_new("watts=1000");
+	struct talk *t = talk_new("watts=1000 energy_wh=1000");
 
 	vmeter_begin(t->v, t->now_us);
 	ck_assert_str_eq(talk_plain(t, 0x11, READ_LOSS), tight("91 01010110 FFFFFFFFFFFF"));
@@ -51,6 +52,7 @@ START_TEST(what_began_is_counted_with_its_time)
 	ck_assert_str_eq(talk_plain(t, 0x11, READ_LOSSES),
 	    tight("91 00000103 010000 000000 000000 000000 000000 000000"));
 	ck_assert_str_eq(talk_plain(t, 0x11, READ_LOSS), tight("91 01010110 453010190826"));
+	ck_assert_str_eq(talk_plain(t, 0x11, READ_LOSS_WH), tight("91 01020110 00010000"));
 	talk_free(t);
 }
 END_TEST
@@ -110,7 +112,7 @@ main(void)
 	int bad;
 
 	tcase_add_test(c, status_words_show_what_lasts);
-	tcase_add_test(c, what_began_is_counted_with_its_time);
+	tcase_add_test(c, what_began_is_counted_with_its_time_and_register);
 	tcase_add_test(c, a_report_is_repeated_until_it_is_reset);
 	tcase_add_test(c, a_welded_relay_is_open_and_counts);
 	suite_add_tcase(s, c);
