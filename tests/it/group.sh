@@ -3,13 +3,14 @@
 # resumed, through the death of the daemon, with what became of each; and never past the budget.
 #   tests/it/group.sh BUILD-DIR
 PYTHONPATH=$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec python3 - "$@" <<'PY'
-import datetime, sys, time, zoneinfo
+import datetime, os, sys, time, zoneinfo
 import gate
 
 BUILD = sys.argv[1]
 TOWER = [f"2026000080{n:02}" for n in range(40)]
 FLOOR = [f"2026000081{n:02}" for n in range(14)]
 AWAY = "202600008299"
+WALLETS = ["202600008297", "202600008298"]
 SECOND = 61009
 
 
@@ -123,6 +124,19 @@ def midnight():
             "a midnight is asked for again: who has it is done, of the other it is said that the meter has none", seen)
 
 
+def prices():
+    """A tariff file into all meters of a kind, by the program."""
+    at = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:00Z")
+    file = os.path.join(gate.ROOT, "conf", "tariff-sample.yaml")
+    code, out, err = d.ctl("--json", "group", "preview", "tariff", "--site", "far", "--profile", "wallet-esam", "--file", file, "--at", at, "--reason", "the new year")
+    gate.ok(code == 0 and gate.json.loads(out)["meters"] == 2, "a tariff file is shown to be for the two meters that keep money", out + err)
+    g = str(gate.json.loads(out)["group"])
+    code, out, err = d.ctl("group", "start", g, "--watch")
+    gate.ok(code == 0 and "2 of 2: 2 done" in out, "it is started and watched until both have it", out + err)
+    seen = members(g)
+    gate.ok(all("spare set" in m["why"] for m in seen.values()), "in their spare sets, until the switch", seen)
+
+
 def dark(sim):
     """Fourteen of a floor: approved for exactly these, ten an hour, the protected one never."""
     d.order("override/add", meter=FLOOR[0], kind="PROTECTED", reason="a ventilator")
@@ -179,11 +193,16 @@ with gate.Cluster(BUILD) as db, gate.Daemon(BUILD, db, {"meters": {"listen": f"1
     for place, addresses in (("tower", TOWER), ("floor 3", FLOOR), ("far", [AWAY])):
         for address in addresses:
             d.order("meter/add", meter=address, profile="remote", site=place)
-    with gate.Sim(BUILD, d, [{"address": a, "profile": "remote"} for a in TOWER + FLOOR]) as meters:
+    for address in WALLETS:
+        d.order("account/add", account="W" + address[-2:], mode="local", site="far")
+        d.order("meter/add", meter=address, profile="wallet-esam", capability="counted", account="W" + address[-2:])
+    with gate.Sim(BUILD, d, [{"address": a, "profile": "remote"} for a in TOWER + FLOOR] + [
+            {"address": a, "profile": "wallet-esam", "customer": a, "opened": "yes", "credit_minor": 5000} for a in WALLETS]) as meters:
         gate.until(lambda: db.value("SELECT count(*) FROM powergate.meter_state WHERE relay_seen = 'closed'") >= 54, 20, "all were read")
         choosing()
         results()
         midnight()
+        prices()
         dark(meters)
         reading()
     elsewhere()
