@@ -31,5 +31,6 @@ struct reader *reader_new(struct loop *l, struct db *db, struct dispatch *d, str
 void reader_set_gateway(struct reader *r, struct gateway *g);
 void reader_free(struct reader *r);
 void reader_ready(struct reader *r, struct session *s); /* first poll of its meters: soon */
+void reader_look(struct reader *r); /* days may be missing; not only at the next of its looks */
 
 #endif

@@ -45,6 +45,7 @@ BEGIN
         UNION ALL SELECT w.account_id, w.meter_id, NULL FROM work w WHERE w.id = powergate.id_arg(p, 'work')
         UNION ALL SELECT NULL, a.meter_id, NULL FROM alarm a WHERE a.id = powergate.id_arg(p, 'alarm')
         UNION ALL SELECT n.account_id, NULL, NULL FROM notice n WHERE n.id = powergate.id_arg(p, 'notice')
+        UNION ALL SELECT NULL, g.meter_id, NULL FROM group_member g WHERE g.group_id = powergate.id_arg(p, 'group')
         UNION ALL SELECT c.account_id, NULL, c.site_id FROM contact c WHERE c.id = powergate.id_arg(p, 'contact')
         UNION ALL SELECT o.charged_account_id, o.meter_id, o.site_id FROM supply_override o WHERE o.id = powergate.id_arg(p, 'override')
         UNION ALL SELECT b.account_id, b.meter_id, b.site_id FROM recon_break b WHERE b.id = powergate.id_arg(p, 'break')) x;

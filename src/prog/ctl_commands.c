@@ -453,6 +453,34 @@ static const struct ctl_command people[] = {
 	"Every route of the daemon, who may use it, and where."),
 };
 
+static const struct ctl_command groups[] = {
+    SPECIAL("group preview",
+	"action=open|close|permit|hold|release|read|freeze|tariff [--site=SITE] "
+	"[--meters=ADDRESSES]"
+	" [--profile=PROFILE] [--relay=open|closed|permitted] [--online=yes|no] [--below=LIMIT]"
+	" [--hold=ADMIN|MOVE_OUT|FRAUD|MAINTENANCE] [--day=DAY] [--file=FILE] [--at=WHEN]"
+	" [--pace=N] [--limit=N] --reason=TEXT",
+	"group/preview", true, NULL, "group action meters spared online pace sha256",
+	ctl_group_preview, "Whom one order would hit; they are written down, and nothing is done."),
+    SPECIAL("group start", "group=N [--watch]", "group/start", true, NULL,
+	"group state action meters approval text", ctl_group_status,
+	"Begin; a disconnection first waits for another to approve this very list."),
+    SPECIAL("group status", "group=N [--watch]", "group/status", false, NULL,
+	"group action state meters ended done failed skipped", ctl_group_status,
+	"How far it is; with --watch, until it ends."),
+    READ("group members",
+	"group=N [--state=waiting|ordered|done|failed|skipped] [--after=N] [--limit=N]",
+	"group/members", "n meter state why command at_us", "What became of each, and why."),
+    SHOW("group stop", "group=N --reason=TEXT", "group/stop",
+	"group action state meters ended done failed skipped",
+	"Order no more; what is ordered goes its way."),
+    SPECIAL("group resume", "group=N --reason=TEXT [--watch]", "group/resume", true, NULL,
+	"group action state meters ended", ctl_group_status, "Go on with the rest."),
+    READ("group list", "[--all] [--limit=N]", "group/list",
+	"group action state meters ended done failed skipped by reason",
+	"Orders to groups that are under way; with --all, those that were."),
+};
+
 static const struct ctl_command alone[] = {
     LOCAL("frame decode", "[HEX...]", ctl_frame_decode,
 	"What DL/T 645 frames say; from standard input, a line each, when none is given."),
@@ -520,6 +548,7 @@ static const struct {
     PIECE(sites),
     PIECE(prices),
     PIECE(people),
+    PIECE(groups),
     PIECE(alone),
 };
 

@@ -1,4 +1,4 @@
-/* A tariff file into one meter: what of it the meter can hold is worked out here. */
+/* A tariff file into a meter, or many of a kind: what of it they can hold is worked out here. */
 #include "base/buf.h"
 #include "base/err.h"
 #include "codec/dlt645_parameters.h"
@@ -67,28 +67,35 @@ out:
 }
 
 enum ctl_exit
-ctl_push_tariff(struct ctl *c)
+ctl_wish(struct ctl *c, bool priced)
 {
 	struct price_version *v = mem_new(sizeof *v);
 	struct buf json = {0};
-	enum ctl_exit result;
-	bool priced;
 	struct err e;
+	bool good = make_wish(c, priced, v, &json, &e) == 0;
 
-	result = ask_profile(c, &priced);
-	if (result == CTL_DONE && make_wish(c, priced, v, &json, &e) < 0) {
-		ctl_complain("%s", e.text);
-		result = CTL_NO;
-	}
-	if (result == CTL_DONE) {
+	if (good) {
 		ctl_value_set(c, "file", ctl_value(c, "file"), true);
 		if (ctl_value(c, "at") != NULL)
 			ctl_value_set(c, "at", ctl_value(c, "at"), true);
 		ctl_value_set(c, "version", v->name, false);
 		ctl_value_set(c, "wanted", buf_text(&json), false);
-		result = ctl_call(c);
+	} else {
+		ctl_complain("%s", e.text);
 	}
 	buf_clear(&json);
 	free(v);
-	return result;
+	return good ? CTL_DONE : CTL_NO;
+}
+
+enum ctl_exit
+ctl_push_tariff(struct ctl *c)
+{
+	enum ctl_exit result;
+	bool priced;
+
+	result = ask_profile(c, &priced);
+	if (result == CTL_DONE)
+		result = ctl_wish(c, priced);
+	return result == CTL_DONE ? ctl_call(c) : result;
 }

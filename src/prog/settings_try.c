@@ -22,8 +22,7 @@ try_outside(const struct settings *s, struct err *e)
 	OPENSSL_cleanse(conninfo, sizeof conninfo);
 	if (result < 0 || witness_try(s->daemon.state_dir, e) < 0)
 		return -1;
-	if (s->api.certificate[0] != '\0' &&
-	    http_secure_try(s->api.certificate, s->api.key, e) < 0)
+	if (s->api.certificate[0] != '\0' && http_secure_try(s->api.certificate, s->api.key, e) < 0)
 		return err_wrap(e, "api");
 	seal = seal_new(NULL, s->meters.password_key, e);
 	seal_free(seal);

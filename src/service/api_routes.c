@@ -47,7 +47,7 @@
 		"POST", "/v1/" path_, roles_, site_, NULL,                                  \
 		    {"api_" name_, DB_COMMANDS, false, 5 * SECOND_US,                       \
 			"SELECT door.api_" name_ "($1::jsonb, $2, $3::bigint, $4::bigint, " \
-						 "$5::bigint, $6::bigint)" API_AUDITED},    \
+			"$5::bigint, $6::bigint)" API_AUDITED},                             \
 		    call_take_back                                                          \
 	}
 #define SPECIAL(method_, path_, roles_, site_, fn_)                \
@@ -166,6 +166,13 @@ static const struct api_route routes[] = {
     READ("halt/list", "halt_list", SITE_ALL, "all limit"),
     WRITE("halt/release", "halt_release", ROLE_OPERATOR, SITE_ALL),
     READ("exposure/list", "exposure_list", SITE_ALL, "all limit"),
+    WRITE_UID("group/preview", "group_preview", ROLE_OPERATOR, SITE_NAMED),
+    WRITE_UID("group/start", "group_start", ROLE_OPERATOR, SITE_NAMED),
+    WRITE("group/stop", "group_stop", ROLE_OPERATOR, SITE_NAMED),
+    WRITE_UID("group/resume", "group_resume", ROLE_OPERATOR, SITE_NAMED),
+    READ("group/status", "group_status", SITE_NAMED, "group"),
+    READ("group/members", "group_members", SITE_NAMED, "group state after limit"),
+    READ("group/list", "group_list", SITE_ALL, "all limit"),
     READ("notice/list", "notice_list", SITE_NAMED, "account kind state limit"),
     READ("notice/show", "notice_show", SITE_NAMED, "notice"),
     WRITE("notice/retry", "notice_retry", ROLE_OPERATOR, SITE_NAMED),

@@ -10,6 +10,7 @@
 #include "service/debts.h"
 #include "service/decide.h"
 #include "service/fetch.h"
+#include "service/groups.h"
 #include "service/hints.h"
 #include "service/intake.h"
 #include "service/months.h"
@@ -45,6 +46,7 @@ struct headend {
 	struct billing *billing;
 	struct decider *decider;
 	struct debts *debts;
+	struct groups *groups;
 	struct recon *recon;
 	struct alarms *alarms;
 	struct reports *reports;
@@ -163,6 +165,15 @@ payment_split(int64_t endpoint_id, void *arg)
 	decider_look(h->decider);
 	if (endpoint_id != 0)
 		dispatch_look(h->dispatch, endpoint_id);
+}
+
+static void
+group_ordered(int64_t endpoint_id, void *arg)
+{
+	struct headend *h = arg;
+
+	payment_split(endpoint_id, h);
+	reader_look(h->reader); /* it may have been a freeze */
 }
 
 static void
@@ -302,6 +313,7 @@ start_office(struct headend *h, struct err *e)
 	h->billing = billing_new(h->loop, h->db, h->prices, p->billing, readings_rated, h);
 	h->decider = decider_new(h->loop, h->db, p->policy, endpoint_has_work, h);
 	h->debts = debts_new(h->loop, h->db, payment_split, h);
+	h->groups = groups_new(h->loop, h->db, group_ordered, h);
 	if (p->recon != NULL)
 		h->recon = recon_new(h->loop, h->db, p->node, p->recon);
 	if (p->alarms != NULL)
@@ -390,6 +402,7 @@ headend_free(struct headend *h)
 	reports_free(h->reports);
 	alarms_free(h->alarms);
 	recon_free(h->recon);
+	groups_free(h->groups);
 	debts_free(h->debts);
 	prices_free(h->prices);
 	notify_free(h->notify);

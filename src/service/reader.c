@@ -137,3 +137,9 @@ reader_ready(struct reader *r, struct session *s)
 	}
 	freezes_look_soon(r->freezes);
 }
+
+void
+reader_look(struct reader *r)
+{
+	freezes_look_soon(r->freezes);
+}

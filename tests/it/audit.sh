@@ -18,7 +18,7 @@ STORIES = {
     "account/refund": "billing", "bill/rebill": "billing", "work/resolve": "delivery_faults", "halt/release": "storm", "notice/retry": "messages",
     "tariff/load": "tariff_versions", "tariff/submit": "tariff_versions", "tariff/approve": "tariff_versions", "tariff/withdraw": "tariff_versions",
     "recon/resolve": "recon", "approval/give": "permissions",
-    "approval/refuse": "permissions", "ledger/reverse": "refunds", "meter/multiplier": "billing", "account/move-in": "billing", "account/move-out": "billing", "emergency/activate": "emergency",
+    "approval/refuse": "permissions", "alarm/ack": "alarms", "alarm/resolve": "alarms", "ledger/reverse": "refunds", "meter/multiplier": "billing", "account/move-in": "billing", "account/move-out": "billing", "emergency/activate": "emergency",
 }
 
 BY_WORDS = {"push/want": ("push", '"push", "tariff"'), "statement/begin": ("recon", '"statement", "import"'),
@@ -75,6 +75,10 @@ def meters(call):
         call(path, meter=A, hold="MAINTENANCE", reason="repair", **more)
     one = call("override/add", meter=A, kind="PROTECTED", reason="a ventilator")
     call("override/end", override=str(one["override"]), reason="healed")
+    group = str(call("group/preview", action="read", meters=f"{A},{B}", pace="1", reason="look at both")["group"])
+    call("group/start", group=group)
+    call("group/stop", group=group, reason="wait")
+    call("group/resume", group=group, reason="go on")
     call("headend/trips", trips="stop", reason="a storm")
     call("headend/trips", trips="allow", reason="over")
     call("headend/safety", trips="5", reason="careful")

@@ -133,6 +133,14 @@ def loop(d, second):
         back = d.order("meter/relay", meter=meters[0], relay="closed", reason="enough")
         gate.until(lambda: sim.state(meters[0])["relay"] == "closed", 10, "the restore")
         gate.ok(back["command"], "a restore waits for no budget")
+        for m in meters[1:]:
+            d.order("meter/relay", meter=m, relay="closed", reason="enough")
+        gate.until(lambda: all(sim.state(m)["relay"] == "closed" for m in meters), 15, "the other restores")
+        d.order("headend/safety", trips="3", reason="few")
+        db.run("SET search_path = powergate; SELECT hold_place(m.id, 'SAFETY', 'smoke', true, 'powergated', n.us), relay_want(m.id, 'open', 'SAFETY', 'smoke', NULL, 'powergated', n.us, "
+               "n.us + 3600000000) FROM meter m, (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us) n WHERE m.address = ANY (string_to_array(:'m', ','))", m=",".join(meters[:6]))
+        gate.until(lambda: sum(sim.state(m)["relay"] == "open" for m in meters) >= 3, 10, "the trips for SAFETY")
+        gate.ok(not gate.comes(lambda: sum(sim.state(m)["relay"] == "open" for m in meters) > 3, 3), "nor does what asks nobody pass the budget of SAFETY: three of six leave")
 
 
 def certificate(directory):
