@@ -90,6 +90,7 @@ struct meter {
 	bool skew_known;
 	bool limited;  /* a limit of its load is in force: asked for overloads */
 	bool off_told; /* its relay was found open, and why is known */
+	bool off_said; /* it says that its relay is open, and nobody knows why yet */
 	bool report_stuck; /* it refused to have its report reset: only a person may have it tried */
 };
 

@@ -28,4 +28,8 @@ struct polls {
 /* Of a session that is free; `p` must outlive it.  The meter's next poll comes after every_us. */
 void poll_meter(const struct polls *p, struct session *s, struct meter *m, int64_t every_us);
 
+/* It says that its relay is open: it is read as soon as it may be asked, and not at its next time
+ * when it does not answer. */
+void poll_soon(struct meter *m);
+
 #endif

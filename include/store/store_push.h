@@ -14,8 +14,9 @@ struct store_missing {
 };
 typedef void store_missing_fn(const struct store_missing *m, void *arg);   /* each */
 typedef void store_missing_done_fn(int n, const struct err *e, void *arg); /* once, last */
-void store_push_missing(struct db *db, int limit, int64_t now_us, store_missing_fn *each,
-    store_missing_done_fn *fn, void *arg);
+/* Those behind `after`, so that one that nothing came of does not stand in front of the others. */
+void store_push_missing(struct db *db, const struct store_missing *after, int limit, int64_t now_us,
+    store_missing_fn *each, store_missing_done_fn *fn, void *arg);
 
 /* Harmless to repeat.  wanted: as meter_tariff_json() writes it; version: "flat/2". */
 void store_push_wants(struct db *db, struct db_column *meters, const char *wanted,

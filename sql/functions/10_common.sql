@@ -27,6 +27,10 @@ CREATE OR REPLACE FUNCTION powergate.account_first(p_account bigint) RETURNS voi
 BEGIN
     PERFORM 1 FROM account_state s WHERE s.account_id = p_account FOR UPDATE;
 END $$;
+CREATE OR REPLACE FUNCTION powergate.accounts_lock(p_accounts bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM account_state s WHERE s.account_id = ANY (p_accounts) ORDER BY s.account_id FOR UPDATE;
+END $$;
 CREATE OR REPLACE FUNCTION powergate.account_of_first(p_meter bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM powergate.account_first((SELECT m.account_id FROM meter m WHERE m.id = p_meter));

@@ -127,12 +127,12 @@ BEGIN
         -- another node settled the same payment between our look and our write: look again
         RAISE EXCEPTION 'raced with another node' USING ERRCODE = '40001';
     END;
-    IF again IS NOT NULL THEN
-        PERFORM powergate.settle_again(again, again_source, again_event);
-    END IF;
     IF paid IS NOT NULL THEN
         PERFORM powergate.settle_paid(paid, paid_amount, p_now);
         PERFORM powergate.waterfall_due(batch, paid, p_now);
+    END IF;
+    IF again IS NOT NULL THEN
+        PERFORM powergate.settle_again(again, again_source, again_event);
     END IF;
     IF ordered IS NOT NULL THEN
         PERFORM powergate.orders_paid(ordered, order_paid);
@@ -143,12 +143,8 @@ BEGIN
         JOIN LATERAL (SELECT q.* FROM payment q WHERE q.id = x.payment LIMIT 1) p ON true ORDER BY p.account_id;
     END IF;
     IF lost IS NOT NULL THEN
-        PERFORM powergate.work_add('suspense:' || p.id, 'SUSPENSE',
-            format('payment %s of %s by %s: %s', p.payment_no, powergate.money_text(p.amount_minor), p.source, x.why),
-            format('find the payer, then: powergatectl payment assign %s ACCOUNT --reason "..."', p.id),
-            NULL, NULL, p.id, NULL, p_now)
-        FROM unnest(lost, lost_why) AS x(payment, why)
-        JOIN LATERAL (SELECT q.* FROM payment q WHERE q.id = x.payment LIMIT 1) p ON true;
+        PERFORM powergate.suspense_add(p.whole, x.why, p_now) FROM unnest(lost, lost_why) AS x(payment, why)
+        JOIN LATERAL (SELECT q AS whole FROM payment q WHERE q.id = x.payment LIMIT 1) p ON true;
     END IF;
 END $$;
 
@@ -159,6 +155,14 @@ BEGIN
     INSERT INTO audit (at_us, actor, action, args, outcome, before, after) VALUES (p_now, p_who, 'payment.cash',
         jsonb_build_object('payment_no', p_no, 'account', p_account, 'meter', p_meter, 'terminal', p_terminal, 'amount_minor', p_amount), p_state, '{}',
         jsonb_build_object('payment', jsonb_build_array(jsonb_build_object('id', p_payment, 'account_id', p_account_id, 'amount_minor', p_amount, 'state', p_state))));
+END $$;
+
+-- Nobody's money: somebody looks for whose it is.
+CREATE OR REPLACE FUNCTION powergate.suspense_add(q payment, p_why text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM powergate.work_add('suspense:' || q.id, 'SUSPENSE',
+        format('payment %s of %s by %s: %s', q.payment_no, powergate.money_text(q.amount_minor), q.source, p_why),
+        format('find the payer, then: powergatectl payment assign %s ACCOUNT --reason "..."', q.id), NULL, NULL, q.id, NULL, p_now);
 END $$;
 
 -- An order is paid once; whoever comes second looks again and finds it paid.

@@ -82,7 +82,8 @@ BEGIN
         UPDATE inbox i SET deliveries = i.deliveries + 1 WHERE i.source = p_source AND i.event_id = p_event AND i.body_sha256 = p_sha;
         RETURN CASE WHEN FOUND THEN 'duplicate' ELSE 'conflict' END;
     END IF;
-    SELECT * INTO q FROM payment x WHERE x.source = p_source AND x.payment_no = p_payment_no;
+    -- before the event, whose foreign key would hold the payment; and so the next one sees this one
+    q := powergate.payment_first((SELECT x.id FROM payment x WHERE x.source = p_source AND x.payment_no = p_payment_no), NULL);
     INSERT INTO provider_event (source, event_id, provider, kind, type, payment_no, refund_no, order_no, amount_minor, currency, cumulative,
         state, why, trace, happened_us, received_us, payment_id)
     VALUES (p_source, p_event, p_provider, p_kind, p_type, p_payment_no, p_refund_no, p_order_no, p_amount, p_currency, p_cumulative,

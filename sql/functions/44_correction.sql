@@ -225,7 +225,10 @@ BEGIN
     UPDATE work w SET state = 'resolved', resolved_us = p_now, resolution = jsonb_build_object('by', p_who, 'reason', p_reason)
     WHERE w.key = 'payout:' || c.id AND w.state <> 'resolved';
     PERFORM powergate.correction_step(c.id, 'withdrawn', p_who, p_reason, p_now);
-    IF a.id IS NULL THEN RETURN c; END IF;
+    IF a.id IS NULL THEN
+        PERFORM powergate.suspense_add(q, 'what was to be paid back is not: ' || p_reason, p_now);
+        RETURN c;
+    END IF;
     IF a.fee_mode = 'local' AND back > 0 THEN
         SELECT m.id INTO meter FROM meter m WHERE m.account_id = a.id AND m.state = 'active' ORDER BY m.address = q.meter_no DESC, m.id LIMIT 1;
         PERFORM powergate.delivery_add(q.id, a.id, meter, back, q.paid_us, p_who, p_now);

@@ -100,9 +100,18 @@ BEGIN
     END IF;
     RETURN true;
 END $$;
+-- Those whose supply it decides, and who pays for it.
+CREATE OR REPLACE FUNCTION powergate.override_accounts(p_ids bigint[]) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN ARRAY(SELECT m.account_id FROM supply_override o JOIN meter m ON m.id = o.meter_id WHERE o.id = ANY (p_ids) AND m.account_id IS NOT NULL
+        UNION SELECT m.account_id FROM supply_override o JOIN meter m ON m.site_id = o.site_id WHERE o.id = ANY (p_ids) AND m.account_id IS NOT NULL
+        UNION SELECT powergate.temporary_own(o) FROM supply_override o WHERE o.id = ANY (p_ids) AND o.charged_account_id IS NOT NULL
+        UNION SELECT o.charged_account_id FROM supply_override o WHERE o.id = ANY (p_ids) AND o.charged_account_id IS NOT NULL);
+END $$;
 CREATE OR REPLACE FUNCTION powergate.override_end(p_id bigint, p_why text, p_by text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE o supply_override;
 BEGIN
+    PERFORM powergate.accounts_lock(powergate.override_accounts(ARRAY[p_id]));
     UPDATE supply_override SET ended_us = p_now, ended_by = p_by, ended_why = p_why WHERE id = p_id AND ended_us IS NULL RETURNING * INTO o;
     IF NOT FOUND THEN RETURN; END IF;
     PERFORM powergate.event_add('override', o.meter_id, (SELECT account_id FROM meter WHERE id = o.meter_id),
@@ -110,8 +119,7 @@ BEGIN
     IF o.kind = 'KEEP_ON' AND NOT powergate.kept_on(o.meter_id, p_now) THEN
         PERFORM powergate.keep_want(o.meter_id, false, p_why, p_by, p_now);
     END IF;
-    PERFORM powergate.mark_dirty(ARRAY(SELECT m.account_id FROM meter m WHERE (m.id = o.meter_id OR m.site_id = o.site_id)
-        AND m.account_id IS NOT NULL), p_now);
+    PERFORM powergate.mark_dirty(powergate.override_accounts(ARRAY[p_id]), p_now);
 END $$;
 
 -- --- the storm guard ----------------------------------------------------------------------------
@@ -165,14 +173,15 @@ END $$;
 
 -- What time alone brings about: overrides that end, halts, alarms by age.  Returns what was done.
 CREATE OR REPLACE FUNCTION door.supply_sweep(p_silence int, p_restore_slo bigint, p_now bigint) RETURNS int LANGUAGE plpgsql AS $$
-DECLARE o supply_override; r record; n int := 0; s record;
+DECLARE r record; n int := 0; s record; moved bigint[] := powergate.temporary_due(p_now); over bigint[] := ARRAY(SELECT x.id FROM supply_override x
+    WHERE x.ended_us IS NULL AND (x.until_us <= p_now OR powergate.used_up(x)) ORDER BY x.id LIMIT 200);
 BEGIN
-    FOR o IN SELECT * FROM supply_override x WHERE x.ended_us IS NULL AND
-        (x.until_us <= p_now OR powergate.used_up(x)) ORDER BY x.id LIMIT 200 LOOP
-        PERFORM powergate.override_end(o.id, CASE WHEN o.until_us <= p_now THEN 'its time is over' ELSE 'it is used up' END, 'powergated', p_now);
+    PERFORM powergate.accounts_lock(powergate.override_accounts(over || moved));
+    FOR r IN SELECT x.id, x.until_us FROM supply_override x WHERE x.id = ANY (over) ORDER BY x.id LOOP
+        PERFORM powergate.override_end(r.id, CASE WHEN r.until_us <= p_now THEN 'its time is over' ELSE 'it is used up' END, 'powergated', p_now);
         n := n + 1;
     END LOOP;
-    n := n + powergate.temporary_settled(p_now);
+    n := n + powergate.temporary_settled(moved, p_now);
     IF powergate.payments_stopped(p_now) THEN
         n := n + powergate.trips_halt('provider', 'no payment has come in for long: people may be unable to pay', p_now)::int;
     END IF;

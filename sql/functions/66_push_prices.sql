@@ -3,7 +3,7 @@
 -- Meters of which another version is wanted than was asked of them: the one in force; once the meter
 -- has that, or from a day before it begins, the one scheduled next.  A meter that is not adopted
 -- yet is not written to.
-CREATE OR REPLACE FUNCTION door.push_missing(p_limit int, p_now bigint) RETURNS TABLE (meter_id bigint, version_id bigint, profile text)
+CREATE OR REPLACE FUNCTION door.push_missing(p_version bigint, p_profile text, p_meter bigint, p_limit int, p_now bigint) RETURNS TABLE (meter_id bigint, version_id bigint, profile text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
@@ -21,6 +21,7 @@ BEGIN
         LEFT JOIN meter_parameter r ON r.meter_id = m.id AND r.set_name = 'tariff')
     SELECT w.meter_id, CASE WHEN w.next THEN w.next_id ELSE w.now_id END, w.profile FROM wanted w
     WHERE w.asked IS DISTINCT FROM CASE WHEN w.next THEN w.next_name ELSE w.now_name END
+      AND (CASE WHEN w.next THEN w.next_id ELSE w.now_id END, w.profile, w.meter_id) > (p_version, p_profile, p_meter)
     ORDER BY 2, 3, 1 LIMIT p_limit;
 END $$;
 

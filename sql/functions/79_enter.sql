@@ -40,6 +40,7 @@ BEGIN
         UNION ALL SELECT o.account_id, NULL, NULL FROM pay_order o WHERE o.number = p ->> 'order'
         UNION ALL SELECT q.account_id, NULL, NULL FROM shift_payment x JOIN payment q ON q.id = x.payment_id WHERE x.shift_id = powergate.id_arg(p, 'shift')
         UNION ALL SELECT COALESCE(c.account_id, q.account_id), NULL, NULL FROM correction c LEFT JOIN payment q ON q.id = c.payment_id WHERE c.id = powergate.id_arg(p, 'refund')
+        UNION ALL SELECT c.to_account, NULL, NULL FROM correction c WHERE c.id = powergate.id_arg(p, 'refund') AND c.to_account IS NOT NULL
         UNION ALL SELECT d.account_id, NULL, NULL FROM debt d WHERE d.id = powergate.id_arg(p, 'debt')
         UNION ALL SELECT l.account_id, NULL, NULL FROM journal j LEFT JOIN posting l ON l.journal_id = j.id AND l.account_id IS NOT NULL WHERE j.id = powergate.id_arg(p, 'journal')
         UNION ALL SELECT w.account_id, w.meter_id, NULL FROM work w WHERE w.id = powergate.id_arg(p, 'work')

@@ -302,8 +302,8 @@ $$;
 CREATE OR REPLACE FUNCTION door.api_payment_assign(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE q payment; a account; m meter;
 BEGIN
-    SELECT * INTO q FROM payment WHERE id = (p ->> 'payment')::bigint FOR UPDATE;
     SELECT * INTO a FROM account WHERE number = p ->> 'account' AND state = 'active';
+    q := powergate.payment_first((p ->> 'payment')::bigint, a.id);
     IF q.id IS NULL THEN RETURN powergate.api_error(404, 'no such payment'); END IF;
     IF a.id IS NULL THEN RETURN powergate.api_error(404, 'no such active account'); END IF;
     IF COALESCE(p ->> 'reason', '') = '' THEN RETURN powergate.api_error(400, 'a reason is needed'); END IF;

@@ -141,7 +141,9 @@ BEGIN
     UPDATE meter SET account_id = NULL, state = 'retired' WHERE id = old.id;
     UPDATE meter SET account_id = a.id WHERE id = new.id;
     UPDATE hold SET meter_id = new.id WHERE meter_id = old.id AND released_us IS NULL;
-    UPDATE supply_override SET meter_id = new.id WHERE meter_id = old.id AND ended_us IS NULL;
+    -- what it has used of its energy it has used
+    UPDATE supply_override SET meter_id = new.id, from_wh = COALESCE(open_wh[1], (SELECT x.total_wh FROM meter_state x WHERE x.meter_id = new.id)) - (r.wh[1] - from_wh)
+    WHERE meter_id = old.id AND ended_us IS NULL;
     SELECT * INTO s FROM meter_state WHERE meter_id = old.id;
     -- what comes later from the old one is another life of it, and proves nothing
     UPDATE meter_state SET incarnation = incarnation + 1, base_count = NULL, base_bought = NULL, account_open = false WHERE meter_id = old.id;

@@ -142,12 +142,16 @@ BEGIN
         - (SELECT COALESCE(sum(c.amount_minor), 0) FROM shift_refund x JOIN correction c ON c.id = x.correction_id WHERE x.shift_id = s.id);
 END $$;
 
+-- By who opened it; another cashier's word about this drawer would post a difference against the desk.
 CREATE OR REPLACE FUNCTION door.api_shift_close(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE s shift; counted bigint := powergate.minor_arg(p, 'counted_minor'); over bigint;
 BEGIN
     IF counted IS NULL OR counted < 0 THEN RETURN powergate.api_error(400, 'counted_minor is needed: what is in the drawer'); END IF;
     SELECT * INTO s FROM shift x WHERE x.terminal = p ->> 'terminal' AND x.closed_us IS NULL FOR UPDATE;
     IF s.id IS NULL THEN RETURN powergate.api_error(404, 'no shift is open there'); END IF;
+    IF s.opened_by <> p_who AND NOT EXISTS (SELECT FROM principal q WHERE q.name = p_who AND q.disabled_us IS NULL AND q.role IN ('money', 'admin')) THEN
+        RETURN powergate.api_error(403, format('%s opened it: he counts its drawer, or who has the role money', s.opened_by));
+    END IF;
     UPDATE shift x SET taken_minor = powergate.shift_gather(s), counted_minor = counted, closed_us = p_now, closed_by = p_who,
         note = COALESCE(p ->> 'note', '') WHERE x.id = s.id RETURNING * INTO s;
     over := s.counted_minor - s.float_minor - s.taken_minor;

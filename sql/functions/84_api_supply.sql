@@ -16,10 +16,6 @@ END $$;
 CREATE OR REPLACE FUNCTION powergate.accounts_of(p_meters bigint[]) RETURNS bigint[] LANGUAGE sql STABLE AS $$
     SELECT array_agg(DISTINCT account_id) FROM meter WHERE id = ANY (p_meters) AND account_id IS NOT NULL;
 $$;
-CREATE OR REPLACE FUNCTION powergate.accounts_lock(p_accounts bigint[]) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM 1 FROM account_state s WHERE s.account_id = ANY (p_accounts) ORDER BY s.account_id FOR UPDATE;
-END $$;
 
 -- Danger does not wait, but it has a budget of its own: as many within an hour as the head-end says,
 -- whoever orders them, one by one or all at once.  Beyond that another approves this very list, and

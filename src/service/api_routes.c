@@ -117,7 +117,7 @@ static const struct api_route routes[] = {
     READ("shift/list", "shift_list", SITE_ALL, "terminal limit"),
     READ("shift/show", "shift_show", SITE_NAMED, "shift"),
     WRITE("shift/open", "shift_open", ROLE_CASHIER, SITE_ANY),
-    WRITE("shift/close", "shift_close", ROLE_CASHIER, SITE_ANY),
+    WRITE("shift/close", "shift_close", ROLE_CASHIER | ROLE_MONEY, SITE_ANY),
     SPECIAL("POST", "orders", ROLE_CASHIER, SITE_NAMED, call_order),
     READ("order/list", "order_list", SITE_NAMED, "account state limit"),
     READ("order/show", "order_show", SITE_NAMED, "order"),

@@ -14,6 +14,7 @@
 #include "service/hints.h"
 #include "service/intake.h"
 #include "service/months.h"
+#include "service/poll.h"
 #include "service/price_wish.h"
 #include "service/prices.h"
 #include "service/seal.h"
@@ -96,7 +97,7 @@ session_heard(struct session *s, struct meter *m, const struct meter_event *ev, 
 			continue;
 		if (r->reg == REG_STATUS && !m->off_told &&
 		    meter_status_relay((uint32_t)r->value) != RELAY_CLOSED)
-			m->poll_us = 0; /* a poll finds out why, and tells both */
+			poll_soon(m); /* a poll finds out why, and tells both */
 		else
 			intake_readings(h->intake, r, 1);
 	}

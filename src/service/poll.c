@@ -71,6 +71,8 @@ poll_end(struct session *s, struct polling *p, bool whole)
 {
 	if (!whole)
 		p->m->poll_us = loop_mono_us(p->polls->loop);
+	else
+		p->m->off_said = false;
 	if (whole && p->off) {
 		intake_readings(p->polls->intake, &p->relay, 1);
 		p->m->off_told = true;
@@ -162,6 +164,7 @@ take(struct polling *p, const struct answer *a)
 			p->off = meter_status_relay((uint32_t)r->value) != RELAY_CLOSED;
 			p->relay = *r;
 			p->m->off_told = p->m->off_told && p->off;
+			p->m->off_said = p->off && !p->m->off_told;
 		}
 		if (r->reg != REG_STATUS || !p->off)
 			intake_readings(p->polls->intake, r, 1);
@@ -183,8 +186,10 @@ on_polled(struct session *s, const struct answer *a, const struct err *e, void *
 	while (p->next < p->all.nregs && refuses(p->m, REFUSES(p->all.regs[p->next])))
 		p->next++;
 	more = p->next < p->all.nregs;
-	if (!answered) {
-		session_release(s); /* it is silent: at its next time */
+	if (!answered) { /* it is silent: at its next time */
+		if (p->m->off_said)
+			poll_soon(p->m);
+		session_release(s);
 		free(p);
 	} else if (!more && !overload_due(p)) {
 		poll_end(s, p, true);
@@ -218,6 +223,13 @@ poll_next(struct session *s, struct polling *p)
 		while (p->next < p->all.nregs && all[p->next] <= REG_T4_WH) /* the tariffs too */
 			t->regs[t->nregs++] = all[p->next++];
 	session_ask(s, p->m, t, NULL, on_polled, p);
+}
+
+void
+poll_soon(struct meter *m)
+{
+	m->off_said = true;
+	m->poll_us = 0;
 }
 
 void

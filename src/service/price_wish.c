@@ -2,7 +2,8 @@
  * A look lists, in portions, the meters of which another version is wanted than is asked of them
  * already, and gives each group of the same version and kind of meter its wish in one statement.
  * The list is of what is missing, so that nothing has to be remembered here: after a crash, or
- * when a meter has found another account, the next look goes on.
+ * when a meter has found another account, the next look goes on.  A look goes through the list
+ * once, whatever comes of each: what fails is asked for again at the next.
  */
 #include "service/price_wish.h"
 
@@ -11,12 +12,13 @@
 #include "base/loop.h"
 #include "codec/dlt645_parameters.h"
 #include "codec/dlt645_profile.h"
+#include "model/calendar.h"
 #include "model/meter_tariff.h"
 #include "model/price.h"
 #include "service/prices.h"
-#include "store/store_names.h"
 #include "store/store_push.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +30,8 @@ struct price_wish {
 	struct db *db;
 	const struct prices *prices;
 	bool busy, again;
+	struct store_missing last; /* of this look, up to here */
+	char last_profile[48];
 	int64_t version_id; /* of the group that is being gathered */
 	bool priced;
 	struct db_column meters;
@@ -41,16 +45,17 @@ wish_text(
     const struct price_wish *w, const struct price_version *v, struct buf *json, struct err *e)
 {
 	struct meter_room room = meter_room_most(w->priced);
-	const struct calendar *zone = store_zone(v->zone);
+	struct calendar *zone = calendar_new(v->zone, e); /* no other will do for its switches */
 	struct meter_tariff *t;
 	int rc;
 
 	if (zone == NULL)
-		return err_set(e, ERR_INPUT, "zone %s is not known here", v->zone);
+		return -1;
 	t = mem_new(sizeof *t);
 	rc = meter_tariff_of(t, v, zone, &room, loop_now_us(w->loop), e);
 	if (rc == 0)
 		meter_tariff_json(t, v->zone, json);
+	calendar_free(zone);
 	free(t);
 	return rc;
 }
@@ -63,7 +68,11 @@ group_end(struct price_wish *w)
 	struct buf json = {0};
 	struct err e;
 
-	if (w->meters.n > 0 && v != NULL) { /* else it is not loaded yet: the next look */
+	if (w->meters.n > 0 && v == NULL) {
+		slog(w, LOG_LEVEL_WARN,
+		    "%d meters wait: price version %lld is not loaded, or not to be read",
+		    w->meters.n, (long long)w->version_id);
+	} else if (w->meters.n > 0) {
 		const char *name = prices_version_name(v);
 		int64_t now_us = loop_now_us(w->loop);
 
@@ -80,6 +89,8 @@ group_end(struct price_wish *w)
 	db_column_clear(&w->meters);
 }
 
+static void look_on(struct price_wish *w);
+
 static void
 on_missing(const struct store_missing *m, void *arg)
 {
@@ -87,6 +98,8 @@ on_missing(const struct store_missing *m, void *arg)
 	const struct dlt645_profile *p = dlt645_profile(m->profile);
 	bool priced = p != NULL && p->local;
 
+	w->last = *m;
+	snprintf(w->last_profile, sizeof w->last_profile, "%s", m->profile);
 	if (m->version_id != w->version_id || priced != w->priced)
 		group_end(w);
 	w->version_id = m->version_id;
@@ -103,8 +116,19 @@ on_missing_done(int n, const struct err *e, void *arg)
 	w->busy = false;
 	if (e->class != ERR_NONE)
 		slog(w, LOG_LEVEL_WARN, "%s", e->text);
-	else if (n == PORTION || w->again)
+	else if (n == PORTION && !w->again)
+		look_on(w);
+	else if (w->again)
 		price_wish_look(w);
+}
+
+static void
+look_on(struct price_wish *w)
+{
+	w->busy = true;
+	w->last.profile = w->last_profile;
+	store_push_missing(
+	    w->db, &w->last, PORTION, loop_now_us(w->loop), on_missing, on_missing_done, w);
 }
 
 static void
@@ -119,8 +143,9 @@ wish_poke(void *arg)
 	w->again = false;
 	if (!prices_known(w->prices))
 		return;
-	w->busy = true;
-	store_push_missing(w->db, PORTION, loop_now_us(w->loop), on_missing, on_missing_done, w);
+	w->last = (struct store_missing){0};
+	w->last_profile[0] = '\0';
+	look_on(w);
 }
 
 void

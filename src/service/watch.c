@@ -60,9 +60,10 @@ struct watch {
 	const struct watch_conf *conf;
 	struct watch_parts parts;
 	struct http *http;
-	struct buf said;    /* the facts as they were last */
-	int64_t said_us;    /* when; 0: never */
-	int64_t powered_us; /* what ended before is counted */
+	struct buf said;     /* the facts as they were last */
+	int64_t said_us;     /* when; 0: never */
+	int64_t powered_us;  /* what ended before is counted */
+	int64_t powering_us; /* up to here is being asked; 0: nothing is */
 	struct powered powered[2];
 	bool asking, draining, mute; /* mute: the last heartbeat was not heard */
 	struct timer gather, beat;
@@ -108,7 +109,10 @@ on_power(const struct db_rows *rows, const struct err *e, void *arg)
 {
 	struct watch *w = arg;
 
-	(void)e; /* the facts beside it say so */
+	if (rows != NULL) /* else the same span once more; the facts beside it say so */
+		w->powered_us = w->powering_us;
+	w->powering_us = 0;
+	(void)e;
 	for (int i = 0; rows != NULL && i < db_rows_count(rows); i++)
 		count_power(&w->powered[strcmp(db_cell_text(rows, i, 0), modes[1]) == 0],
 		    db_cell_int(rows, i, 1));
@@ -121,14 +125,13 @@ on_gather(void *arg)
 	int64_t now = loop_now_us(w->loop);
 
 	timer_sweep(&w->gather, w->loop, w->conf->refresh_us, on_gather, w);
-	if (w->asking || !db_up(w->parts.db))
+	if (w->asking || w->powering_us != 0 || !db_up(w->parts.db))
 		return;
 	w->asking = true;
 	db_ask(w->parts.db, &facts_ask, on_facts, w, db_int(now));
 	/* a commit may be a little behind the time it carries */
-	db_ask(w->parts.db, &power_ask, on_power, w, db_int(w->powered_us),
-	    db_int(now - 2 * SECOND_US));
-	w->powered_us = now - 2 * SECOND_US;
+	w->powering_us = now - 2 * SECOND_US;
+	db_ask(w->parts.db, &power_ask, on_power, w, db_int(w->powered_us), db_int(w->powering_us));
 }
 
 /* --- /metrics ----------------------------------------------------------------------------- */

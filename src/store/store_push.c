@@ -3,7 +3,8 @@
 #include <stdlib.h>
 
 static const struct db_stmt missing = {"push_missing", DB_BULK, true, 0,
-    "SELECT meter_id, version_id, profile FROM door.push_missing($1::int, $2::bigint)"};
+    "SELECT meter_id, version_id, profile FROM door.push_missing($1::bigint, $2, $3::bigint,"
+    " $4::int, $5::bigint)"};
 static const struct db_stmt wants = {"push_wants", DB_BULK, true, 0,
     "SELECT door.push_wants($1::bigint[], $2::jsonb, $3, $4::bigint)"};
 static const struct db_stmt unfit = {
@@ -35,13 +36,14 @@ on_missing(const struct db_rows *rows, const struct err *e, void *arg)
 }
 
 void
-store_push_missing(struct db *db, int limit, int64_t now_us, store_missing_fn *each,
-    store_missing_done_fn *fn, void *arg)
+store_push_missing(struct db *db, const struct store_missing *after, int limit, int64_t now_us,
+    store_missing_fn *each, store_missing_done_fn *fn, void *arg)
 {
 	struct missing_call *c = mem_new(sizeof *c);
 
 	*c = (struct missing_call){each, fn, arg};
-	db_ask_owned(db, &missing, on_missing, c, db_int(limit), db_int(now_us));
+	db_ask_owned(db, &missing, on_missing, c, db_int(after->version_id),
+	    db_text(after->profile), db_int(after->meter_id), db_int(limit), db_int(now_us));
 }
 
 void

@@ -101,6 +101,34 @@ def another_site(d, routes):
     be("admin")
 
 
+def moves(d):
+    """Money that goes from one site to another is approved by who is for both."""
+    d.order("payment/cash", account="east", amount_minor="250000", payment_no="M-1")
+    paid = db.value("SELECT id FROM powergate.payment WHERE payment_no = 'M-1'")
+    asked = d.order("payment/move", payment=str(paid), to="west", reason="typed wrong")
+    for sites, status in ((["east"], 403), (["west"], 403), (["east", "west"], 409)):
+        be("approver", sites)
+        answer = try_route(d, {"method": "POST", "path": "/v1/refund/approve"}, refund=str(asked["refund"]))
+        gate.ok(asked["state"] == "requested" and answer.status == status, f"{status} for an approver of {' and '.join(sites)}: a move from east to west", answer)
+    be("admin")
+
+
+def drawers(d):
+    """A shift is closed by who opened it."""
+    be("cashier")
+    d.order("shift/open", terminal="till-1", float_minor="1000")
+    db.run("UPDATE powergate.principal SET name = 'other' WHERE uid = :me", me=os.getuid())
+    close = {"method": "POST", "path": "/v1/shift/close"}, {"terminal": "till-1", "counted_minor": "900"}
+    answer = try_route(d, close[0], **close[1])
+    gate.ok(answer.status == 403 and not db.value("SELECT count(*) FROM powergate.journal WHERE kind = 'shift'"),
+            "another cashier does not count his drawer", answer)
+    be("money")
+    answer = try_route(d, close[0], **close[1])
+    gate.ok(answer.status == 200 and answer.json["closed_by"] == "other", "who answers for the money does, when he has gone home", answer)
+    db.run("UPDATE powergate.principal SET name = 'tester' WHERE uid = :me", me=os.getuid())
+    be("admin")
+
+
 def tree(d):
     for fields, why in (({"kind": "site", "parent": "west"}, "a site lies within nothing"),
                         ({"kind": "building", "parent": "east 2"}, "a building does not lie within a floor")):
@@ -133,6 +161,11 @@ def audit(d):
     gate.ok(code == 0, "the chain of what many wrote at once holds", out + err)
     head = gate.json.loads(out)["head"]
     gate.ok(gate.json.loads(out)["lines"] == db.value("SELECT count(*) FROM powergate.audit"), "with every line")
+    held = pool.submit(db.run, "BEGIN; SELECT FROM powergate.audit_last FOR UPDATE; SELECT pg_sleep(4); COMMIT")
+    gate.until(lambda: db.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(4)%' AND pid <> pg_backend_pid()"), 5, "somebody who writes")
+    code, out, err = d.ctl("audit", "verify")
+    gate.ok(code == 0 and not held.done(), "it is looked through without a lock, while somebody writes", out + err)
+    held.result()
     for table in ("audit", "audit_link"):
         for what in (f"DELETE FROM powergate.{table}", f"TRUNCATE powergate.{table} CASCADE"):
             try:
@@ -231,7 +264,7 @@ with gate.Cluster(BUILD) as db, concurrent.futures.ThreadPoolExecutor(8) as pool
     gate.ok(len(table) > 100 and all(r["roles"] and r["site"] for r in table), f"{len(table)} routes name their roles and a site rule")
     for part in (roles_on_routes, another_site):
         part(daemon, table)
-    for part in (nobody, tree, people, four_eyes, audit):
+    for part in (moves, drawers, nobody, tree, people, four_eyes, audit):
         part(daemon)
 sys.exit(gate.done())
 PY

@@ -121,6 +121,17 @@ def alipay(door):
                journal=1, posting=2)
     w = door.work("refund:ali:AL1:B2")
     gate.ok(len(w) == 1 and "refunded 0.50 " in w[0][1] and "0.50 out of the balance" in w[0][2], "the item of work is about what is new", w)
+    o = order(door.d, "A1", 100, "ali")["order_no"]
+    door.alipay("AL3", "1.00", o)
+    jobs = []
+    for n in range(1, 9):
+        door.send, send = (lambda *w: jobs.append(w) or gate.Answer(0)), door.send
+        door.alipay("AL3", "1.00", o, notify=f"NM{n}", refund_fee=f"0.{n}0", gmt_refund="2026-11-20 17:00:00", out_biz_no=f"M{n}")
+        door.send = send
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        told = [a.status for a in pool.map(lambda w: door.send(*w), jobs)]
+    back = door.db.value("SELECT sum(c.amount_minor) FROM powergate.correction c JOIN powergate.payment q ON q.id = c.payment_id WHERE q.payment_no = 'AL3'")
+    gate.ok(told == [200] * 8 and back == 80, "eight partial refunds told at once are what the largest of them says", f"{told} {back}")
     door.takes(OK_ALI, "that the trade is finished neither", lambda: door.alipay("AL1", "1.00", o, "TRADE_FINISHED", "NF"), payment=0)
     door.takes(OK_ALI, "an order that ran out is kept", lambda: door.alipay("AL2", "1.00", "X-1", "TRADE_CLOSED", "NC"), payment=0)
     a = door.refuses(401, "another amount than was signed", lambda: door.alipay("ALF", "1.00", o, spoil=True))

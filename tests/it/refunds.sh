@@ -141,6 +141,15 @@ def balance(desk, d):
     r = desk.does("refund", "request", q, "--reason=nobody knows him")
     gate.ok(r["state"] == "payable" and desk.book("suspense") == 0 and not desk.work(f"suspense:{q}"), "a payment of nobody goes back out of suspense", r)
     desk.refuses("refunded", "it is assigned to nobody any more", "payment", "assign", q, "R1", "--reason=x")
+    q = desk.pay("NOBODY", 1300, "P-nobody-2")
+    r = desk.does("refund", "request", q, "--reason=nobody knows him")
+    gate.ok(not desk.work(f"suspense:{q}"), "one more of nobody")
+    desk.does("refund", "withdraw", r["refund"], "--reason=he called")
+    w = desk.work(f"suspense:{q}")
+    gate.ok(desk.book("suspense") == -1300 and len(w) == 1 and "he called" in w[0][1], "that is not paid back after all is in suspense again, and somebody's work", w)
+    before = desk.held("R1")[0]
+    desk.does("payment", "assign", q, "R1", "--reason=it is his")
+    gate.ok(desk.book("suspense") == 0 and desk.held("R1")[0] == before + 1300 and not desk.work(f"suspense:{q}"), "and is assigned to whom it belongs", desk.held("R1"))
     desk.close("out of a balance")
 
 

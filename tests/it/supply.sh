@@ -13,12 +13,13 @@ from field import CLOSE, PERMIT, TRIP
 
 BUILD = sys.argv[1]
 ZONE = "Asia/Shanghai"
-METERS = {a: f"2026000060{n:02d}" for n, a in enumerate(("H1", "S1", "T1", "P1", "D1", "Q1", "O1", "F1", "C1", "L1"))}
+METERS = {a: f"2026000060{n:02d}" for n, a in enumerate(("H1", "S1", "T1", "P1", "D1", "Q1", "O1", "F1", "C1", "L1", "W1"))}
 SECOND = "202600006099"  # the other meter of D1
+NEW = "202600006098"     # W1's, later
 
 
 def add(d, account, money, site="here"):
-    d.order("account/add", account=account, mode="remote", site=site, tariff="dear" if account == "T1" else "flat", warn="1000,500")
+    d.order("account/add", account=account, mode="remote", site=site, tariff="dear" if account in ("T1", "W1") else "flat", warn="1000,500")
     d.order("meter/add", meter=METERS[account], profile="remote", account=account, most_watts="2000000")
     if money:
         field.cash(d, account, money)
@@ -30,6 +31,10 @@ def is_off(sim, meter):
 
 def balance(d, account):
     return d.ask("account/show", account=account).json["prepaid_minor"]
+
+
+def counted(d, meter):
+    return d.ask("meter/show", meter=meter).json["total_wh"] - 50000
 
 
 def why(d, meter):
@@ -119,6 +124,33 @@ def temporary(db, d, sim):
             (d.ask("account/show", account="T1").json, d.ask("ledger/list", account="T1").json))
     ended = gate.comes(lambda: "used up" in (override(d, meter, all="true")["ended_why"] or ""), 10)
     gate.ok(ended, "and it says so", override(d, meter, all="true"))
+
+
+def temporary_swap(d, sim):
+    """Temporary supply goes along to another meter: with what it has used, and with who pays."""
+    meter = METERS["W1"]
+    d.order("hold/add", hold="MOVE_OUT", meter=meter, reason="flat is empty", at_once=True)
+    gate.until(lambda: is_off(sim, meter), 10, "the trip")
+    d.order("override/add", kind="TEMP_SUPPLY", meter=meter, hours=2, wh="900", charge_to="B1", reason="painters")
+    gate.until(lambda: not is_off(sim, meter), 10, "power")
+    sim.do(f"set {meter} watts 400000")
+    gate.until(lambda: override(d, meter)["charged_minor"] >= 300, 15, "what the first meter counts")
+    sim.do(f"set {meter} watts 0")
+    time.sleep(2)  # its last reading
+    old = counted(d, meter)
+    gate.until(lambda: override(d, meter)["charged_minor"] == old, 10, "the charge")
+    d.order("meter/swap", meter=meter, new=NEW, reason="it hums")
+    time.sleep(2)
+    gate.ok(override(d, NEW)["charged_minor"] == old and balance(d, "W1") == 1000,
+            "a swap leaves what temporary supply has cost with who pays for it", (override(d, NEW), d.ask("ledger/list", account="W1").json))
+    sim.do(f"set {NEW} watts 400000")
+    gate.ok(gate.comes(lambda: is_off(sim, NEW), 20), "what the old meter counted is used up already", why(d, NEW))
+    sim.do(f"set {NEW} watts 0")
+    time.sleep(2)
+    new = counted(d, NEW)
+    both = gate.comes(lambda: override(d, NEW, all="true")["charged_minor"] == old + new, 15)
+    gate.ok(both and balance(d, "W1") == 1000 and balance(d, "B1") == 5000 - old - new and new < 900,
+            f"he pays for both, {old} and {new} Wh of 900", (override(d, NEW, all="true"), balance(d, "W1"), balance(d, "B1")))
 
 
 def protected(db, d, sim, sink):
@@ -255,19 +287,22 @@ with gate.Cluster(BUILD) as db:
     d.order("site/add", name="there", zone=ZONE)  # a site has a budget of ten trips an hour
     d.order("tariff/add", name="flat", steps="0:10000")
     d.order("tariff/add", name="dear", steps="0:10000000")
-    for account in ("H1", "S1", "T1", "P1", "Q1"):
+    for account in ("H1", "S1", "T1", "P1", "Q1", "W1"):
         add(d, account, 1000)
+    d.order("account/add", account="B1", mode="remote", site="here", tariff="flat")
+    field.cash(d, "B1", 5000)
     for account in ("D1", "O1", "F1"):
         add(d, account, 1000, "there")
     d.order("meter/add", meter=SECOND, profile="remote", account="D1", most_watts="2000000")
+    d.order("meter/add", meter=NEW, profile="remote", site="here", most_watts="2000000")
     d.order("account/add", account="C1", mode="remote", site="calm", tariff="flat")
     d.order("meter/add", meter=METERS["C1"], profile="remote", account="C1", most_watts="2000000")
     field.cash(d, "C1", 1000)
-    names = [METERS[a] for a in ("H1", "S1", "T1", "P1", "D1", "Q1", "O1", "F1", "C1")] + [SECOND]
+    names = [METERS[a] for a in ("H1", "S1", "T1", "P1", "D1", "Q1", "O1", "F1", "C1", "W1")] + [SECOND, NEW]
     with gate.Sim(BUILD, d, [{"address": a, "watts": 0, "energy_wh": 50000} for a in names], "--truth-frames") as sim:
         sim.online(len(names))
         gate.until(lambda: all(d.ask("meter/show", meter=m).json["total_wh"] == 50000 for m in names), 15, "readings")
-        field.together(lambda: admin(d, sim, sink), lambda: safety(d, sim), lambda: temporary(db, d, sim),
+        field.together(lambda: admin(d, sim, sink), lambda: safety(d, sim), lambda: temporary(db, d, sim), lambda: temporary_swap(d, sim),
                        lambda: two_meters(db, d, sim), lambda: first_word(db, d, sim, sink), lambda: flapping(db, d, sim),
                        lambda: calendar(db, d, sim), lambda: queued_trip(db, d, sim))
         protected(db, d, sim, sink)
