@@ -14,7 +14,8 @@ bool prove_link(struct proof *p, const char *name, bool holds, const char *fmt, 
 int64_t prove_number(const cJSON *o, const char *name);
 const char *prove_text(const cJSON *o, const char *name);
 const cJSON *prove_list(const cJSON *o, const char *name);
-const char *prove_money(int64_t minor, char out[32]);
+/* currency NULL: as a meter counts it. */
+const char *prove_money(int64_t minor, const char *currency, char out[32]);
 
 /* prove_frames.c: order to balance, of one delivery into a local meter; and of the relay orders of
  * a remote account. */

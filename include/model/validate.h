@@ -40,11 +40,12 @@ struct validation {
 	enum validated is;
 	char why[160]; /* it is held */
 	bool rolled_over;
-	bool banded;                 /* both have all the bands */
-	int64_t delta_wh[REGISTERS]; /* NO_WH where one of the two has none; as the meter counts */
+	bool banded;                 /* both have all the bands, and they may be billed */
+	int64_t delta_wh[REGISTERS]; /* the bands NO_WH where not; as the meter counts */
 };
 
-/* A person may have said what a held reading is: then it is billed as that. */
+/* A person may have said what a held reading is: then it is billed as that, and by its total
+ * alone where the bands cannot be.  What is outside its range or to come stays held. */
 enum validate_as { AS_IT_IS, AS_USED, AS_ROLLED_OVER };
 
 /* before NULL: it is the first one, and only looked at by itself. */
@@ -52,5 +53,7 @@ struct validation validate_reading(const struct validate_meter *m, const struct 
     const struct registers *now, enum validate_as as, int64_t now_us);
 /* What a register counted from one value to the next, by a wrap at most; never negative. */
 int64_t validate_delta(int64_t before, int64_t after, int64_t wraps_wh);
+/* The bands are the total, but for one unit each. */
+bool validate_bands_fit(const int64_t delta_wh[REGISTERS], int64_t unit_wh);
 
 #endif

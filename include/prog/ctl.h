@@ -116,7 +116,13 @@ enum ctl_exit ctl_ask(const struct ctl *c, const char *path, bool post,
 void ctl_print(const struct ctl *c, struct buf *answer);
 /* The word for "credit_minor" is "credit", for "total_wh" it is "total kWh". */
 void ctl_label(const struct ctl *c, const char *name, struct buf *out);
-void ctl_cell(const struct ctl *c, const char *name, const struct cJSON *v, struct buf *out);
+#define MONEY_DIGITS 2 /* of the currencies of all sites */
+
+/* digits: of money, behind the point. */
+void ctl_cell(
+    const struct ctl *c, const char *name, const struct cJSON *v, int digits, struct buf *out);
+/* By the currency the object names; else `otherwise`. */
+int ctl_money_digits(const struct cJSON *object, int otherwise);
 void ctl_time(const struct ctl *c, int64_t us, struct buf *out); /* RFC 3339 to the second */
 size_t ctl_width(const char *text);                              /* columns on a terminal */
 void ctl_put_safe(struct buf *out, const char *text);            /* nothing a terminal would obey */

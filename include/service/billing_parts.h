@@ -40,7 +40,9 @@ struct bill_entry {
 int bill_post(struct bill *b, const struct bill_entry *j, const struct price_item *items, int n,
     int *journal, int64_t *minor, struct err *e);
 
-void bill_deltas(const struct registers *from, const struct registers *to, int64_t wraps_wh,
+/* What the registers counted; the bands only where both have them and they are the total.  False:
+ * they are not, as in a charge for a reading that a person has accepted all the same. */
+bool bill_deltas(const struct registers *from, const struct registers *to, int64_t wraps_wh,
     int64_t delta_wh[REGISTERS]);
 /* What was used between two readings, for the engine: by bands where all prices of that time want
  * them and both readings have them. */

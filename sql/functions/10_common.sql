@@ -21,6 +21,13 @@ CREATE OR REPLACE FUNCTION powergate.money_text(minor bigint) RETURNS text LANGU
     SELECT CASE WHEN minor < 0 THEN '-' ELSE '' END || (abs(minor) / 100)::text || '.' || lpad((abs(minor) % 100)::text, 2, '0');
 $$;
 
+-- "20261201", and the calendar has it; NULL is none.
+CREATE OR REPLACE FUNCTION powergate.is_day(p_day text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF COALESCE(p_day, '') !~ '^20[0-9]{2}(0[1-9]|1[0-2])[0-9]{2}$' THEN RETURN false; END IF;
+    RETURN right(p_day, 2)::int BETWEEN 1 AND extract(day FROM make_date(left(p_day, 4)::int, substr(p_day, 5, 2)::int, 1) + interval '1 month - 1 day');
+END $$;
+
 -- Locks are taken in one order everywhere, or two lanes would wait for each other for a second
 -- until the server notices: accounts (rising), then meters, then deliveries and commands.
 CREATE OR REPLACE FUNCTION powergate.account_first(p_account bigint) RETURNS void LANGUAGE plpgsql AS $$

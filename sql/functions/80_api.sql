@@ -22,12 +22,22 @@ $$;
 
 -- --- sites, accounts, meters -------------------------------------------------------
 
+-- Meters, command lines and texts have two digits behind the point: where a currency has none, or
+-- three, 50.00 would be another amount in each of them.  The same currencies as in codec/money.c.
+CREATE OR REPLACE FUNCTION powergate.currency_problem(p_currency text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN p_currency !~ '^[A-Z]{3}$' THEN 'a currency is three capital letters'
+        WHEN p_currency IN ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'VND', 'VUV', 'XAF', 'XOF', 'XPF',
+            'BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND')
+        THEN format('amounts have two digits behind the point here, and %s has not', p_currency) END;
+$$;
 CREATE OR REPLACE FUNCTION door.api_site_add(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE n bigint; above site;
+DECLARE n bigint; above site; problem text;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_timezone_names WHERE name = p ->> 'zone') THEN
         RETURN powergate.api_error(400, format('no time zone "%s"', p ->> 'zone'));
     END IF;
+    problem := powergate.currency_problem(p ->> 'currency');
+    IF problem IS NOT NULL THEN RETURN powergate.api_error(400, problem); END IF;
     SELECT * INTO above FROM site WHERE name = p ->> 'parent';
     IF p ? 'parent' AND above.id IS NULL THEN RETURN powergate.api_error(404, 'no such parent'); END IF;
     IF above.id IS NOT NULL AND (above.zone, above.currency) IS DISTINCT FROM (p ->> 'zone', COALESCE(p ->> 'currency', 'CNY')) THEN
@@ -281,7 +291,7 @@ BEGIN
     SELECT min(at_us) INTO acked FROM command_history WHERE command_id = c.id AND (step = 'acknowledged' OR
         (step = 'heard' AND c.kind = 'relay' AND (get_byte(frame, 8) & 223) = 156));
     SELECT min(sent_us) INTO told FROM notice WHERE payment_id = q.id AND kind IN ('restored', 'credited', 'permitted');
-    RETURN jsonb_build_object('payment', q.id, 'source', q.source, 'payment_no', q.payment_no, 'amount_minor', q.amount_minor,
+    RETURN jsonb_build_object('payment', q.id, 'source', q.source, 'payment_no', q.payment_no, 'amount_minor', q.amount_minor, 'currency', q.currency,
         'account', a.number, 'mode', a.fee_mode, 'state', q.state, 'command', c.id, 'delivery', d.id,
         'received_us', q.received_us, 'committed_us', committed, 'dispatched_us', sent, 'acknowledged_us', acked,
         'done_us', done, 'notified_us', told, 'total_us', done - q.received_us);

@@ -36,7 +36,7 @@ BEGIN
         WHEN (d.kind = 'instalment') <> (d.instalment_minor IS NOT NULL AND d.every IS NOT NULL AND d.first_day IS NOT NULL)
             THEN 'a debt of kind instalment needs the instalment, every day, week or month, and its first day'
         WHEN d.every NOT IN ('day', 'week', 'month') THEN 'an instalment is due every day, week or month'
-        WHEN d.first_day::text !~ '^20[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$' THEN 'the first day is one like 20261201'
+        WHEN d.first_day IS NOT NULL AND NOT powergate.is_day(d.first_day::text) THEN 'the first day is one like 20261201'
         WHEN d.from_balance AND d.kind <> 'instalment' THEN 'only instalments are taken from the balance'
         WHEN d.from_balance AND a.fee_mode = 'local' THEN 'a local account has no balance here to take from'
         WHEN COALESCE(p ->> 'from', 'fees') NOT IN ('fees', 'balance') THEN 'it is owed from fees or from the balance'

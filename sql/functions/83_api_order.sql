@@ -108,9 +108,11 @@ END $$;
 
 CREATE OR REPLACE FUNCTION door.api_shift_open(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE s shift; change bigint := COALESCE(powergate.minor_arg(p, 'float_minor'), 0);
+    problem text := powergate.currency_problem(p ->> 'currency');
 BEGIN
     IF COALESCE(p ->> 'terminal', '') !~ '^[A-Za-z0-9._-]{1,32}$' THEN RETURN powergate.api_error(400, 'a terminal is 1 to 32 of A-Z a-z 0-9 . _ -'); END IF;
     IF change < 0 THEN RETURN powergate.api_error(400, 'the change in the drawer is not below 0'); END IF;
+    IF problem IS NOT NULL THEN RETURN powergate.api_error(400, problem); END IF;
     INSERT INTO shift (terminal, currency, float_minor, opened_us, opened_by)
     VALUES (p ->> 'terminal', COALESCE(p ->> 'currency', 'CNY'), change, p_now, p_who)
     ON CONFLICT (terminal) WHERE closed_us IS NULL DO NOTHING RETURNING * INTO s;

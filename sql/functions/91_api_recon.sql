@@ -13,7 +13,7 @@ CREATE OR REPLACE FUNCTION door.api_statement_begin(p jsonb, p_who text, p_now b
 DECLARE s statement;
 BEGIN
     IF COALESCE(p ->> 'source', '') !~ '^[a-z0-9_-]{1,31}$' THEN RETURN powergate.api_error(400, 'a source is 1 to 31 of a-z 0-9 _ -'); END IF;
-    IF COALESCE(p ->> 'day', '') !~ '^20[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$' THEN RETURN powergate.api_error(400, 'a day is one like 20261201'); END IF;
+    IF NOT powergate.is_day(p ->> 'day') THEN RETURN powergate.api_error(400, 'a day is one like 20261201'); END IF;
     IF p ? 'zone' AND NOT EXISTS (SELECT FROM pg_timezone_names WHERE name = p ->> 'zone') THEN
         RETURN powergate.api_error(400, format('no time zone "%s"', p ->> 'zone'));
     END IF;
@@ -140,9 +140,10 @@ END $$;
 -- By hand: one source's day, one site's, or all that have one.
 CREATE OR REPLACE FUNCTION door.api_recon_run(p jsonb, p_who text, p_zone text, p_cutoff bigint, p_undelivered bigint, p_supply bigint, p_now bigint)
 RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE d int := (p ->> 'day')::int; x record; r recon_run; rows jsonb := '[]';
+DECLARE d int; x record; r recon_run; rows jsonb := '[]';
 BEGIN
-    IF COALESCE(p ->> 'day', '') !~ '^20[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$' THEN RETURN powergate.api_error(400, 'a day is one like 20261201'); END IF;
+    IF NOT powergate.is_day(p ->> 'day') THEN RETURN powergate.api_error(400, 'a day is one like 20261201'); END IF;
+    d := (p ->> 'day')::int;
     IF p ? 'site' AND NOT EXISTS (SELECT FROM site WHERE name = p ->> 'site') THEN RETURN powergate.api_error(404, 'no such site'); END IF;
     PERFORM powergate.audited(p_who, 'recon.run', p, 'begun', p_now);
     FOR x IN SELECT 1 AS rank, 'source' AS target, s.source, NULL::bigint AS site, s.source AS name FROM (
@@ -172,7 +173,7 @@ DECLARE t site; d int; fault text; open_now int; made recon_day;
 BEGIN
     SELECT * INTO t FROM site WHERE name = p ->> 'site' FOR UPDATE;
     IF t.id IS NULL THEN RETURN powergate.api_error(404, 'no such site'); END IF;
-    IF COALESCE(p ->> 'day', '') !~ '^20[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$' THEN RETURN powergate.api_error(400, 'a day is one like 20261201'); END IF;
+    IF NOT powergate.is_day(p ->> 'day') THEN RETURN powergate.api_error(400, 'a day is one like 20261201'); END IF;
     d := (p ->> 'day')::int;
     SELECT count(*) INTO open_now FROM recon_break b WHERE b.state IN ('open', 'carried') AND b.scope IN (format('site:%s', t.id), format('site:%s:%s', t.id, d));
     fault := powergate.recon_close_fault(t, d, COALESCE(p ->> 'reason', ''), open_now, p_now);

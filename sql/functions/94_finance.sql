@@ -6,6 +6,7 @@ DECLARE s site; z text; f bigint; t bigint;
 BEGIN
     SELECT * INTO s FROM site WHERE name = p ->> 'site';
     IF p ? 'site' AND s.id IS NULL THEN RETURN powergate.api_error(404, 'no such site'); END IF;
+    IF NOT powergate.is_day(p ->> 'from') OR NOT powergate.is_day(p ->> 'to') THEN RETURN powergate.api_error(400, 'a day is one like 20261201'); END IF;
     z := COALESCE(s.zone, 'UTC');
     f := powergate.report_midnight((p ->> 'from')::int, z);
     t := powergate.report_midnight(to_char(to_date(p ->> 'to', 'YYYYMMDD') + 1, 'YYYYMMDD')::int, z);

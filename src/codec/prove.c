@@ -18,7 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXACT INT64_C(9007199254740991)
+#define EXACT        INT64_C(9007199254740991)
+#define METER_DIGITS 2 /* of the money in a DL/T 645 meter */
 
 bool
 prove_link(struct proof *p, const char *name, bool holds, const char *fmt, ...)
@@ -63,11 +64,11 @@ prove_list(const cJSON *o, const char *name)
 }
 
 const char *
-prove_money(int64_t minor, char out[32])
+prove_money(int64_t minor, const char *currency, char out[32])
 {
 	struct buf b = {0};
 
-	money_out(&b, minor, 2);
+	money_out(&b, minor, currency != NULL ? money_digits(currency) : METER_DIGITS);
 	snprintf(out, 32, "%s", buf_text(&b));
 	buf_clear(&b);
 	return out;
@@ -127,7 +128,7 @@ signed_payment(const cJSON *inbox, const struct proof_keys *keys, struct span bo
 	    strcmp(provider_of(keys->keys)->name, "mpesa") == 0
 		? "unsigned, from an address of the provider's"
 		: "signature verified again",
-	    m->payment_no, prove_money(m->amount_minor, money), m->currency);
+	    m->payment_no, prove_money(m->amount_minor, m->currency, money), m->currency);
 }
 
 /* The body as it came in: its hash first, then what it says. */
@@ -158,7 +159,8 @@ prove_webhook(const cJSON *facts, const struct proof_keys *keys, const char *sou
 	else
 		holds = prove_link(p, "webhook", true,
 		    "%zu bytes, SHA-256 as noted, read again: %s, %s %s; from the desk, unsigned",
-		    body.len, m->payment_no, prove_money(m->amount_minor, money), m->currency);
+		    body.len, m->payment_no, prove_money(m->amount_minor, m->currency, money),
+		    m->currency);
 	buf_clear(&body);
 	buf_clear(&noted);
 	return holds;
@@ -195,8 +197,9 @@ prove_payment(const cJSON *q, bool told, const struct payment *m, struct proof *
 		prove_link(p, "payment", false, "%s is not what the notification says", differs);
 	else
 		prove_link(p, "payment", true, "payment %" PRId64 " of %s %s for account %s",
-		    prove_number(q, "payment"), prove_money(prove_number(q, "amount_minor"), money),
-		    m->currency, prove_text(q, "account"));
+		    prove_number(q, "payment"),
+		    prove_money(prove_number(q, "amount_minor"), m->currency, money), m->currency,
+		    prove_text(q, "account"));
 }
 
 /* --- the ledger ---------------------------------------------------------------------------- */
@@ -266,15 +269,16 @@ prove_journal(
 		    foreign_currency(j, m->currency));
 	if (posted(j, NULL, NULL) != 0)
 		return prove_link(p, name, false, "journal %s does not add up: %s is left over",
-		    key, prove_money(posted(j, NULL, NULL), money));
+		    key, prove_money(posted(j, NULL, NULL), m->currency, money));
 	if (posted(j, m->from, m->from_account) != m->minor ||
 	    posted(j, m->to, m->to_account) != -m->minor)
 		return prove_link(p, name, false, "journal %s does not move %s from %s to %s", key,
-		    prove_money(m->minor, money), m->from, m->to);
+		    prove_money(m->minor, m->currency, money), m->from, m->to);
 	if (cJSON_IsNumber(prove_list(j, "reversed_by")))
 		return prove_link(p, name, false, "journal %s has been reversed", key);
 	return prove_link(p, name, true, "journal %" PRId64 " %s added again: %s from %s to %s",
-	    prove_number(j, "journal"), key, prove_money(m->minor, money), m->from, m->to);
+	    prove_number(j, "journal"), key, prove_money(m->minor, m->currency, money), m->from,
+	    m->to);
 }
 
 /* Out of another account into this one; how much, or 0. */
@@ -305,7 +309,8 @@ prove_kept(const cJSON *journals, const cJSON *q, struct proof *p)
 		else if (moved_by(j, q) > 0)
 			prove_link(p, "moved", true,
 			    "journal %" PRId64 " %s added again: %s came from another account",
-			    prove_number(j, "journal"), key, prove_money(moved_by(j, q), money));
+			    prove_number(j, "journal"), key,
+			    prove_money(moved_by(j, q), prove_text(q, "currency"), money));
 		else if (find_journal(journals, undone) == NULL)
 			prove_link(p, "taken back", false,
 			    "journal %s: some of it was refunded, charged back or moved away", key);
@@ -389,11 +394,11 @@ prove_local(const cJSON *facts, const cJSON *q, struct proof *p)
 		prove_journal(prove_list(d, "journals"), key, &m, "delivered", p);
 	}
 	prove_link(p, "all of it", sum == owed, "%s was to go into the meter, deliveries carry %s",
-	    prove_money(owed, money), prove_money(sum, other));
+	    prove_money(owed, m.currency, money), prove_money(sum, m.currency, other));
 }
 
 static void
-prove_remote(const cJSON *facts, struct proof *p)
+prove_remote(const cJSON *facts, const char *currency, struct proof *p)
 {
 	const cJSON *balance = prove_list(facts, "balance");
 	int64_t kept = prove_number(balance, "kept_minor"),
@@ -404,11 +409,11 @@ prove_remote(const cJSON *facts, struct proof *p)
 	if (kept == added)
 		prove_link(p, "balance", true,
 		    "the account's lines added again are %s, and so is its balance",
-		    prove_money(added, money));
+		    prove_money(added, currency, money));
 	else
 		prove_link(p, "balance", false,
 		    "the account's lines added again are %s, its balance says %s",
-		    prove_money(added, money), prove_money(kept, other));
+		    prove_money(added, currency, money), prove_money(kept, currency, other));
 }
 
 bool
@@ -424,7 +429,7 @@ prove_recharge(const cJSON *facts, const struct proof_keys *keys, struct proof *
 	if (strcmp(prove_text(q, "mode"), "local") == 0)
 		prove_local(facts, q, p);
 	else if (strcmp(prove_text(q, "mode"), "remote") == 0)
-		prove_remote(facts, p);
+		prove_remote(facts, prove_text(q, "currency"), p);
 	else
 		prove_link(p, "account", false, "it is nobody's yet");
 	for (size_t i = 0; i < p->n; i++)

@@ -307,13 +307,13 @@ prove_count(const struct readback *r, const cJSON *d, struct proof *p)
 	if (r->amount_minor != amount)
 		return prove_link(p, "count", false,
 		    "purchase %" PRId64 " in the meter is of %s, this is of %s", purchase,
-		    prove_money(r->amount_minor, money), prove_money(amount, other));
+		    prove_money(r->amount_minor, NULL, money), prove_money(amount, NULL, other));
 	if (r->at_us == 0 || r->at_us < prove_number(d, "planned_us") - CLOCK_US)
 		return prove_link(p, "count", false,
 		    "the record of purchase %" PRId64 " is older than its order", purchase);
 	return prove_link(p, "count", true,
 	    "the meter counts %u; its record of purchase %" PRId64 " is of %s", r->count, purchase,
-	    prove_money(amount, money));
+	    prove_money(amount, NULL, money));
 }
 
 static bool
@@ -322,9 +322,9 @@ prove_balance(const struct readback *r, const cJSON *d, struct proof *p)
 	int64_t base = prove_number(d, "base_bought");
 	char a[32], b[32], c[32], now[32];
 
-	prove_money(r->before_minor, a);
-	prove_money(r->amount_minor, b);
-	prove_money(r->after_minor, c);
+	prove_money(r->before_minor, NULL, a);
+	prove_money(r->amount_minor, NULL, b);
+	prove_money(r->after_minor, NULL, c);
 	if (!r->has_record)
 		return prove_link(p, "balance", false, "no balance was read back");
 	if (r->before_minor + r->amount_minor != r->after_minor)
@@ -332,12 +332,12 @@ prove_balance(const struct readback *r, const cJSON *d, struct proof *p)
 		    "the meter's record does not add up: %s and %s is not %s", a, b, c);
 	if (base >= 0 && r->bought_minor < base + r->amount_minor)
 		return prove_link(p, "balance", false, "bought in all %s, before it %s",
-		    prove_money(r->bought_minor, a), prove_money(base, b));
+		    prove_money(r->bought_minor, NULL, a), prove_money(base, NULL, b));
 	if (r->count == prove_number(d, "purchase") && r->credit_minor > r->after_minor)
 		return prove_link(p, "balance", false, "%s after it, and %s are there", c,
-		    prove_money(r->credit_minor, now));
+		    prove_money(r->credit_minor, NULL, now));
 	return prove_link(p, "balance", true, "%s before, %s after it; %s when it was read back", a,
-	    c, prove_money(r->credit_minor, now));
+	    c, prove_money(r->credit_minor, NULL, now));
 }
 
 bool
@@ -353,7 +353,7 @@ prove_delivery(const cJSON *d, const char *zone, struct proof *p)
 		see_command(&seen, c, d);
 	prove_link(p, "command", n > 0, "%d orders to meter %s for delivery %" PRId64 " of %s", n,
 	    prove_text(d, "meter"), prove_number(d, "delivery"),
-	    prove_money(prove_number(d, "amount_minor"), money));
+	    prove_money(prove_number(d, "amount_minor"), NULL, money));
 	prove_orders(&seen, "this recharge", p);
 	for (const cJSON *x = list != NULL ? list->child : NULL;
 	     x != NULL && (!best.has_record || best.bad[0] != '\0'); x = x->next)

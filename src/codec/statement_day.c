@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "codec/money.h"
 #include "codec/webhook.h"
+#include "model/calendar.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -58,10 +59,11 @@ copy(struct span cell, char *out, size_t room)
 	    (const char *)cell.bytes);
 }
 
-/* "2026-11-20" */
+/* "2026-11-20"; 0: no day of the calendar. */
 static int
 day_of(struct span cell)
 {
+	struct civil t;
 	int day = 0;
 
 	for (size_t i = 0; i < cell.len; i++) {
@@ -73,7 +75,8 @@ day_of(struct span cell)
 		if (!dash)
 			day = 10 * day + (c - '0');
 	}
-	return day;
+	t = (struct civil){.year = day / 10000, .month = day / 100 % 100, .day = day % 100};
+	return calendar_valid(&t) ? day : 0;
 }
 
 static int

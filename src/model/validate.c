@@ -78,17 +78,47 @@ move(const struct validate_meter *m, int64_t before, int64_t after, int64_t most
 	v->rolled_over = v->rolled_over || (after < before && v->is != READING_HELD);
 }
 
-/* The bands are the total, but for one unit each. */
-static void
-look_at_bands(const struct validate_meter *m, struct validation *v)
+static int64_t
+band_sum(const int64_t delta_wh[REGISTERS])
 {
-	int64_t sum = 0, most = m->unit_wh * (REGISTERS - 1);
+	int64_t sum = 0;
 
 	for (int i = 1; i < REGISTERS; i++)
-		sum += v->delta_wh[i];
-	if (sum - v->delta_wh[0] > most || v->delta_wh[0] - sum > most)
-		hold(v, "the bands moved by %lld Wh, the total by %lld", (long long)sum,
-		    (long long)v->delta_wh[0]);
+		sum += delta_wh[i];
+	return sum;
+}
+
+bool
+validate_bands_fit(const int64_t delta_wh[REGISTERS], int64_t unit_wh)
+{
+	int64_t sum = band_sum(delta_wh), most = unit_wh * (REGISTERS - 1);
+
+	return sum - delta_wh[0] <= most && delta_wh[0] - sum <= most;
+}
+
+static void
+move_bands(const struct validate_meter *m, const struct registers *before,
+    const struct registers *now, int64_t most, enum validate_as as, struct validation *v)
+{
+	for (int i = 1; i < REGISTERS; i++)
+		move(m, before->wh[i], now->wh[i], most, as, &v->delta_wh[i], v);
+	if (v->is != READING_HELD && !validate_bands_fit(v->delta_wh, m->unit_wh))
+		hold(v, "the bands moved by %lld Wh, the total by %lld",
+		    (long long)band_sum(v->delta_wh), (long long)v->delta_wh[0]);
+}
+
+/* A person has spoken of the reading, and what is billed is its total: bands that cannot be are
+ * left out, and do not hold it again. */
+static void
+look_at_bands(const struct validate_meter *m, const struct registers *before,
+    const struct registers *now, int64_t most, enum validate_as as, struct validation *v)
+{
+	struct validation banded = *v;
+
+	banded.banded = true;
+	move_bands(m, before, now, most, as, &banded);
+	if (banded.is != READING_HELD || as == AS_IT_IS)
+		*v = banded;
 }
 
 struct validation
@@ -108,10 +138,8 @@ validate_reading(const struct validate_meter *m, const struct registers *before,
 		return v;
 	}
 	most = most_wh(m, now->at_us - before->at_us) / m->multiplier + m->unit_wh;
-	v.banded = has_bands(before) && has_bands(now);
-	for (int i = 0; i < (v.banded ? REGISTERS : 1); i++)
-		move(m, before->wh[i], now->wh[i], most, as, &v.delta_wh[i], &v);
-	if (v.banded && v.is != READING_HELD)
-		look_at_bands(m, &v);
+	move(m, before->wh[0], now->wh[0], most, as, &v.delta_wh[0], &v);
+	if (has_bands(before) && has_bands(now))
+		look_at_bands(m, before, now, most, as, &v);
 	return v;
 }

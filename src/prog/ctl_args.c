@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "codec/dlt645_profile.h"
+#include "codec/money.h"
 #include "codec/webhook.h"
 #include "model/meter.h"
 
@@ -203,6 +204,9 @@ take_kind(const char *kind, const char *text, struct buf *out, struct err *e)
 		return take_money(text, true, out, e);
 	if (strcmp(kind, "PERCENT") == 0 || strcmp(kind, "CASH") == 0) /* 25.00: hundredths */
 		return take_money(text, false, out, e);
+	if (strcmp(kind, "CODE") == 0 && money_digits(text) != 2)
+		return err_set(e, ERR_INPUT,
+		    "amounts have two digits behind the point here, and %.40s has not", text);
 	if (strcmp(kind, "LEVELS") == 0)
 		return ctl_levels(text, out, e);
 	if (strcmp(kind, "REGISTERS") == 0)

@@ -393,7 +393,7 @@ ctl_ledger_check(struct ctl *c)
 		     one = one->next) {
 			struct buf money = {0};
 
-			ctl_cell(c, "total_minor", one, &money);
+			ctl_cell(c, "total_minor", one, MONEY_DIGITS, &money);
 			printf("  %-10s %16s\n", one->string, buf_text(&money));
 			buf_clear(&money);
 		}

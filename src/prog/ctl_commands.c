@@ -120,7 +120,7 @@ static const struct ctl_command money[] = {
 	"payment received_us amount_minor currency account state source method payment_no repeats",
 	"The newest payments."),
     SPECIAL("payment show", "[payment=N] [--payment-no=TEXT]", "payment/show", false, NULL,
-	"payment amount_minor account mode state source payment_no", ctl_payment_show,
+	"payment amount_minor currency account mode state source payment_no", ctl_payment_show,
 	"A payment and its six times, from received to told."),
     SPECIAL("payment cash",
 	"[--account=ACCOUNT] [--meter=ADDRESS] --amount=AMOUNT [--currency=CODE]"

@@ -82,7 +82,7 @@ is_time(const char *name)
 }
 
 static void
-columns_measure(const struct ctl *c, struct columns *cs, const cJSON *rows)
+columns_measure(const struct ctl *c, struct columns *cs, const cJSON *rows, int digits)
 {
 	const cJSON *row;
 
@@ -95,7 +95,7 @@ columns_measure(const struct ctl *c, struct columns *cs, const cJSON *rows)
 			struct buf cell = {0};
 			size_t width;
 
-			ctl_cell(c, col->name, v, &cell);
+			ctl_cell(c, col->name, v, ctl_money_digits(row, digits), &cell);
 			width = ctl_width(buf_text(&cell));
 			if (width > col->width)
 				col->width = width;
@@ -131,14 +131,14 @@ put_padded(struct buf *line, const struct column *col, const char *text, bool la
 }
 
 static void
-print_table(const struct ctl *c, const char *first, const cJSON *rows)
+print_table(const struct ctl *c, const char *first, const cJSON *rows, int digits)
 {
 	struct columns *cs = mem_new(sizeof *cs);
 	struct buf line = {0}, cell = {0};
 	const cJSON *row;
 
 	columns_find(c, cs, first, rows);
-	columns_measure(c, cs, rows);
+	columns_measure(c, cs, rows, digits);
 	for (size_t i = 0; i < cs->n; i++)
 		put_padded(&line, &cs->all[i], buf_text(&cs->all[i].label), i + 1 == cs->n);
 	for (row = ctl_first(rows); row != NULL; row = row->next) {
@@ -146,8 +146,8 @@ print_table(const struct ctl *c, const char *first, const cJSON *rows)
 			struct column *col = &cs->all[i];
 
 			buf_clear(&cell);
-			ctl_cell(
-			    c, col->name, cJSON_GetObjectItemCaseSensitive(row, col->name), &cell);
+			ctl_cell(c, col->name, cJSON_GetObjectItemCaseSensitive(row, col->name),
+			    ctl_money_digits(row, digits), &cell);
 			put_padded(&line, col, buf_text(&cell), i + 1 == cs->n);
 		}
 	}
@@ -176,6 +176,7 @@ print_object(const struct ctl *c, const cJSON *object)
 	struct columns *cs = mem_new(sizeof *cs);
 	struct buf cell = {0}, line = {0};
 	size_t width = 0;
+	int digits = ctl_money_digits(object, MONEY_DIGITS);
 
 	columns_find(c, cs, c->command->columns, NULL);
 	for (const cJSON *v = object->child; v != NULL; v = v->next)
@@ -189,7 +190,7 @@ print_object(const struct ctl *c, const cJSON *object)
 		if (v == NULL || is_table(v))
 			continue;
 		buf_clear(&cell);
-		ctl_cell(c, cs->all[i].name, v, &cell);
+		ctl_cell(c, cs->all[i].name, v, digits, &cell);
 		buf_printf(
 		    &line, "%-*s  %s", (int)width, buf_text(&cs->all[i].label), buf_text(&cell));
 		end_line(&line);
@@ -200,7 +201,7 @@ print_object(const struct ctl *c, const cJSON *object)
 
 		if (is_table(v)) {
 			printf("\n%s:\n", buf_text(&cs->all[i].label));
-			print_table(c, has_time(v) ? "at_us" : NULL, v);
+			print_table(c, has_time(v) ? "at_us" : NULL, v, digits);
 		}
 	}
 	buf_clear(&line);
@@ -220,7 +221,7 @@ csv_row(const struct ctl *c, const struct columns *cs, const cJSON *row, struct 
 		const cJSON *v = cJSON_GetObjectItemCaseSensitive(row, cs->all[i].name);
 
 		buf_clear(&cell);
-		ctl_cell(c, cs->all[i].name, v, &cell);
+		ctl_cell(c, cs->all[i].name, v, ctl_money_digits(row, MONEY_DIGITS), &cell);
 		if (i > 0)
 			buf_put_u8(out, ',');
 		csv_put(out, buf_text(&cell), cJSON_IsNumber(v));
@@ -278,7 +279,7 @@ print_parsed(const struct ctl *c, cJSON *json)
 	else if (rows->child == NULL)
 		puts("none");
 	else
-		print_table(c, c->command->columns, rows);
+		print_table(c, c->command->columns, rows, ctl_money_digits(json, MONEY_DIGITS));
 	if (c->form == CTL_TABLE && rows != NULL)
 		mention_limit(c, rows);
 }

@@ -7,6 +7,7 @@
 #include "prog/ctl.h"
 
 #include "base/buf.h"
+#include "codec/money.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
@@ -179,13 +180,22 @@ put_duration(struct buf *out, int64_t s)
 		buf_printf(out, "%" PRId64 "s", s);
 }
 
+int
+ctl_money_digits(const cJSON *object, int otherwise)
+{
+	const char *currency =
+	    cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "currency"));
+
+	return currency != NULL && currency[0] != '\0' ? money_digits(currency) : otherwise;
+}
+
 static void
-put_integer(const struct ctl *c, const char *name, int64_t v, struct buf *out)
+put_integer(const struct ctl *c, const char *name, int64_t v, int digits, struct buf *out)
 {
 	if (ends(name, "_us"))
 		ctl_time(c, v, out);
 	else if (ends(name, "_minor") || ends(name, "_level"))
-		ctl_decimal(out, v, 2, 2);
+		ctl_decimal(out, v, digits, digits);
 	else if (ends(name, "_micro"))
 		ctl_decimal(out, v, 6, 2);
 	else if (ends(name, "_wh"))
@@ -223,7 +233,7 @@ ctl_label(const struct ctl *c, const char *name, struct buf *out)
 
 /* A list of plain values stands with blanks between; anything deeper stays JSON. */
 static void
-put_list(const struct ctl *c, const char *name, const cJSON *v, struct buf *out)
+put_list(const struct ctl *c, const char *name, const cJSON *v, int digits, struct buf *out)
 {
 	const cJSON *one;
 	bool plain = cJSON_IsArray(v);
@@ -240,12 +250,12 @@ put_list(const struct ctl *c, const char *name, const cJSON *v, struct buf *out)
 	for (one = ctl_first(v); one != NULL; one = one->next) {
 		if (one != v->child)
 			buf_put_u8(out, ' ');
-		ctl_cell(c, name, one, out);
+		ctl_cell(c, name, one, digits, out);
 	}
 }
 
 void
-ctl_cell(const struct ctl *c, const char *name, const cJSON *v, struct buf *out)
+ctl_cell(const struct ctl *c, const char *name, const cJSON *v, int digits, struct buf *out)
 {
 	bool table = c->form == CTL_TABLE;
 	int64_t integer;
@@ -262,9 +272,9 @@ ctl_cell(const struct ctl *c, const char *name, const cJSON *v, struct buf *out)
 		else
 			buf_put_text(out, v->valuestring);
 	} else if (ctl_integer(v, &integer)) {
-		put_integer(c, name, integer, out);
+		put_integer(c, name, integer, digits, out);
 	} else if (cJSON_IsArray(v) || cJSON_IsObject(v)) {
-		put_list(c, name, v, out);
+		put_list(c, name, v, digits, out);
 	} else if ((json = cJSON_PrintUnformatted(v)) != NULL) {
 		buf_put_text(out, json);
 		cJSON_free(json);

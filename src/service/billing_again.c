@@ -73,7 +73,8 @@ rate_piece(struct again *g, const struct past_charge *c, const struct registers 
 	struct price_usage u;
 	enum price_result result;
 
-	bill_deltas(from, to, c->wraps_wh, delta);
+	if (!bill_deltas(from, to, c->wraps_wh, delta) && to != &c->to)
+		return 0; /* nobody has accepted such bands of a cut */
 	u = bill_usage(g->b->book, c->multiplier, from->at_us, to->at_us, delta);
 	p->at = g->at;
 	result = price_rate(g->b->book, &g->who, &u, &g->at, &charge);

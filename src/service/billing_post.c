@@ -74,10 +74,12 @@ bill_post(struct bill *b, const struct bill_entry *j, const struct price_item *i
 
 /* --- use ------------------------------------------------------------------------------------ */
 
-void
+bool
 bill_deltas(const struct registers *from, const struct registers *to, int64_t wraps_wh,
     int64_t delta_wh[REGISTERS])
 {
+	bool fit;
+
 	for (int k = 0; k < REGISTERS; k++)
 		delta_wh[k] = from->wh[k] == NO_WH || to->wh[k] == NO_WH
 				  ? NO_WH
@@ -85,6 +87,10 @@ bill_deltas(const struct registers *from, const struct registers *to, int64_t wr
 	for (int k = 1; k < REGISTERS; k++)
 		if (delta_wh[k] == NO_WH)
 			delta_wh[1] = NO_WH; /* all bands, or none */
+	fit = delta_wh[1] == NO_WH || validate_bands_fit(delta_wh, UNIT_WH);
+	if (!fit)
+		delta_wh[1] = NO_WH;
+	return fit;
 }
 
 /* Every version of that time goes by bands. */

@@ -18,11 +18,11 @@ vmeter_overloaded(const struct vmeter *v)
 	return !v->open && !v->off && v->limit_dw < VMETER_NO_LIMIT && v->watts * 10 > v->limit_dw;
 }
 
-/* When it comes to the end of a delay or a pause. */
+/* When it comes to the end of a delay or a pause; without power it comes to none. */
 int64_t
 vmeter_overload_next(const struct vmeter *v)
 {
-	int64_t next = v->again_us != 0 ? v->again_us : NEVER;
+	int64_t next = v->again_us != 0 && !v->off ? v->again_us : NEVER;
 
 	if (v->over_since_us != 0 && !v->in_overload &&
 	    v->over_since_us + v->overload_delay_s * SECOND_US < next)

@@ -159,6 +159,21 @@ def doubt(db, d):
     gate.ok(posted(db, "V2") == 0 and "bands moved by 900" in items[0]["text"], "bands that are not the total are held", items)
     feed(db, meter(102), ("2026-09-01 02:00", 3000, 1500, 1470, 0, 0))
     gate.ok(posted(db, "V2") > 0, "by their last digits they may differ", posted(db, "V2"))
+    before = posted(db, "V2")
+    feed(db, meter(102), ("2026-09-01 12:00", 13000, 9500, 1470, 0, 0))
+    d.order("reading/accept", meter=meter(102), reason="it was read on the spot", **{"as": "used"})
+    rated(db)
+    # 2:00 to 12:00: six hours of valley and four of peak share the 10 kWh
+    gate.ok(posted(db, "V2") - before == 439 and d.ask("account/show", account="V2").json["unrated"] is None,
+            "accepted, bands that are not the total leave the total to be charged, by time", posted(db, "V2") - before)
+    feed(db, meter(102), ("2026-09-01 13:00", 15000, 11500, 1470, 0, 0))
+    gate.ok(posted(db, "V2") - before == 439 + 111,
+            "and what follows goes by bands again", posted(db, "V2") - before)
+    d.order("bill/rebill", account="V2", **{"from": us(SEPTEMBER)}, reason="to see it again")
+    rated(db)
+    bill = explain(d, "V2")
+    gate.ok(posted(db, "V2") - before == 439 + 111 and bill["agrees"], "billed anew it costs the same, and is explained",
+            bills.dump(bill))
 
     account(d, "V3", meter(103), "flat1")
     feed(db, meter(103), ("2026-09-01 00:00", 7000), ("2026-09-02 00:00", 8000))

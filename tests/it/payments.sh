@@ -468,6 +468,25 @@ def reversing(db, d, receipts):
     gate.ok(not db.ledger_problems(), "and the books still agree", db.ledger_problems())
 
 
+def currencies(d):
+    """What has not two digits behind the point."""
+    codes = ("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF BHD IQD JOD KWD LYD OMR TND").split()
+    bodies = [("site/add", {"name": "far", "zone": "Asia/Tokyo", "currency": code}) for code in codes]
+    bodies += [("shift/open", {"terminal": "T-far", "currency": "JPY"})]
+    answers = [gate.request(d.socket, "POST", f"/v1/{path}", json.dumps(body).encode()) for path, body in bodies]
+    gate.ok(all(a.status == 400 and "two digits" in a.json["error"] for a in answers), "no site and no drawer has another money",
+            [str(a) for a in answers])
+    tries = [d.ctl(*words, "--currency", "JPY") for words in
+             (("payment", "cash", "J-1", "--account", "R1", "--amount", "5000.00"), ("site", "add", "far", "--zone", "Asia/Tokyo"))]
+    gate.ok(all(code == 2 and "two digits" in err for code, out, err in tries), "nor does powergatectl write an amount of it", tries)
+    for code, shown in (("JPY", "5000"), ("KWD", "5.000"), ("USD", "50.00")):
+        a = d.pay("R1", 5000, f"C-{code}", currency=code)
+        out = d.ctl("payment", "show", a.json["receipt_id"])[1]
+        listed = d.ctl("payment", "list", "--csv")[1]
+        gate.ok(a.json["state"] == "suspense" and shown in out.split() and f",{shown},{code}," in listed,
+                f"what comes in all the same waits for a person, and reads {shown} {code}", (a, out, listed[:500]))
+
+
 with gate.Cluster(BUILD) as db, gate.Daemon(BUILD, db) as d:
     for n in range(1, 9):
         d.remote(f"R{n}")
@@ -493,6 +512,7 @@ with gate.Cluster(BUILD) as db, gate.Daemon(BUILD, db) as d:
     database_stopped(db, d)
     ledger(db, d)
     reversing(db, d, receipts)
+    currencies(d)
     gate.ok(d.running(), "the daemon is still the same process")
 sys.exit(gate.done())
 PY

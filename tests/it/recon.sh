@@ -278,6 +278,9 @@ def closing(d, db):
     late_day = YESTERDAY + datetime.timedelta(hours=12)
     code, _, err = d.ctl("recon", "close", "here", day_of(TODAY))
     gate.ok(code == 1 and "not over" in err, "a day is not closed before its end", err)
+    tries = [d.ctl(*words) for words in (("recon", "close", "here", "20260231"), ("recon", "run", "--day=20260431"),
+                                         ("ledger", "export", "--from=20260229", "--to=20260301"))]
+    gate.ok(all(code == 1 and "a day is one like" in err for code, out, err in tries), "nor one that the calendar has not", tries)
     code, _, err = d.ctl("recon", "close", "here", day)
     gate.ok(code == 1 and "breaks are open" in err, "with open breaks it is not closed without a reason", err)
     gate.ok(d.pay("R1", 4321, "NEXT-1", paid_at=late_day.isoformat()).status == 200, "a payment of that day comes before it is closed")

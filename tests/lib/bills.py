@@ -111,13 +111,14 @@ def explain(d, number, since="2000-01-01 00:00", until=None):
 # --- the second sum -----------------------------------------------------------------------------
 
 def used(charge, nbands):
-    """Wh of the interval, by bands or in all, from the printed registers alone."""
+    """Wh of the interval, by bands or in all, from the printed registers alone; in all too where a
+    person has accepted bands that are not the total."""
     def delta(reg):
         return (charge["to"][reg] - charge["from"][reg]) % charge["wraps_wh"] * charge["multiplier"]
     banded = nbands > 1 and all(r in charge["from"] and r in charge["to"] for r in REGISTERS[1:])
-    if not banded:
+    wh = [delta(r) for r in REGISTERS[1:]] if banded else []
+    if not banded or abs(sum(wh) - delta("total_wh")) > 40 * charge["multiplier"]:
         return True, [delta("total_wh")]
-    wh = [delta(r) for r in REGISTERS[1:]]
     largest = wh.index(max(wh))
     wh[largest] += delta("total_wh") - sum(wh)
     return False, wh[:nbands]

@@ -316,6 +316,35 @@ START_TEST(a_journal_must_add_up_and_be_of_the_amount)
 }
 END_TEST
 
+START_TEST(money_is_told_with_the_digits_of_its_currency)
+{
+	static const char body[] = "{\"payment_no\":\"P-1\",\"account\":\"L1\",\"meter\":\"\","
+				   "\"amount_minor\":\"5000\",\"currency\":\"KWD\"}";
+	char hex[2 * sizeof body], hash[65];
+	const struct proof_keys keys = our_keys();
+	struct buf b = {0};
+	struct proof p;
+	uint8_t sum[32];
+	cJSON *facts;
+
+	hex_out(hex, span_of(body, strlen(body)));
+	SHA256((const uint8_t *)body, strlen(body), sum);
+	hex_out(hash, span_of(sum, sizeof sum));
+	buf_printf(&b,
+	    "{\"payment\":{\"payment\":1,\"source\":\"cash\",\"payment_no\":\"P-1\",\"account_no\":"
+	    "\"L1\",\"meter_no\":\"\",\"amount_minor\":5000,\"currency\":\"KWD\",\"account\":"
+	    "\"L1\"},"
+	    "\"inbox\":{\"body\":\"%s\",\"sha256\":\"%s\"}}",
+	    hex, hash);
+	facts = cJSON_Parse(buf_text(&b));
+	ck_assert(!prove_recharge(facts, &keys, &p)); /* it is in no ledger yet */
+	ck_assert_ptr_nonnull(strstr(p.links[0].words, "P-1, 5.000 KWD"));
+	ck_assert_str_eq(p.links[1].words, "payment 1 of 5.000 KWD for account L1");
+	cJSON_Delete(facts);
+	buf_clear(&b);
+}
+END_TEST
+
 START_TEST(facts_of_any_shape_prove_nothing_and_harm_nobody)
 {
 	static const char *const texts[] = {"null", "{}", "[]", "5", "{\"payment\":5}",
@@ -351,6 +380,7 @@ main(void)
 	tcase_add_test(t, the_meters_record_must_be_of_our_count_and_amount);
 	tcase_add_test(t, a_balance_must_add_up);
 	tcase_add_test(t, a_journal_must_add_up_and_be_of_the_amount);
+	tcase_add_test(t, money_is_told_with_the_digits_of_its_currency);
 	tcase_add_test(t, facts_of_any_shape_prove_nothing_and_harm_nobody);
 	suite_add_tcase(suite, t);
 	runner = srunner_create(suite);

@@ -211,6 +211,7 @@ START_TEST(a_day_end_file_that_is_wrong_is_refused_by_line)
 	    {TITLE "kind,kind,payment_no,paid_at,amount\n",                "line 2: column kind is there twice"  },
 	    {"powergate-day-end,2,d,2026-11-20,CNY\n",                     "line 1: is not"                      },
 	    {"powergate-day-end,1,d,2026-11-20,cny\n",                     "line 1: currency"                    },
+	    {"powergate-day-end,1,d,2026-02-29,CNY\n",                     "line 1: day"                         },
 	    {TITLE,							"line 1: ends"                        }
         };
 

@@ -160,6 +160,43 @@ START_TEST(a_person_may_say_what_it_is)
 }
 END_TEST
 
+START_TEST(bands_that_cannot_be_do_not_hold_what_a_person_accepts)
+{
+	struct registers a = {
+	    NOON, {1000000, 250000, 250000, 250000, 250000}
+        };
+	struct registers b = {
+	    NOON + HOUR, {1010000, 258000, 250000, 250000, 250000}
+        };
+	struct registers c = {
+	    NOON + HOUR, {1010000, 10000, 250000, 250000, 250000}
+        };
+	struct registers d = {
+	    NOON + 2 * HOUR, {1015000, 258000, 255000, 250000, 250000}
+        };
+	struct validation v = judge(a, b);
+
+	ck_assert_int_eq(v.is, READING_HELD);
+	v = validate_reading(&meter, &a, &b, AS_USED, b.at_us);
+	ck_assert_int_eq(v.is, READING_GOOD);
+	ck_assert(!v.banded);
+	ck_assert_int_eq(v.delta_wh[0], 10000);
+	ck_assert_int_eq(v.delta_wh[1], NO_WH);
+	v = validate_reading(&meter, &a, &c, AS_USED, c.at_us); /* one band went back */
+	ck_assert_int_eq(v.is, READING_GOOD);
+	ck_assert(!v.banded && !v.rolled_over);
+	v = judge(b, d);
+	ck_assert_int_eq(v.is, READING_GOOD);
+	ck_assert(v.banded); /* from what was accepted on they fit again */
+	b.wh[1] = 260000;
+	b.wh[0] = 1900000;
+	b.wh[4] = 1140000;
+	v = validate_reading(&meter, &a, &b, AS_USED, b.at_us);
+	ck_assert_int_eq(v.is, READING_GOOD);
+	ck_assert(v.banded); /* a spike whose bands are the total keeps them */
+}
+END_TEST
+
 int
 main(void)
 {
@@ -178,6 +215,7 @@ main(void)
 	tcase_add_test(t, a_band_alone_may_roll_over);
 	tcase_add_test(t, where_one_has_no_bands_the_total_is_all_there_is);
 	tcase_add_test(t, a_person_may_say_what_it_is);
+	tcase_add_test(t, bands_that_cannot_be_do_not_hold_what_a_person_accepts);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

@@ -73,6 +73,26 @@ START_TEST(one_tries_again_until_an_order_comes)
 }
 END_TEST
 
+START_TEST(without_power_it_does_not_try_again)
+{
+	struct talk *t =
+	    talk_new("watts=6000 limit_watts=5000 overload_delay_s=10 overload_again_s=50");
+
+	vmeter_begin(t->v, t->now_us);
+	talk_wait(t, 20 * SECOND_US);
+	ck_assert(talk_relay_is(t, "open"));
+	vmeter_power(t->v, t->now_us, false);
+	talk_wait(t, HOUR_US); /* its pause ends meanwhile */
+	ck_assert(talk_relay_is(t, "open"));
+	ck_assert_int_gt(vmeter_next_us(t->v), t->now_us);
+	vmeter_power(t->v, t->now_us, true);
+	ck_assert(talk_relay_is(t, "closed"));
+	talk_wait(t, 10 * SECOND_US);
+	ck_assert_int_eq(talk_state(t, "overloads"), 2);
+	talk_free(t);
+}
+END_TEST
+
 START_TEST(power_keep_stands_above_the_limit)
 {
 	struct talk *t = talk_new("watts=6000 limit_watts=5000 overload_delay_s=10 keep=yes");
@@ -134,6 +154,7 @@ main(void)
 	tcase_add_test(c, above_its_limit_and_after_its_delay_it_switches_off);
 	tcase_add_test(c, a_load_that_falls_in_time_is_none);
 	tcase_add_test(c, one_tries_again_until_an_order_comes);
+	tcase_add_test(c, without_power_it_does_not_try_again);
 	tcase_add_test(c, power_keep_stands_above_the_limit);
 	tcase_add_test(c, the_limit_is_read_and_written_with_the_password);
 	tcase_add_test(c, what_a_model_lacks_it_refuses);
