@@ -132,7 +132,8 @@ ctl_fn ctl_call; /* ask, print */
 ctl_fn ctl_push_tariff;
 ctl_fn ctl_order, ctl_why, ctl_cash, ctl_preview, ctl_payment_show, ctl_ledger_check;
 ctl_fn ctl_bill_explain;
-ctl_fn ctl_frame_decode, ctl_arrows, ctl_conf_check, ctl_conf_sample, ctl_conf_manual, ctl_profiles;
+ctl_fn ctl_frame_decode, ctl_arrows, ctl_conf_check, ctl_conf_sample, ctl_conf_manual, ctl_profiles,
+    ctl_notice_texts;
 ctl_fn ctl_help, ctl_migrate, ctl_init;
 ctl_fn ctl_hook_verify, ctl_statement_check, ctl_statement_import;
 ctl_fn ctl_recharge_prove;

@@ -6,8 +6,10 @@
 #include "base/buf.h"
 #include "base/conf.h"
 #include "base/err.h"
+#include "base/words.h"
 #include "codec/dlt645_explain.h"
 #include "codec/dlt645_profile.h"
+#include "codec/template.h"
 #include "model/command.h"
 #include "model/delivery.h"
 #include "prog/settings.h"
@@ -88,6 +90,22 @@ ctl_profiles(struct ctl *c)
 	(void)c;
 	while ((p = dlt645_profile_next(p)) != NULL)
 		printf("%-14s %-9s %s\n", p->name, capability_name(p->capability), p->help);
+	return CTL_DONE;
+}
+
+enum ctl_exit
+ctl_notice_texts(struct ctl *c)
+{
+	struct buf out = {0};
+	struct err e;
+
+	if (words_check(ctl_value(c, "language"), &e) < 0) {
+		ctl_complain("%s", e.text);
+		return CTL_NO;
+	}
+	template_sample(ctl_value(c, "language"), &out);
+	fputs(buf_text(&out), stdout);
+	buf_clear(&out);
 	return CTL_DONE;
 }
 

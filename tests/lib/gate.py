@@ -403,7 +403,6 @@ class Daemon:
             # simulators come and go here: their silence is none to halt trips for
             "supply": {"trip_hours": "00:00-00:00", "trip_rest_days": True, "final_notice": "2s",
                        "after_close": "1s", "silence_percent": 0},
-            "notify": {"messages": os.path.join(ROOT, "conf/messages")},
         }
         self.configure(settings or {})
         db.pieces.append(self)
