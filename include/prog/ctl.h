@@ -116,6 +116,8 @@ enum ctl_exit ctl_ask(const struct ctl *c, const char *path, bool post,
 void ctl_print(const struct ctl *c, struct buf *answer);
 /* The word for "credit_minor" is "credit", for "total_wh" it is "total kWh". */
 void ctl_label(const struct ctl *c, const char *name, struct buf *out);
+/* A heading, of "column", or what a column of that name says, as people read it: ctl_words.c. */
+const char *ctl_word(const char *column, const char *word);
 void ctl_cell(const struct ctl *c, const char *name, const struct cJSON *v, struct buf *out);
 void ctl_time(const struct ctl *c, int64_t us, struct buf *out); /* RFC 3339 to the second */
 size_t ctl_width(const char *text);                              /* columns on a terminal */

@@ -123,7 +123,7 @@ ctl_conf_check(struct ctl *c)
 	if (rc < 0)
 		ctl_complain("%s", e.text);
 	else
-		printf("%s: good\n", path);
+		printf(_("%s: good\n"), path);
 	conf_clear(settings_sections());
 	return rc < 0 ? CTL_NO : CTL_DONE;
 }

@@ -33,6 +33,8 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+os.environ["LC_ALL"] = "C.UTF-8"  # whoever runs them, the tests read English
+os.environ.pop("LANGUAGE", None)
 SLOW = 10 if os.environ.get("VALGRIND") else 1  # how much longer the daemon may take
 
 
