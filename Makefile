@@ -25,7 +25,7 @@ HARDEN  := $(if $(SAN)$(COV),,-D_FORTIFY_SOURCE=2 -fstack-protector-strong -fsta
 OPT     := $(if $(COV),-O0 --coverage,$(if $(SAN),-O1 -fno-omit-frame-pointer,-O2))
 CFLAGS  ?= -g
 ALL_CFLAGS  = $(CSTD) $(OPT) $(WARN) $(HARDEN) -fPIE $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) \
-              -DPOWERGATE_VERSION='"$(VERSION)"' -DPOWERGATE_SQLDIR='"$(datadir)/powergate/sql"' -DPOWERGATE_MESSAGEDIR='"$(datadir)/powergate/messages"' $(LIB_CFLAGS) $(CFLAGS)
+              -DPOWERGATE_VERSION='"$(VERSION)"' -DPOWERGATE_SQLDIR='"$(datadir)/powergate/sql"' -DPOWERGATE_LOCALEDIR='"$(datadir)/locale"' $(LIB_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(if $(COV),--coverage) $(LDFLAGS)
 
 # One word a file instead of the whole command; V=1 shows it.
@@ -34,8 +34,16 @@ Q = $(if $(V),,@echo "  $(1)" $@;)
 archive = $(B)/lib$(1).a
 PROGRAMS := $(B)/powergated $(B)/powergatectl $(B)/powergate-sim
 
+# What people read, in other languages: po/ says how a text gets there.
+LINGUAS    := $(basename $(notdir $(wildcard po/*.po)))
+CATALOGUES := $(patsubst %,$(B)/locale/%/LC_MESSAGES/powergate.mo,$(LINGUAS))
+
 .PHONY: all
-all: $(PROGRAMS)
+all: $(PROGRAMS) $(CATALOGUES)
+
+$(B)/locale/%/LC_MESSAGES/powergate.mo: po/%.po
+	@mkdir -p $(@D)
+	$(call Q,MO)msgfmt --check-format --check-domain -o $@ $<
 
 config.mk: config.mk.in configure.ac
 	tools/deps build
@@ -169,7 +177,12 @@ fuzz: config.mk
 SOURCES := $(wildcard src/*/*.c include/*/*.h tests/*/*.c tests/*/*.h demo/*.c demo/*.h)
 SCRIPTS := tools/deps tests/run tests/layers.sh tests/lib/pg.sh demo/run .ci/run $(wildcard tests/it/*.sh tests/*.sh tests/bench/run tests/fuzz/run tests/model.sh)
 
-.PHONY: lint format tidy
+# A new text goes into po/powergate.pot and, untranslated, into each language.
+.PHONY: po lint format tidy
+po:
+	tools/deps build
+	tests/catalogues.sh --write
+
 # ctuuninitvar takes a struct that a function fills in through a pointer for one that it reads.
 lint: $(B)/powergatectl
 	tools/deps lint
@@ -181,6 +194,7 @@ lint: $(B)/powergatectl
 	shellcheck -s sh $(SCRIPTS)
 	mandoc -T lint -W warning man/*.[158]
 	tests/conf_agrees.sh $(B)
+	tests/catalogues.sh
 	tests/unit_file.sh
 	tests/model.sh
 
@@ -197,7 +211,7 @@ tidy: config.mk $(B)/gen/schema.h
 install: all
 	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 \
 	  $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(unitdir) $(DESTDIR)$(datadir)/powergate/sql/migrate \
-	  $(DESTDIR)$(datadir)/powergate/sql/functions $(DESTDIR)$(datadir)/powergate/messages $(DESTDIR)$(datadir)/powergate/vouchers $(DESTDIR)$(datadir)/doc/powergate $(DESTDIR)$(sysconfdir)/powergate
+	  $(DESTDIR)$(datadir)/powergate/sql/functions $(DESTDIR)$(datadir)/powergate/vouchers $(DESTDIR)$(datadir)/doc/powergate $(DESTDIR)$(sysconfdir)/powergate
 	install -m 0755 $(B)/powergated $(B)/powergatectl $(DESTDIR)$(sbindir)
 	install -m 0755 $(B)/powergate-sim $(DESTDIR)$(bindir)
 	install -m 0644 man/*.1 $(DESTDIR)$(mandir)/man1
@@ -207,7 +221,8 @@ install: all
 	install -m 0644 sql/migrate/*.sql $(DESTDIR)$(datadir)/powergate/sql/migrate
 	install -m 0644 sql/functions/*.sql $(DESTDIR)$(datadir)/powergate/sql/functions
 	install -m 0644 conf/vouchers/*.yaml $(DESTDIR)$(datadir)/powergate/vouchers
-	install -m 0644 conf/messages/*.yaml $(DESTDIR)$(datadir)/powergate/messages
+	for l in $(LINGUAS); do install -D -m 0644 $(B)/locale/$$l/LC_MESSAGES/powergate.mo \
+	  $(DESTDIR)$(datadir)/locale/$$l/LC_MESSAGES/powergate.mo || exit 1; done
 	install -m 0644 README.md LICENSE conf/powergated.yaml conf/haproxy.cfg conf/tariff-*.yaml \
 	  conf/alerts.yaml conf/grafana-dashboard.json $(DESTDIR)$(datadir)/doc/powergate
 	[ -e $(DESTDIR)$(sysconfdir)/powergate/powergated.yaml ] || \

@@ -20,8 +20,6 @@ struct err;
 int report_check(const struct cJSON *day, struct err *e);
 void report_csv(const struct cJSON *day, const struct cJSON *section, struct buf *out);
 
-/* "en", "zh", "es"; NULL behind the last. */
-extern const char *const report_languages[];
 /* HTML with its charts in it, without scripts. */
 void report_page(const struct cJSON *day, const char *language, struct buf *out);
 

@@ -21,7 +21,7 @@
 
 struct report_kinds {
 	bool csv, json, html;
-	bool language[REPORT_LANGUAGES]; /* of the pages, in the order of report_languages */
+	bool language[REPORT_LANGUAGES]; /* of the pages, in the order of words_languages */
 };
 
 struct report_file {

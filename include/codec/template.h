@@ -1,7 +1,8 @@
 /*
  * template -- what people read: a text for every kind of notice in every language.
  *
- * A directory holds one YAML file a language, zh.yaml, en.yaml and es.yaml:
+ * Ours are in template_texts.c and, translated, in po/.  Who wants others has a directory with one
+ * YAML file a language, zh.yaml, en.yaml and es.yaml, and begins with template_sample():
  *
  *	low:
  *	  subject: "Low balance: {balance} {currency}"
@@ -32,8 +33,7 @@ struct template_set;
 
 enum template_part { TEMPLATE_SUBJECT, TEMPLATE_TEXT, TEMPLATE_SMS, TEMPLATE_PARTS };
 
-#define TEMPLATE_LANGUAGES 3
-extern const char *const template_languages[TEMPLATE_LANGUAGES + 1]; /* NULL behind the last */
+#define TEMPLATE_LANGUAGES 3 /* those of base/words.h */
 /* Kinds and the values each may use, beside account, customer, site, time, currency. */
 struct template_kind {
 	const char *name, *values;
@@ -42,6 +42,10 @@ extern const struct template_kind template_kinds[]; /* NULL name ends */
 
 /* NULL and *e, which names file and line. */
 struct template_set *template_load(const char *dir, struct err *e);
+/* Ours; NULL and *e when a catalogue is missing. */
+struct template_set *template_own(struct err *e);
+/* Ours in one language, as such a file. */
+void template_sample(const char *language, struct buf *out);
 void template_free(struct template_set *t);
 
 struct template_values {

@@ -116,6 +116,8 @@ enum ctl_exit ctl_ask(const struct ctl *c, const char *path, bool post,
 void ctl_print(const struct ctl *c, struct buf *answer);
 /* The word for "credit_minor" is "credit", for "total_wh" it is "total kWh". */
 void ctl_label(const struct ctl *c, const char *name, struct buf *out);
+/* A heading, of "column", or what a column of that name says, as people read it: ctl_words.c. */
+const char *ctl_word(const char *column, const char *word);
 #define MONEY_DIGITS 2 /* of the currencies of all sites */
 
 /* digits: of money, behind the point. */
@@ -141,7 +143,8 @@ ctl_fn ctl_group_preview, ctl_group_status;
 enum ctl_exit ctl_wish(struct ctl *c, bool priced);
 ctl_fn ctl_order, ctl_why, ctl_cash, ctl_preview, ctl_payment_show, ctl_ledger_check;
 ctl_fn ctl_bill_explain;
-ctl_fn ctl_frame_decode, ctl_arrows, ctl_conf_check, ctl_conf_sample, ctl_conf_manual, ctl_profiles;
+ctl_fn ctl_frame_decode, ctl_arrows, ctl_conf_check, ctl_conf_sample, ctl_conf_manual, ctl_profiles,
+    ctl_notice_texts;
 ctl_fn ctl_help, ctl_migrate, ctl_init;
 ctl_fn ctl_hook_verify, ctl_statement_check, ctl_statement_import;
 ctl_fn ctl_recharge_prove;

@@ -1,5 +1,7 @@
 #include "base/err.h"
 
+#include "base/words.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +16,7 @@ err_set(struct err *e, enum err_class class, const char *fmt, ...)
 
 	e->class = class;
 	va_start(ap, fmt);
-	vsnprintf(e->text, sizeof e->text, fmt, ap);
+	vsnprintf(e->text, sizeof e->text, _(fmt), ap);
 	va_end(ap);
 	return -1;
 }
@@ -28,7 +30,7 @@ err_wrap(struct err *e, const char *fmt, ...)
 
 	memcpy(inner, e->text, sizeof inner);
 	va_start(ap, fmt);
-	n = vsnprintf(e->text, sizeof e->text, fmt, ap);
+	n = vsnprintf(e->text, sizeof e->text, _(fmt), ap);
 	va_end(ap);
 	if (n >= 0 && (size_t)n < sizeof e->text)
 		snprintf(e->text + n, sizeof e->text - (size_t)n, ": %.*s",

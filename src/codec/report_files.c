@@ -1,6 +1,7 @@
 #include "codec/report_files.h"
 
 #include "base/err.h"
+#include "base/words.h"
 #include "codec/report.h"
 
 #include <cjson/cJSON.h>
@@ -27,8 +28,8 @@ take_kind(struct report_kinds *k, const char *word)
 static bool
 take_language(struct report_kinds *k, const char *word)
 {
-	for (size_t i = 0; report_languages[i] != NULL; i++)
-		if (strcmp(report_languages[i], word) == 0)
+	for (size_t i = 0; words_languages[i] != NULL; i++)
+		if (strcmp(words_languages[i], word) == 0)
 			return k->language[i] = true;
 	return false;
 }
@@ -93,10 +94,10 @@ make_files(struct report_files *r, const cJSON *day, const char *body, const str
 	}
 	if (k->json)
 		buf_printf(file_add(r, "report", ".json"), "%s\n", body);
-	for (size_t i = 0; k->html && report_languages[i] != NULL; i++) {
-		snprintf(stem, sizeof stem, "report.%s", report_languages[i]);
+	for (size_t i = 0; k->html && words_languages[i] != NULL; i++) {
+		snprintf(stem, sizeof stem, "report.%s", words_languages[i]);
 		if (k->language[i])
-			report_page(day, report_languages[i], file_add(r, stem, ".html"));
+			report_page(day, words_languages[i], file_add(r, stem, ".html"));
 	}
 	qsort(r->of, r->n, sizeof *r->of, by_name);
 }

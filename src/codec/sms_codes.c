@@ -2,6 +2,7 @@
 
 #include "base/conf_tree.h"
 #include "base/err.h"
+#include "base/words.h"
 #include "codec/template_inside.h"
 
 #include <stdlib.h>
@@ -31,7 +32,7 @@ static bool
 language_known(const char *name)
 {
 	for (int i = 0; i < TEMPLATE_LANGUAGES; i++)
-		if (strcmp(template_languages[i], name) == 0)
+		if (strcmp(words_languages[i], name) == 0)
 			return true;
 	return false;
 }

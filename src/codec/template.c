@@ -6,13 +6,12 @@
 
 #include "base/conf_tree.h"
 #include "base/err.h"
+#include "base/words.h"
 #include "codec/template_inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-const char *const template_languages[TEMPLATE_LANGUAGES + 1] = {"zh", "en", "es", NULL};
 
 const struct template_kind template_kinds[] = {
     {"low",         "balance level days meter"                         },
@@ -262,7 +261,6 @@ kind_of(const char *name)
 static int
 read_language(struct language *l, const char *path, struct err *e)
 {
-	l->root = conf_tree_read(path, e);
 	if (l->root == NULL || read_words(l, path, e) < 0)
 		return -1;
 	for (const struct conf_node *n = l->root->first; n != NULL; n = n->next)
@@ -281,12 +279,41 @@ template_load(const char *dir, struct err *e)
 	char path[512];
 
 	for (int i = 0; i < TEMPLATE_LANGUAGES; i++) {
-		snprintf(path, sizeof path, "%s/%s.yaml", dir, template_languages[i]);
+		snprintf(path, sizeof path, "%s/%s.yaml", dir, words_languages[i]);
+		t->languages[i].root = conf_tree_read(path, e);
 		if (read_language(&t->languages[i], path, e) < 0) {
 			template_free(t);
 			return NULL;
 		}
 	}
+	return t;
+}
+
+static int
+read_own(struct language *l, const char *language, struct err *e)
+{
+	struct buf sample = {0};
+	int rc = -1;
+
+	if (words_check(language, e) == 0) {
+		template_sample(language, &sample);
+		l->root = conf_tree_parse(language, buf_span(&sample), e);
+		rc = read_language(l, language, e);
+	}
+	buf_clear(&sample);
+	return rc;
+}
+
+struct template_set *
+template_own(struct err *e)
+{
+	struct template_set *t = mem_new(sizeof *t);
+
+	for (int i = 0; i < TEMPLATE_LANGUAGES; i++)
+		if (read_own(&t->languages[i], words_languages[i], e) < 0) {
+			template_free(t);
+			return NULL;
+		}
 	return t;
 }
 

@@ -2,6 +2,7 @@
 #include "codec/template.h"
 
 #include "base/err.h"
+#include "base/words.h"
 #include "codec/money.h"
 #include "codec/template_inside.h"
 #include "model/calendar.h"
@@ -182,7 +183,7 @@ static const struct language *
 language_of(const struct template_set *t, const char *language)
 {
 	for (int i = 0; i < TEMPLATE_LANGUAGES; i++)
-		if (strcmp(template_languages[i], language) == 0)
+		if (strcmp(words_languages[i], language) == 0)
 			return &t->languages[i];
 	return NULL;
 }

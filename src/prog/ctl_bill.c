@@ -4,6 +4,7 @@
 #include "prog/ctl.h"
 
 #include "base/buf.h"
+#include "base/words.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
@@ -57,7 +58,7 @@ static void
 put_kwh(struct page *p, int64_t wh)
 {
 	ctl_decimal(&p->out, wh, 3, 2);
-	put(p, " kWh");
+	put(p, _(" kWh"));
 }
 
 static void
@@ -75,26 +76,26 @@ put_registers(struct page *p, const cJSON *charge)
 	static const char *const names[] = {"total_wh", "t1_wh", "t2_wh", "t3_wh", "t4_wh"};
 	const cJSON *from = of(charge, "from"), *to = of(charge, "to");
 
-	put(p, "  meter ");
+	put(p, _("  meter "));
 	put_words(p, charge, "meter");
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (of(from, names[i]) == NULL || of(to, names[i]) == NULL)
 			continue;
 		buf_printf(&p->out, i == 0 ? ": " : ", t%zu ", i);
 		ctl_decimal(&p->out, number(from, names[i]), 3, 2);
-		put(p, " to ");
+		put(p, _(" to "));
 		ctl_decimal(&p->out, number(to, names[i]), 3, 2);
 	}
-	put(p, " kWh");
+	put(p, _(" kWh"));
 	if (number(charge, "multiplier") != 1)
-		buf_printf(&p->out, ", times %" PRId64, number(charge, "multiplier"));
+		buf_printf(&p->out, _(", times %lld"), (long long)number(charge, "multiplier"));
 	put(p, ": ");
 	put_kwh(p, number(charge, "wh"));
 	if (strcmp(cJSON_GetStringValue(of(charge, "quality")) != NULL
 		       ? cJSON_GetStringValue(of(charge, "quality"))
 		       : "",
 		"estimate") == 0)
-		put(p, ", in parts by estimate");
+		put(p, _(", in parts by estimate"));
 	put(p, "\n");
 }
 
@@ -107,7 +108,7 @@ put_price(struct page *p, const cJSON *line, const char *what)
 	put(p, "    ");
 	put(p, what);
 	if (of(line, "tier") != NULL)
-		buf_printf(&p->out, "tier %" PRId64 " ", number(line, "tier"));
+		buf_printf(&p->out, _("tier %lld "), (long long)number(line, "tier"));
 	if (of(line, "band") != NULL) {
 		put_words(p, line, "band");
 		put(p, " ");
@@ -117,7 +118,7 @@ put_price(struct page *p, const cJSON *line, const char *what)
 		put(p, " ");
 	}
 	put_kwh(p, wh);
-	put(p, " at ");
+	put(p, _(" at "));
 	ctl_decimal(&p->out, micro, 6, 2);
 	put(p, " = ");
 	ctl_decimal(&p->out, wh * micro, 9, 2);
@@ -173,13 +174,13 @@ put_journal(struct page *p, const cJSON *charge)
 	const cJSON *j = of(charge, "journal");
 
 	if (!cJSON_IsObject(j)) {
-		put(p, "  nothing was posted\n");
+		put(p, _("  nothing was posted\n"));
 		return;
 	}
-	buf_printf(&p->out, "  journal %" PRId64 " ", number(j, "journal"));
+	buf_printf(&p->out, _("  journal %lld "), (long long)number(j, "journal"));
 	put_words(p, j, "key");
 	if (of(charge, "replaces") != NULL)
-		put(p, ", the difference to what it replaces");
+		put(p, _(", the difference to what it replaces"));
 	put(p, ":");
 	for (const cJSON *l = ctl_first(of(j, "lines")); l != NULL; l = l->next) {
 		put(p, " ");
@@ -194,9 +195,9 @@ static void
 put_charge(struct page *p, const cJSON *charge)
 {
 	ctl_time(p->c, number(charge, "from_us"), &p->out);
-	put(p, " to ");
+	put(p, _(" to "));
 	ctl_time(p->c, number(charge, "to_us"), &p->out);
-	buf_printf(&p->out, "  charge %" PRId64 ", ", number(charge, "charge"));
+	buf_printf(&p->out, _("  charge %lld, "), (long long)number(charge, "charge"));
 	put_words(p, charge, "kind");
 	put(p, ", ");
 	put_words(p, charge, "point");
@@ -207,7 +208,7 @@ put_charge(struct page *p, const cJSON *charge)
 			put_part(p, l);
 	}
 	if (of(charge, "why") != NULL) {
-		put(p, "  not rated: ");
+		put(p, _("  not rated: "));
 		put_words(p, charge, "why");
 		put(p, "\n");
 	}
@@ -215,7 +216,7 @@ put_charge(struct page *p, const cJSON *charge)
 		put_component(p, l);
 	put_journal(p, charge);
 	if (!cJSON_IsTrue(of(charge, "agrees")))
-		put(p, "  WRONG: rated again, it is not what was stored\n");
+		put(p, _("  WRONG: rated again, it is not what was stored\n"));
 }
 
 enum ctl_exit
@@ -233,7 +234,7 @@ ctl_bill_explain(struct ctl *c)
 			p.exponent = (int)number(json, "exponent");
 		for (const cJSON *l = ctl_first(of(json, "charges")); l != NULL; l = l->next)
 			put_charge(&p, l);
-		fputs(p.out.len > 0 ? buf_text(&p.out) : "Nothing was charged then.\n", stdout);
+		fputs(p.out.len > 0 ? buf_text(&p.out) : _("Nothing was charged then.\n"), stdout);
 	}
 	if (json != NULL && !cJSON_IsTrue(of(json, "agrees"))) {
 		ctl_complain("some charges are not what the engine makes of their registers now");

@@ -5,6 +5,7 @@
 #include "prog/ctl.h"
 
 #include "base/buf.h"
+#include "base/words.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
@@ -130,8 +131,8 @@ wait_for(const struct ctl *c, int64_t id, int64_t patience_s, struct buf *answer
 		    strcmp(state, "cancelled") == 0)
 			return CTL_NO;
 		if (mono_s() >= until) {
-			ctl_complain("command %" PRId64 " is still %s: command show %" PRId64, id,
-			    state, id);
+			ctl_complain("command %lld is still %s: command show %lld", (long long)id,
+			    state, (long long)id);
 			return CTL_RAN_OUT;
 		}
 		nanosleep(&pause, NULL);
@@ -297,22 +298,30 @@ ctl_preview(struct ctl *c)
 }
 
 static void
+put_step(struct buf *out, const char *word)
+{
+	size_t width = ctl_width(word);
+
+	buf_printf(out, "  %s%*s", word, width < 20 ? (int)(20 - width) : 0, "");
+}
+
+static void
 print_timeline(const struct ctl *c, const cJSON *json)
 {
 	static const char *const steps[][2] = {
-	    {"received_us",     "received"          },
-            {"committed_us",    "in the ledger"     },
-	    {"dispatched_us",   "sent to the meter" },
-            {"acknowledged_us", "the meter said yes"},
-	    {"done_us",         "read back"         },
-            {"notified_us",     "customer told"     }
+	    {"received_us",     N_("received")          },
+            {"committed_us",    N_("in the ledger")     },
+	    {"dispatched_us",   N_("sent to the meter") },
+	    {"acknowledged_us", N_("the meter said yes")},
+            {"done_us",         N_("read back")         },
+	    {"notified_us",     N_("customer told")     }
         };
 	int64_t at, before = -1, total = number_of(json, "total_us", -1);
 	struct buf text = {0};
 
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
 		at = number_of(json, steps[i][0], -1);
-		buf_printf(&text, "  %-20s", steps[i][1]);
+		put_step(&text, _(steps[i][1]));
 		if (at < 0) {
 			buf_put_text(&text, "-\n");
 			continue;
@@ -327,7 +336,7 @@ print_timeline(const struct ctl *c, const cJSON *json)
 		before = at;
 	}
 	if (total >= 0) {
-		buf_printf(&text, "  %-20s", "total");
+		put_step(&text, _("total"));
 		ctl_decimal(&text, total / 1000, 3, 3);
 		buf_put_text(&text, " s\n");
 	}

@@ -342,6 +342,8 @@ static const struct ctl_command notices[] = {
 	"A notice with its recipients and every attempt."),
     WRITE("notice retry", "notice=N", "notice/retry",
 	"Once more to those who were not told, as they can be reached now."),
+    LOCAL("notice texts", "language=en|es|zh", ctl_notice_texts,
+	"What customers read, as a file to change and put where notify.messages points."),
     READ("contact list", "[--account=ACCOUNT] [--site=SITE] [--all] [--limit=N]", "contact/list",
 	"contact account site who person rank channel address language zone quiet kinds state",
 	"Where people are reached."),

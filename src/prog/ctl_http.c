@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/conf.h"
 #include "base/err.h"
+#include "base/words.h"
 #include "codec/webhook.h"
 
 #include <cjson/cJSON.h>
@@ -83,10 +84,11 @@ static const char *
 hindrance(const char *path)
 {
 	if (access(path, F_OK) < 0)
-		return errno == ENOENT ? "no such socket: is powergated running?" : strerror(errno);
+		return errno == ENOENT ? _("no such socket: is powergated running?")
+				       : strerror(errno);
 	if (access(path, R_OK | W_OK) < 0)
-		return "you may not use it: be root or in its group";
-	return "nobody listens: is powergated running?";
+		return _("you may not use it: be root or in its group");
+	return _("nobody listens: is powergated running?");
 }
 
 static bool
@@ -106,8 +108,9 @@ no_answer(const struct ctl *c, CURLcode code, bool post, const char *words)
 	else
 		ctl_complain("%s: %s%s", c->url != NULL ? c->url : c->socket,
 		    words[0] != '\0' ? words : curl_easy_strerror(code),
-		    post && !never_left(code) ? ": it may have been done; look before you repeat it"
-					      : "");
+		    post && !never_left(code)
+			? _(": it may have been done; look before you repeat it")
+			: "");
 	return CTL_UNREACHED;
 }
 
@@ -213,7 +216,7 @@ ctl_ask(const struct ctl *c, const char *path, bool post, const struct ctl_value
 	}
 	if (c->url != NULL &&
 	    (c->token_file == NULL || token_header(c->token_file, token, sizeof token, &e) < 0)) {
-		ctl_complain("%s", c->token_file == NULL ? "--url needs --token-file" : e.text);
+		ctl_complain("%s", c->token_file == NULL ? _("--url needs --token-file") : e.text);
 		curl_easy_cleanup(curl);
 		return CTL_USAGE;
 	}

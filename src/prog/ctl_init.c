@@ -10,6 +10,7 @@
  */
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/words.h"
 #include "prog/ctl.h"
 #include "prog/ctl_migrate.h"
 
@@ -93,7 +94,7 @@ make_role(PGconn *db, const char *name, const char *may, struct err *e)
 	if (rc == 0 && there == NULL)
 		rc = migrate_exec(db, name, sql, e);
 	if (rc == 0)
-		printf("role %s: %s\n", name, there == NULL ? "made" : "there already");
+		printf(_("role %s: %s\n"), name, there == NULL ? _("made") : _("there already"));
 	PQfreemem(quoted);
 	free(there);
 	return rc;
@@ -116,10 +117,11 @@ make_database(PGconn *db, const char *name, struct err *e)
 	if (rc == 0 && owner == NULL)
 		rc = migrate_exec(db, name, sql, e);
 	else if (rc == 0 && strcmp(owner, OWNER) != 0)
-		rc = err_set(e, ERR_REFUSED,
-		    "database %s is there and belongs to %s, not to " OWNER, name, owner);
+		rc = err_set(e, ERR_REFUSED, "database %s is there and belongs to %s, not to %s",
+		    name, owner, OWNER);
 	if (rc == 0)
-		printf("database %s: %s\n", name, owner == NULL ? "made" : "there already");
+		printf(
+		    _("database %s: %s\n"), name, owner == NULL ? _("made") : _("there already"));
 	PQfreemem(quoted);
 	free(owner);
 	return rc;
@@ -197,9 +199,9 @@ make_principal(PGconn *db, uid_t uid, const char *name, struct err *e)
 		    " VALUES ($1::bigint, $2, 'admin', $3::bigint)",
 		    3, args, &none, e);
 	if (rc == 0 && role == NULL)
-		printf("principal %s (%s): made, admin\n", name, id);
+		printf(_("principal %s (%s): made, admin\n"), name, id);
 	else if (rc == 0)
-		printf("principal %s (%s): there already, %s\n", name, id, role);
+		printf(_("principal %s (%s): there already, %s\n"), name, id, role);
 	free(role);
 	return rc;
 }
@@ -233,7 +235,7 @@ make_user(struct err *e)
 	pid_t pid;
 
 	if (getpwnam(SYSTEM_USER) != NULL) {
-		printf("system user " SYSTEM_USER ": there already\n");
+		printf(_("system user %s: there already\n"), SYSTEM_USER);
 		return 0;
 	}
 	fflush(stdout);
@@ -243,8 +245,8 @@ make_user(struct err *e)
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return err_set(e, ERR_INPUT, "useradd " SYSTEM_USER " failed");
-	printf("system user " SYSTEM_USER ": made\n");
+		return err_set(e, ERR_INPUT, "useradd %s failed", SYSTEM_USER);
+	printf(_("system user %s: made\n"), SYSTEM_USER);
 	return 0;
 }
 
@@ -263,7 +265,7 @@ make_directory(const char *path, uid_t uid, gid_t gid, struct err *e)
 	if (fd >= 0)
 		close(fd);
 	if (result == 0)
-		printf("%s: %s\n", path, made ? "made" : "there already");
+		printf("%s: %s\n", path, made ? _("made") : _("there already"));
 	return result;
 }
 
@@ -273,13 +275,13 @@ prepare_system(struct err *e)
 	const struct passwd *pw;
 
 	if (geteuid() != 0) {
-		printf("system user and directories: left alone, you are not root\n");
+		printf(_("system user and directories: left alone, you are not root\n"));
 		return 0;
 	}
 	if (make_user(e) < 0)
 		return -1;
 	if ((pw = getpwnam(SYSTEM_USER)) == NULL)
-		return err_set(e, ERR_INPUT, "system user " SYSTEM_USER " cannot be looked up");
+		return err_set(e, ERR_INPUT, "system user %s cannot be looked up", SYSTEM_USER);
 	if (make_directory("/etc/powergate", 0, pw->pw_gid, e) < 0)
 		return -1;
 	if (chown("/etc/powergate/powergated.yaml", 0, pw->pw_gid) < 0 && errno != ENOENT)

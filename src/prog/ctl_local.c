@@ -6,8 +6,10 @@
 #include "base/buf.h"
 #include "base/conf.h"
 #include "base/err.h"
+#include "base/words.h"
 #include "codec/dlt645_explain.h"
 #include "codec/dlt645_profile.h"
+#include "codec/template.h"
 #include "model/command.h"
 #include "model/delivery.h"
 #include "prog/settings.h"
@@ -91,6 +93,22 @@ ctl_profiles(struct ctl *c)
 	return CTL_DONE;
 }
 
+enum ctl_exit
+ctl_notice_texts(struct ctl *c)
+{
+	struct buf out = {0};
+	struct err e;
+
+	if (words_check(ctl_value(c, "language"), &e) < 0) {
+		ctl_complain("%s", e.text);
+		return CTL_NO;
+	}
+	template_sample(ctl_value(c, "language"), &out);
+	fputs(buf_text(&out), stdout);
+	buf_clear(&out);
+	return CTL_DONE;
+}
+
 /* --- settings ------------------------------------------------------------------------------ */
 
 enum ctl_exit
@@ -105,7 +123,7 @@ ctl_conf_check(struct ctl *c)
 	if (rc < 0)
 		ctl_complain("%s", e.text);
 	else
-		printf("%s: good\n", path);
+		printf(_("%s: good\n"), path);
 	conf_clear(settings_sections());
 	return rc < 0 ? CTL_NO : CTL_DONE;
 }

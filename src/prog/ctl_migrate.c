@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/words.h"
 #include "prog/ctl.h"
 
 #include <stdlib.h>
@@ -182,7 +183,7 @@ version_apply(PGconn *db, const struct script *s, struct err *e)
 		rc = version_note(db, s, e);
 	rc = end_transaction(db, s->path, rc, e);
 	if (rc == 0)
-		printf("%s: applied\n", s->name);
+		printf(_("%s: applied\n"), s->name);
 	return rc;
 }
 
@@ -238,7 +239,7 @@ functions_sign(PGconn *db, int version, struct err *e)
 	PQfreemem(literal);
 	rc = migrate_exec(db, "door.schema", sql, e);
 	if (rc == 0)
-		printf("functions: made anew, schema %s\n", text);
+		printf(_("functions: made anew, schema %s\n"), text);
 	return rc;
 }
 
@@ -257,7 +258,7 @@ months_make(PGconn *db, struct err *e)
 	    "SELECT string_agg(m, ', ') FROM powergate.months_make(2, $1::bigint) m", 1, args,
 	    &made, e);
 	if (rc == 0 && made != NULL)
-		printf("months: %s made\n", made);
+		printf(_("months: %s made\n"), made);
 	free(made);
 	return rc;
 }
@@ -332,7 +333,7 @@ migrate_run(PGconn *db, const char *dir, struct err *e)
 	if (rc == 0)
 		rc = versions_there(db, &tables, &at, e);
 	if (rc == 0 && at == tables.n)
-		printf("%s: the newest, there already\n", tables.all[at - 1].name);
+		printf(_("%s: the newest, there already\n"), tables.all[at - 1].name);
 	for (; rc == 0 && at < tables.n; at++)
 		rc = version_apply(db, &tables.all[at], e);
 	if (rc == 0)

@@ -8,6 +8,7 @@
 #include "prog/ctl.h"
 
 #include "base/buf.h"
+#include "base/words.h"
 #include "codec/csv.h"
 
 #include <cjson/cJSON.h>
@@ -191,8 +192,8 @@ print_object(const struct ctl *c, const cJSON *object)
 			continue;
 		buf_clear(&cell);
 		ctl_cell(c, cs->all[i].name, v, digits, &cell);
-		buf_printf(
-		    &line, "%-*s  %s", (int)width, buf_text(&cs->all[i].label), buf_text(&cell));
+		buf_printf(&line, "%s%*s  %s", buf_text(&cs->all[i].label),
+		    (int)(width - ctl_width(buf_text(&cs->all[i].label))), "", buf_text(&cell));
 		end_line(&line);
 	}
 	fputs(buf_text(&line), stdout);
@@ -277,7 +278,7 @@ print_parsed(const struct ctl *c, cJSON *json)
 	else if (!cJSON_IsArray(rows))
 		print_object(c, json);
 	else if (rows->child == NULL)
-		puts("none");
+		puts(_("none"));
 	else
 		print_table(c, c->command->columns, rows, ctl_money_digits(json, MONEY_DIGITS));
 	if (c->form == CTL_TABLE && rows != NULL)

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/words.h"
 #include "codec/prove.h"
 #include "codec/provider.h"
 #include "prog/settings.h"
@@ -26,8 +27,8 @@ print_chain(const struct proof *p)
 
 	for (size_t i = 0; i < p->n; i++) {
 		ctl_put_safe(&words, p->links[i].words);
-		printf("%2zu  %-10s  %-10s  %s\n", i + 1, p->links[i].holds ? "OK" : "NOT PROVEN",
-		    p->links[i].name, buf_text(&words));
+		printf("%2zu  %-10s  %-10s  %s\n", i + 1,
+		    p->links[i].holds ? "OK" : _("NOT PROVEN"), p->links[i].name, buf_text(&words));
 		buf_clear(&words);
 	}
 }

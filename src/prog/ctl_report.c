@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/conf.h"
 #include "base/err.h"
+#include "base/words.h"
 #include "codec/report_files.h"
 
 #include <cjson/cJSON.h>
@@ -33,9 +34,9 @@ write_answer(struct making *m, const char *body, struct err *e)
 		report_site_dir(ctl_value(m->c, "dir"), r->manifest.site, dir);
 		printf("%s/%08d: ", dir, r->manifest.day);
 		if (how == REPORT_SAME)
-			printf("the same as it was\n");
+			printf(_("the same as it was\n"));
 		else
-			printf("%zu files\n", r->n);
+			printf(_("%zu files\n"), r->n);
 	}
 	report_files_free(r);
 	return rc;
@@ -135,6 +136,6 @@ ctl_report_verify(struct ctl *c)
 	buf_clear(&key);
 	if (bad > 0)
 		return CTL_NO;
-	printf("%d days are as they were signed\n", days);
+	printf(_("%d days are as they were signed\n"), days);
 	return CTL_DONE;
 }

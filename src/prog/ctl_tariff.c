@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/words.h"
 #include "codec/price_yaml.h"
 #include "model/calendar.h"
 
@@ -69,13 +70,14 @@ describe(const char *path, const struct price_version *v, const struct calendar 
 {
 	struct civil t = calendar_civil(c, v->effective_from_us);
 
-	printf("%s: good: %s, from %04d-%02d-%02d", path, v->currency, t.year, t.month, t.day);
+	printf(_("%s: good: %s, from %04d-%02d-%02d"), path, v->currency, t.year, t.month, t.day);
 	if (v->tiered && v->mode == PRICE_PER_BAND)
-		printf(", tiers in each band by the %s", price_period_name(v->period.kind));
+		printf(_(", tiers in each band by the %s"), price_period_name(v->period.kind));
 	else if (v->tiered)
-		printf(", %zu tiers by the %s", v->ladder[0].n, price_period_name(v->period.kind));
+		printf(
+		    _(", %zu tiers by the %s"), v->ladder[0].n, price_period_name(v->period.kind));
 	if (v->banded)
-		printf(", %zu bands", v->nbands);
+		printf(_(", %zu bands"), v->nbands);
 	if (v->tiered && v->banded)
 		printf(", %s", price_mode_name(v->mode));
 	putchar('\n');

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/conf.h"
 #include "base/err.h"
+#include "base/words.h"
 #include "codec/price_words.h"
 #include "codec/price_yaml.h"
 #include "model/calendar.h"
@@ -65,25 +66,25 @@ ctl_tariff_head(const struct ctl *c, const cJSON *v)
 {
 	struct buf line = {0};
 
-	buf_printf(&line, "%s is %s, from %s, in %s", text(v, "version"), text(v, "state"),
+	buf_printf(&line, _("%s is %s, from %s, in %s"), text(v, "version"), text(v, "state"),
 	    text(v, "begins"), text(v, "currency"));
 	put_line(&line);
-	buf_printf(&line, "loaded by %s, ", text(v, "author"));
+	buf_printf(&line, _("loaded by %s, "), text(v, "author"));
 	put_time(c, v, "loaded_us", &line);
 	put_line(&line);
 	if (cJSON_IsNumber(get(v, "approved_us"))) {
-		buf_printf(&line, "approved by %s, ", text(v, "approver"));
+		buf_printf(&line, _("approved by %s, "), text(v, "approver"));
 		put_time(c, v, "approved_us", &line);
 		if (text(v, "reason")[0] != '\0')
 			buf_printf(&line, ": %s", text(v, "reason"));
 		put_line(&line);
 	}
 	if (cJSON_IsTrue(get(v, "single"))) {
-		buf_put_text(&line, "ONE VOICE: who loaded it also approved it");
+		buf_put_text(&line, _("ONE VOICE: who loaded it also approved it"));
 		put_line(&line);
 	}
 	if (text(v, "forced")[0] != '\0') {
-		buf_printf(&line, "FORCED: %s", text(v, "forced"));
+		buf_printf(&line, _("FORCED: %s"), text(v, "forced"));
 		put_line(&line);
 	}
 }
@@ -106,8 +107,8 @@ print_accounts(const char *title, const cJSON *list)
 	for (const cJSON *a = ctl_first(list); a != NULL; a = a->next) {
 		buf_printf(&line, "  %s", text(a, "account"));
 		put_money(&line, ": ", a, "after_minor");
-		put_money(&line, ", was ", a, "before_minor");
-		put_money(&line, "; has ", a, "balance_minor");
+		put_money(&line, _(", was "), a, "before_minor");
+		put_money(&line, _("; has "), a, "balance_minor");
 		put_line(&line);
 	}
 }
@@ -117,40 +118,40 @@ print_preview(const struct ctl *c, const cJSON *p)
 {
 	struct buf line = {0};
 
-	buf_put_text(&line, "tried on the use from ");
+	buf_put_text(&line, _("tried on the use from "));
 	put_time(c, p, "from_us", &line);
 	buf_put_text(&line, " to ");
 	put_time(c, p, "to_us", &line);
-	buf_printf(&line, ": %" PRId64 " accounts, %" PRId64 " with use that can be rated",
-	    number(p, "accounts"), number(p, "rated"));
+	buf_printf(&line, _(": %lld accounts, %lld with use that can be rated"),
+	    (long long)number(p, "accounts"), (long long)number(p, "rated"));
 	put_line(&line);
 	if (number(p, "unrated") > 0) {
-		buf_printf(&line, "%" PRId64 " cannot be rated and count for nothing: %s",
-		    number(p, "unrated"), text(p, "unrated_why"));
+		buf_printf(&line, _("%lld cannot be rated and count for nothing: %s"),
+		    (long long)number(p, "unrated"), text(p, "unrated_why"));
 		put_line(&line);
 	}
 	if (number(p, "estimated") > 0) {
-		buf_printf(&line, "%" PRId64 " by their total, spread over the new hours",
-		    number(p, "estimated"));
+		buf_printf(&line, _("%lld by their total, spread over the new hours"),
+		    (long long)number(p, "estimated"));
 		put_line(&line);
 	}
-	put_money(&line, "revenue ", p, "after_minor");
+	put_money(&line, _("revenue "), p, "after_minor");
 	if (cJSON_IsNumber(get(p, "before_minor"))) {
-		put_money(&line, ", was ", p, "before_minor");
+		put_money(&line, _(", was "), p, "before_minor");
 		buf_put_text(&line, number(p, "change_minor") < 0 ? " (" : " (+");
 		price_put_ppm(&line, number(p, "change_ppm") / 100 * 100);
 		buf_put_u8(&line, ')');
 	}
-	buf_put_text(&line, ", for ");
+	buf_put_text(&line, _(", for "));
 	price_put_kwh(&line, number(p, "total_wh"));
 	put_line(&line);
-	buf_printf(&line,
-	    "%" PRId64 " pay less, %" PRId64 " pay more, %" PRId64 " would be cut off on day one",
-	    number(p, "winners"), number(p, "losers"), number(p, "cut"));
+	buf_printf(&line, _("%lld pay less, %lld pay more, %lld would be cut off on day one"),
+	    (long long)number(p, "winners"), (long long)number(p, "losers"),
+	    (long long)number(p, "cut"));
 	put_line(&line);
-	print_accounts("pay less", get(p, "most_won"));
-	print_accounts("pay more", get(p, "most_lost"));
-	print_accounts("cut off", get(p, "cuts"));
+	print_accounts(_("pay less"), get(p, "most_won"));
+	print_accounts(_("pay more"), get(p, "most_lost"));
+	print_accounts(_("cut off"), get(p, "cuts"));
 }
 
 /* --- asking -------------------------------------------------------------------------------- */
@@ -200,7 +201,7 @@ take_file(struct ctl *c)
 	    price_yaml_parse(path, buf_span(&source), v, &e) < 0)
 		why = e.text;
 	else if (ctl_value(c, "tariff") == NULL && v->name[0] == '\0')
-		why = "whose prices? the file has no name: give --tariff";
+		why = _("whose prices? the file has no name: give --tariff");
 	if (why != NULL) {
 		ctl_complain("%s", why);
 	} else {

@@ -7,6 +7,7 @@
 #include "prog/ctl.h"
 
 #include "base/buf.h"
+#include "base/words.h"
 #include "codec/money.h"
 
 #include <cjson/cJSON.h>
@@ -218,6 +219,7 @@ ctl_label(const struct ctl *c, const char *name, struct buf *out)
             {"_s",     ""        }
         };
 	size_t keep = strlen(name), i, n = sizeof units / sizeof *units;
+	struct buf label = {0};
 
 	if (c->form != CTL_TABLE)
 		n--; /* a plain number of seconds there */
@@ -226,9 +228,12 @@ ctl_label(const struct ctl *c, const char *name, struct buf *out)
 	if (i < n)
 		keep -= strlen(units[i][0]);
 	for (const char *p = name; p < name + keep; p++)
-		buf_put(out, *p == '_' ? " " : p, 1);
+		buf_put(&label, *p == '_' ? " " : p, 1);
 	if (i < n)
-		buf_put_text(out, units[i][1]);
+		buf_put_text(&label, units[i][1]);
+	buf_put_text(
+	    out, c->form == CTL_TABLE ? ctl_word("column", buf_text(&label)) : buf_text(&label));
+	buf_clear(&label);
 }
 
 /* A list of plain values stands with blanks between; anything deeper stays JSON. */
@@ -264,11 +269,11 @@ ctl_cell(const struct ctl *c, const char *name, const cJSON *v, int digits, stru
 	if (v == NULL || cJSON_IsNull(v)) {
 		buf_put_text(out, table ? "-" : "");
 	} else if (cJSON_IsBool(v)) {
-		buf_put_text(
-		    out, cJSON_IsTrue(v) ? (table ? "yes" : "true") : (table ? "no" : "false"));
+		buf_put_text(out,
+		    cJSON_IsTrue(v) ? (table ? _("yes") : "true") : (table ? _("no") : "false"));
 	} else if (cJSON_IsString(v)) {
 		if (table)
-			ctl_put_safe(out, v->valuestring);
+			ctl_put_safe(out, ctl_word(name, v->valuestring));
 		else
 			buf_put_text(out, v->valuestring);
 	} else if (ctl_integer(v, &integer)) {

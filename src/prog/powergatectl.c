@@ -6,6 +6,7 @@
  */
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/words.h"
 #include "prog/ctl.h"
 
 #include <curl/curl.h>
@@ -27,7 +28,7 @@ ctl_complain(const char *fmt, ...)
 	fflush(stdout);
 	fputs("powergatectl: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vfprintf(stderr, _(fmt), ap);
 	va_end(ap);
 	fputc('\n', stderr);
 }
@@ -72,7 +73,7 @@ static void
 show_row(FILE *out, const struct ctl_command *row)
 {
 	ctl_args_show(out, fprintf(out, "powergatectl %s", row->words), row->args);
-	fprintf(out, "\n        %s\n", row->help);
+	fprintf(out, "\n        %s\n", _(row->help));
 }
 
 /* In full when words narrow it down, else a line each.  Returns how many fit. */
@@ -90,7 +91,7 @@ show_fitting(FILE *out, int n, char *const *given)
 		if (n > 0)
 			show_row(out, row);
 		else
-			fprintf(out, "  %-20s %s\n", row->words, row->help);
+			fprintf(out, "  %-20s %s\n", row->words, _(row->help));
 	}
 	return fit;
 }
@@ -98,21 +99,21 @@ show_fitting(FILE *out, int n, char *const *given)
 static void
 show_all(FILE *out)
 {
-	fputs("usage: powergatectl [options] command [arguments]\n\n", out);
+	fputs(_("usage: powergatectl [options] command [arguments]\n\n"), out);
 	show_fitting(out, 0, NULL);
-	fputs(
-	    "\nOptions, anywhere:\n"
-	    "  --socket PATH        the daemon's socket (POWERGATE_SOCKET; " SOCKET ")\n"
-	    "  --url URL            its TLS port instead, https://HOST:PORT (POWERGATE_URL)\n"
-	    "  --token-file FILE    with it: the token (POWERGATE_TOKEN_FILE)\n"
-	    "  --cacert FILE        with it: who signed the certificate (POWERGATE_CACERT)\n"
-	    "  --json, --pretty     the daemon's answer as it is, or indented\n"
-	    "  --csv                for spreadsheets\n"
-	    "  --utc                times in UTC, not in the zone of TZ\n"
-	    "  --help, --version\n"
-	    "\nArguments of a command: powergatectl help meter\n"
-	    "Exit status: 0 done, 1 the answer is no, 2 usage, 3 not reached, 4 try again later,\n"
-	    "5 --wait ran out\n",
+	fputs(_("\nOptions, anywhere:\n"
+		"  --socket PATH        the daemon's socket (POWERGATE_SOCKET)\n"
+		"  --url URL            its TLS port instead, https://HOST:PORT (POWERGATE_URL)\n"
+		"  --token-file FILE    with it: the token (POWERGATE_TOKEN_FILE)\n"
+		"  --cacert FILE        with it: who signed the certificate (POWERGATE_CACERT)\n"
+		"  --json, --pretty     the daemon's answer as it is, or indented\n"
+		"  --csv                for spreadsheets\n"
+		"  --utc                times in UTC, not in the zone of TZ\n"
+		"  --help, --version\n"
+		"\nArguments of a command: powergatectl help meter\n"
+		"Exit status: 0 done, 1 the answer is no, 2 usage, 3 not reached, 4 try again "
+		"later,\n"
+		"5 --wait ran out\n"),
 	    out);
 }
 
@@ -237,12 +238,27 @@ take_line(struct ctl *c, int n, char **words)
 	return run(c);
 }
 
+/* What programs read is the same in every language, its errors too. */
+static bool
+for_programs(int argc, char **argv)
+{
+	static const char *const forms[] = {"--json", "--pretty", "--csv"};
+
+	for (int i = 1; i < argc; i++)
+		for (size_t f = 0; f < sizeof forms / sizeof *forms; f++)
+			if (strcmp(argv[i], forms[f]) == 0)
+				return true;
+	return false;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct ctl c = {0};
 	enum ctl_exit result;
 
+	if (!for_programs(argc, argv))
+		words_from_environment();
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	result = take_line(&c, argc - 1, argv + 1);
 	ctl_args_clear(&c);

@@ -25,8 +25,8 @@ const struct conf_field notify_fields[] = {
     CONF_FIELD(struct notify_conf, secret_file, CONF_TEXT, "", false,
 	"File with the secret that signs them."),
     CONF_FIELD(struct notify_conf, messages, CONF_TEXT, "", true,
-	"Directory with the texts, zh.yaml, en.yaml and es.yaml; empty: those that were "
-	"installed."),
+	"Directory with your own texts, zh.yaml, en.yaml and es.yaml, as powergatectl notice "
+	"texts prints ours; empty: ours."),
     {.name = "language",
        .type = CONF_TEXT,
        .offset = offsetof(struct notify_conf, language),

@@ -11,10 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifndef POWERGATE_MESSAGEDIR
-#define POWERGATE_MESSAGEDIR "/usr/local/share/powergate/messages"
-#endif
-
 bool
 channel_is_set(const struct notify_confs *confs, enum channel c)
 {
@@ -116,11 +112,9 @@ load_texts(const struct notify_confs *confs, struct notify_keys *k, struct err *
 	bool needed = dir[0] != '\0' || channel_is_set(confs, CHANNEL_MAIL) ||
 		      channel_is_set(confs, CHANNEL_SMS);
 
-	if (dir[0] == '\0')
-		dir = POWERGATE_MESSAGEDIR;
-	if (!needed && access(dir, R_OK) != 0)
+	k->texts = dir[0] != '\0' ? template_load(dir, e) : template_own(e);
+	if (k->texts == NULL && !needed)
 		return 0;
-	k->texts = template_load(dir, e);
 	return k->texts == NULL ? err_wrap(e, "notify.messages") : 0;
 }
 

@@ -8,7 +8,6 @@ PYTHONPATH=$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec "$python" - "$@
 import datetime
 import json
 import os
-import shutil
 import signal
 import sys
 import time
@@ -304,13 +303,20 @@ def contacts(d):
             "a stopped contact is out of use", err)
 
 
+def copy_texts(d, own):
+    for language in ("en", "es", "zh"):
+        with open(f"{own}/{language}.yaml", "w", encoding="utf-8") as f:
+            f.write(d.ctl("notice", "texts", language)[1])
+
+
 def texts(db, d):
     kinds = {r[0] for r in db.rows("SELECT kind FROM powergate.notice_kind")}
-    lines = open(gate.ROOT + "/conf/messages/en.yaml", encoding="utf-8").read().splitlines()
+    lines = d.ctl("notice", "texts", "en")[1].splitlines()
     written = {line[:-1] for line in lines if line.endswith(":") and line[0] not in " #"} - {"words"}
     gate.ok(kinds == written, "the kinds the database knows are those there are texts for", kinds ^ written)
     own = os.path.join(d.dir, "texts")
-    shutil.copytree(gate.ROOT + "/conf/messages", own)
+    os.mkdir(own)
+    copy_texts(d, own)
     with open(own + "/es.yaml", "a", encoding="utf-8") as f:
         f.write('lower:\n  subject: "x"\n')
     since = len(d.log())
@@ -318,7 +324,7 @@ def texts(db, d):
     d.signal(signal.SIGHUP)
     gate.ok(d.says("es.yaml", since=since) and d.says("lower: there is no such kind of notice", since=since) and
             d.says("settings stay as they were", since=since), "a wrong text of one's own is refused by file and line", d.log()[since:])
-    shutil.copytree(gate.ROOT + "/conf/messages", own, dirs_exist_ok=True)
+    copy_texts(d, own)
     with open(own + "/en.yaml", encoding="utf-8") as f:
         mine = f.read().replace("Payment received", "Thank you for")
     with open(own + "/en.yaml", "w", encoding="utf-8") as f:

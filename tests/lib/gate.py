@@ -33,6 +33,8 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+os.environ["LC_ALL"] = "C.UTF-8"  # whoever runs them, the tests read English
+os.environ.pop("LANGUAGE", None)
 SLOW = 10 if os.environ.get("VALGRIND") else 1  # how much longer the daemon may take
 
 
@@ -404,7 +406,6 @@ class Daemon:
             # simulators come and go here: their silence is none to halt trips for
             "supply": {"trip_hours": "00:00-00:00", "trip_rest_days": True, "final_notice": "2s",
                        "after_close": "1s", "silence_percent": 0},
-            "notify": {"messages": os.path.join(ROOT, "conf/messages")},
         }
         self.configure(settings or {})
         db.pieces.append(self)

@@ -1,6 +1,7 @@
 /* Reports and exports: what is signed, what is written, and what is refused. */
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/words.h"
 #include "codec/export.h"
 #include "codec/manifest.h"
 #include "codec/report.h"
@@ -193,7 +194,7 @@ START_TEST(a_page_quotes_what_it_shows_in_every_language)
 {
 	cJSON *day = cJSON_Parse(DAY);
 
-	for (const char *const *l = report_languages; *l != NULL; l++) {
+	for (const char *const *l = words_languages; *l != NULL; l++) {
 		struct buf out = {0};
 
 		report_page(day, *l, &out);

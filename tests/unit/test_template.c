@@ -2,6 +2,7 @@
 #include "codec/template.h"
 
 #include "base/err.h"
+#include "base/words.h"
 #include "codec/sms_codes.h"
 #include "model/calendar.h"
 
@@ -36,26 +37,22 @@ static void
 with_other(const char *language, const char *old, const char *new)
 {
 	for (int i = 0; i < TEMPLATE_LANGUAGES; i++) {
-		char path[128], text[32768], *at;
-		struct buf out = {0};
-		FILE *in;
-		size_t n;
+		struct buf out = {0}, sample = {0};
+		char path[128];
+		const char *text, *at;
 
-		snprintf(path, sizeof path, "conf/messages/%s.yaml", template_languages[i]);
-		in = fopen(path, "re");
-		ck_assert_ptr_nonnull(in);
-		n = fread(text, 1, sizeof text - 1, in);
-		fclose(in);
-		text[n] = '\0';
-		at = strcmp(language, template_languages[i]) == 0 ? strstr(text, old) : NULL;
+		template_sample(words_languages[i], &sample);
+		text = buf_text(&sample);
+		at = strcmp(language, words_languages[i]) == 0 ? strstr(text, old) : NULL;
 		if (at != NULL) {
 			buf_put(&out, text, (size_t)(at - text));
 			buf_put_text(&out, new);
 			at += strlen(old);
 		}
 		buf_put_text(&out, at != NULL ? at : text);
-		snprintf(path, sizeof path, "%s.yaml", template_languages[i]);
+		snprintf(path, sizeof path, "%s.yaml", words_languages[i]);
 		write_file(path, buf_text(&out));
+		buf_clear(&sample);
 		buf_clear(&out);
 	}
 }
@@ -65,7 +62,7 @@ setup(void)
 {
 	snprintf(dir, sizeof dir, "/tmp/pgtextsXXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
-	texts = template_load("conf/messages", &e);
+	texts = template_own(&e);
 	ck_assert_msg(texts != NULL, "%s", e.text);
 }
 
@@ -179,11 +176,11 @@ START_TEST(every_kind_has_a_text_in_every_language)
 	for (int l = 0; l < TEMPLATE_LANGUAGES; l++)
 		for (const struct template_kind *k = template_kinds; k->name != NULL; k++)
 			for (int part = 0; part < TEMPLATE_PARTS; part++) {
-				const char *text = fill(template_languages[l], k->name,
+				const char *text = fill(words_languages[l], k->name,
 				    (enum template_part)part, low, "CNY", "UTC");
 
 				ck_assert_msg(strlen(text) > 5 && strpbrk(text, "{}[]") == NULL,
-				    "%s %s: %s", template_languages[l], k->name, text);
+				    "%s %s: %s", words_languages[l], k->name, text);
 			}
 }
 END_TEST
