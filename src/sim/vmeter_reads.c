@@ -140,10 +140,12 @@ read_line(struct vmeter *v, uint32_t di, struct buf *out)
 		vmeter_put_bcd(out, 4, vmeter_price(v) / 100);
 		return vmeter_local(v);
 	case 0x02800021:
-		vmeter_put_bcd(out, 4, vmeter_set_of(v, SET_PRICES)->price_micro[v->band - 1] / 100);
+		vmeter_put_bcd(
+		    out, 4, vmeter_set_of(v, SET_PRICES)->price_micro[v->band - 1] / 100);
 		return vmeter_local(v);
 	case 0x0280000b:
-		vmeter_put_bcd(out, 4, vmeter_set_of(v, SET_STEPS)->step_micro[vmeter_step(v)] / 100);
+		vmeter_put_bcd(
+		    out, 4, vmeter_set_of(v, SET_STEPS)->step_micro[vmeter_step(v)] / 100);
 		return vmeter_local(v);
 	case 0x02800022: /* minutes, begun ones count */
 		vmeter_put_bcd(out, 2,
@@ -267,7 +269,7 @@ read_recharge(struct vmeter *v, uint32_t di, struct buf *out)
 	struct buf record = {0};
 	struct purchase *p;
 
-	if (!vmeter_local(v) || n == 0 || n > RECORDS)
+	if (!vmeter_local(v) || v->no_records || n == 0 || n > RECORDS)
 		return false;
 	p = &v->recharges.at[n - 1];
 	if (p->clock_us != 0)
@@ -354,8 +356,8 @@ read_one_overload(struct vmeter *v, uint32_t di, struct buf *out)
 	}
 	if ((item != 0x01 && item != 0x12) || n == 0 || n > RECORDS)
 		return false;
-	vmeter_put_time(v, out, item == 1 ? v->overloads.at[n - 1].from_us : v->overloads.at[n - 1].to_us,
-	    true);
+	vmeter_put_time(v, out,
+	    item == 1 ? v->overloads.at[n - 1].from_us : v->overloads.at[n - 1].to_us, true);
 	return true;
 }
 
@@ -385,40 +387,43 @@ static const struct readable {
 	uint32_t di, mask;
 	bool (*read)(struct vmeter *v, uint32_t di, struct buf *out);
 } readables[] = {
-    {0x00900200, 0xfffffffe, read_money        },
-    {0x000b0000, 0xffffff00, read_month_use    },
-    {0x00000000, 0xff000000, read_energy       },
-    {0x02000000, 0xff000000, read_line         },
-    {0x04000101, 0xffffffff, read_clock        },
-    {0x04000102, 0xffffffff, read_clock        },
-    {0x0400010c, 0xffffffff, read_clock        },
-    {0x04000500, 0xffffff00, read_status       },
-    {0x04001501, 0xffffffff, vmeter_tamper_read},
-    {0x03010000, 0xffffffff, vmeter_tamper_read},
-    {0x030b0000, 0xffffffff, vmeter_tamper_read},
-    {0x030c0000, 0xffffffff, vmeter_tamper_read},
-    {0x030e0000, 0xffffffff, vmeter_tamper_read},
-    {0x03350000, 0xfffffffe, vmeter_tamper_read},
-    {0x10010100, 0xffffff00, vmeter_tamper_read},
-    {0x18010100, 0xffffff00, vmeter_tamper_read},
-    {0x19010100, 0xffffff00, vmeter_tamper_read},
-    {0x1b010100, 0xffffff00, vmeter_tamper_read},
-    {0x04010000, 0xffff0000, vmeter_tariff_read},
-    {0x04020000, 0xfffe0000, vmeter_tariff_read},
-    {0x04050000, 0xffff0000, vmeter_tariff_read},
-    {0x04060000, 0xffff0000, vmeter_tariff_read},
-    {0x04000000, 0xffff0000, read_settings     },
-    {0x05060000, 0xffff0000, read_freeze       },
-    {0x05010000, 0xffff0000, read_freeze       },
-    {0x03330000, 0xffff0000, read_recharge     },
-    {0x03300d00, 0xffffff00, read_span_record  },
-    {0x03300e00, 0xffffff00, read_span_record  },
-    {0x03110000, 0xffffff00, read_span_record  },
-    {0x03300000, 0xffffff00, read_programming  },
-    {0x030f0000, 0xffffffff, read_overloads    },
-    {0x1c010000, 0xffff0000, read_one_overload },
-    {0x1d000000, 0xff000000, read_relay_record },
-    {0x1e000000, 0xff000000, read_relay_record },
+    {0x00900100, 0xffffffff, vmeter_landlord_read},
+    {0x028011ff, 0xffffffff, vmeter_landlord_read},
+    {0x070104ff, 0xffffffff, vmeter_landlord_read},
+    {0x00900200, 0xfffffffe, read_money          },
+    {0x000b0000, 0xffffff00, read_month_use      },
+    {0x00000000, 0xff000000, read_energy         },
+    {0x02000000, 0xff000000, read_line           },
+    {0x04000101, 0xffffffff, read_clock          },
+    {0x04000102, 0xffffffff, read_clock          },
+    {0x0400010c, 0xffffffff, read_clock          },
+    {0x04000500, 0xffffff00, read_status         },
+    {0x04001501, 0xffffffff, vmeter_tamper_read  },
+    {0x03010000, 0xffffffff, vmeter_tamper_read  },
+    {0x030b0000, 0xffffffff, vmeter_tamper_read  },
+    {0x030c0000, 0xffffffff, vmeter_tamper_read  },
+    {0x030e0000, 0xffffffff, vmeter_tamper_read  },
+    {0x03350000, 0xfffffffe, vmeter_tamper_read  },
+    {0x10010100, 0xffffff00, vmeter_tamper_read  },
+    {0x18010100, 0xffffff00, vmeter_tamper_read  },
+    {0x19010100, 0xffffff00, vmeter_tamper_read  },
+    {0x1b010100, 0xffffff00, vmeter_tamper_read  },
+    {0x04010000, 0xffff0000, vmeter_tariff_read  },
+    {0x04020000, 0xfffe0000, vmeter_tariff_read  },
+    {0x04050000, 0xffff0000, vmeter_tariff_read  },
+    {0x04060000, 0xffff0000, vmeter_tariff_read  },
+    {0x04000000, 0xffff0000, read_settings       },
+    {0x05060000, 0xffff0000, read_freeze         },
+    {0x05010000, 0xffff0000, read_freeze         },
+    {0x03330000, 0xffff0000, read_recharge       },
+    {0x03300d00, 0xffffff00, read_span_record    },
+    {0x03300e00, 0xffffff00, read_span_record    },
+    {0x03110000, 0xffffff00, read_span_record    },
+    {0x03300000, 0xffffff00, read_programming    },
+    {0x030f0000, 0xffffffff, read_overloads      },
+    {0x1c010000, 0xffff0000, read_one_overload   },
+    {0x1d000000, 0xff000000, read_relay_record   },
+    {0x1e000000, 0xff000000, read_relay_record   },
 };
 
 bool
