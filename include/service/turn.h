@@ -30,6 +30,7 @@ struct turn {
 	struct answer seen;
 	int sends;
 	struct push *push; /* PUSH */
+	int64_t settle_us; /* CREDIT: how long a line may hold back what was sent */
 	int64_t audit_us;  /* PUSH: how often what is done is looked at again */
 	bool waits_for_db; /* between two statements: a lost session does not end it */
 	struct timer later;

@@ -54,10 +54,16 @@ typedef void store_due_fn(int64_t endpoint_id, void *arg);
 void store_command_due(struct db *db, const char *node, struct db_column *working, int64_t now_us,
     store_due_fn *each, void *arg);
 
-enum planned { PLANNED_INTENT, PLANNED_REVIEW, PLANNED_GONE };
-typedef void store_planned_fn(enum planned p, uint32_t purchase, const struct err *e, void *arg);
+/* SETTLING: a copy of the one before may still be on its way (reliability.md B.3). */
+enum planned { PLANNED_INTENT, PLANNED_REVIEW, PLANNED_SETTLING, PLANNED_GONE };
+struct reserved {
+	uint32_t purchase;
+	int64_t order_no;
+};
+typedef void store_planned_fn(
+    enum planned p, const struct reserved *r, const struct err *e, void *arg);
 void store_delivery_plan(struct db *db, const struct claimed *c, const struct answer *seen,
-    int64_t now_us, store_planned_fn *fn, void *arg);
+    int64_t settle_us, int64_t now_us, store_planned_fn *fn, void *arg);
 void store_delivery_sent(struct db *db, const struct claimed *c, int64_t now_us);
 /* state is what the delivery is in afterwards: 'A'PPLIED, 'V'ERIFYING, 'R'EVIEW, or 0: the
  * evidence was not accepted (another epoch, a connection in doubt). */

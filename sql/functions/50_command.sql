@@ -181,7 +181,7 @@ CREATE OR REPLACE FUNCTION door.command_claim(p_endpoints bigint[], p_epochs big
     p_trips_ok boolean, p_now bigint)
 RETURNS TABLE (id bigint, endpoint_id bigint, epoch bigint, meter_id bigint, kind text, state text, attempts int,
     task jsonb, generation bigint, delivery_id bigint, d_state text, d_kind text, d_amount bigint, d_purchase bigint,
-    d_customer text, d_base_bought bigint, d_planned bigint, refusal int)
+    d_customer text, d_base_bought bigint, d_planned bigint, refusal int, d_order bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE e record; c command; why text; d credit_delivery; was text; trip_locked boolean := false;
@@ -250,7 +250,7 @@ BEGIN
         RETURN QUERY SELECT c.id, e.id, e.epoch, c.meter_id, c.kind, was, c.attempts,
             CASE WHEN c.kind = 'push' THEN powergate.push_task(c) ELSE c.task END, c.generation, c.delivery_id,
             d.state, d.kind, d.amount_minor, d.purchase,
-            COALESCE(d.customer, (SELECT m.customer FROM meter m WHERE m.id = c.meter_id)), d.base_bought, d.planned_us, c.refusal;
+            COALESCE(d.customer, (SELECT m.customer FROM meter m WHERE m.id = c.meter_id)), d.base_bought, d.planned_us, c.refusal, d.order_no;
         EXIT;
       END LOOP;
     END LOOP;

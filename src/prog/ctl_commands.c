@@ -57,7 +57,8 @@ static const struct ctl_command meters[] = {
 	"One sentence: why is it on or off?"),
     WRITE("meter add",
 	"meter=ADDRESS --profile=PROFILE [--account=ACCOUNT] [--site=SITE] [--endpoint=NAME]"
-	" [--link=4g|nbiot|rs485] [--capability=none|order_no|counted] [--customer=DIGITS]"
+	" [--link=4g|nbiot|rs485] [--model=TEXT] [--capability=none|order_no|counted]"
+	" [--customer=DIGITS]"
 	" [--most-watts=N] [--multiplier=N] [--extra-wh=N]",
 	"meter/add",
 	"A meter of an account or, without one, of a site; --endpoint is its converter."),

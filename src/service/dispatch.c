@@ -210,6 +210,7 @@ on_claimed(const struct claimed *c, void *arg)
 	t->meter = m;
 	t->c = *c;
 	t->c.task.valid_us = d->conf->relay_valid_us;
+	t->settle_us = d->conf->settle_us;
 	t->audit_us = d->conf->push_audit_us;
 	t->c.push = NULL;
 	if (c->kind == COMMAND_PUSH && (t->push = unpark(d, c->id, c->epoch)) == NULL)
