@@ -8,7 +8,14 @@
 #include "model/delivery.h"
 #include "store/db.h"
 
-enum command_kind { COMMAND_READ, COMMAND_RELAY, COMMAND_CREDIT, COMMAND_COMMISSION, COMMAND_PUSH };
+enum command_kind {
+	COMMAND_READ,
+	COMMAND_RELAY,
+	COMMAND_CREDIT,
+	COMMAND_COMMISSION,
+	COMMAND_PUSH,
+	COMMAND_QUALIFY,
+};
 
 /* One that was claimed: it is ours until it is moved, under this epoch. */
 struct claimed {
@@ -20,7 +27,7 @@ struct claimed {
 	enum refusal refusal; /* what the meter denied last, if anything */
 	struct delivery delivery;
 	bool planned;     /* the delivery has its purchase count */
-	const char *push; /* PUSH: JSON of what is wanted; only while it is being told */
+	const char *json; /* PUSH, QUALIFY: what is wanted; only while it is being told */
 };
 
 /* Steps on the way, with the frames: history rows. */

@@ -98,6 +98,8 @@ DECLARE h headend; s meter_state; trip boolean; fleet bigint; n bigint; a record
 BEGIN
     IF c.kind = 'push' THEN
         RETURN powergate.push_hindrance(c, p_live, p_held_until, p_doubt_until, p_now);
+    ELSIF c.kind = 'qualify' AND EXISTS (SELECT FROM meter m WHERE m.id = c.meter_id AND m.account_id IS NOT NULL) THEN
+        RETURN 'cancel: the meter has an account by now';
     ELSIF c.kind NOT IN ('relay', 'credit') THEN
         RETURN CASE WHEN c.expires_us < p_now THEN 'expire: nobody waits for it any more' END;
     END IF;
@@ -248,7 +250,7 @@ BEGIN
             SELECT * INTO d FROM credit_delivery WHERE credit_delivery.id = c.delivery_id;
         END IF;
         RETURN QUERY SELECT c.id, e.id, e.epoch, c.meter_id, c.kind, was, c.attempts,
-            CASE WHEN c.kind = 'push' THEN powergate.push_task(c) ELSE c.task END, c.generation, c.delivery_id,
+            CASE c.kind WHEN 'push' THEN powergate.push_task(c) WHEN 'qualify' THEN powergate.qualify_task(c) ELSE c.task END, c.generation, c.delivery_id,
             d.state, d.kind, d.amount_minor, d.purchase,
             COALESCE(d.customer, (SELECT m.customer FROM meter m WHERE m.id = c.meter_id)), d.base_bought, d.planned_us, c.refusal, d.order_no;
         EXIT;

@@ -142,5 +142,8 @@ turn_begin(struct turn *t)
 	case COMMAND_PUSH:
 		push_begin(t);
 		return;
+	case COMMAND_QUALIFY:
+		qualify_begin(t);
+		return;
 	}
 }

@@ -97,6 +97,8 @@ kind_of(const char *name)
 		return name[1] == 'r' ? COMMAND_CREDIT : COMMAND_COMMISSION;
 	case 'p':
 		return COMMAND_PUSH;
+	case 'q':
+		return COMMAND_QUALIFY;
 	case 'r':
 		return strcmp(name, "read") == 0 ? COMMAND_READ : COMMAND_RELAY;
 	}
@@ -126,8 +128,8 @@ claimed_from(const struct db_rows *rows, int i)
 	c.delivery.order_no = db_cell_int(rows, i, 16);
 	c.planned = strcmp(db_cell_text(rows, i, 9), "INTENT") == 0 ||
 		    strcmp(db_cell_text(rows, i, 9), "VERIFYING") == 0;
-	if (c.kind == COMMAND_PUSH)
-		c.push = db_cell_text(rows, i, 7);
+	if (c.kind == COMMAND_PUSH || c.kind == COMMAND_QUALIFY)
+		c.json = db_cell_text(rows, i, 7);
 	else
 		task_from(&c, db_cell_text(rows, i, 7));
 	return c;
