@@ -38,4 +38,8 @@ expect some "-DV_TMOFAIL" "taking silence for a failure refunds what is credited
 expect some "-DV_RBREFUND" "refunding on 'not there yet' refunds what arrives later"
 expect some "-DV_CANCELINFLIGHT" "cancelling in flight refunds what is credited"
 expect some "-DNOCOUNT" "a meter that counts nothing doubles"
+expect none "-DORDERNO -DCA=0 -DDU=0" "nor with a meter that refuses the last order again"
+expect some "-DORDERNO -DCA=0 -DDU=0 -DREACH" "where both credits do arrive"
+expect some "-DORDERNO -DCA=0 -DDU=0 -DV_NOSETTLE" "which doubles when the next order does not wait for the line"
+expect some "-DORDERNO -DDU=0" "and when somebody else fills it too"
 exit $bad

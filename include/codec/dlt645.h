@@ -66,6 +66,7 @@ void dlt645_build(struct buf *out, const struct dlt645 *f);
  * fine); a length the function does not have; dates that do not exist, in 08, 11, 16, 1C and
  * in writes to the clock; and DATA longer than `most`. */
 struct dlt645_policy {
+	bool short_control; /* 1C of nine bytes, without a deadline */
 	bool commissioning; /* one meter on the line and a person at it: 13 15 17 19 1A 1B too,
 			     * and AA.. or 99.. for any of them */
 	size_t most;        /* longest DATA of the profile; 0 stands for 200 */

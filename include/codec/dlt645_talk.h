@@ -37,7 +37,10 @@ enum step {
 	STEP_PARAMETER_AFTER,
 };
 
-#define DI_TOU 0x0001ff00u /* total and all tariffs in one block */
+#define DI_TOU      0x0001ff00u /* total and all tariffs in one block */
+#define DI_SNAPSHOT 0x028011ffu /* one maker's meters, also unasked (dlt645.md 4.4) */
+
+#define RECORDS 10 /* of purchases, in a meter */
 
 /* dlt645_meter.c */
 enum talk_next talk_go(struct talk *t, enum step step, int64_t now_us);
@@ -53,7 +56,18 @@ enum talk_next ask_part(struct talk *t); /* the next part of a long answer */
 uint8_t ask_level(const struct talk *t); /* of the parameter: 98, 99, or 0: password */
 enum talk_next ask_signed(struct talk *t, const struct sign_reply *r);
 
+/* dlt645_wallet.c: a wallet that does not tell its count, but records each purchase */
+enum talk_next heard_balance(struct talk *t, struct span data, int64_t now_us);
+/* The count, as its newest record shows it; UNRELATED: that record is the one that is wanted. */
+enum talk_next heard_count(struct talk *t, uint32_t shown, int64_t now_us);
+bool wallet_empty(struct span record); /* filled up: nothing was recorded yet */
+/* What such an item says of the money; an overdraft is less than nothing. */
+bool wallet_balance(uint32_t di, struct span data, int64_t *minor);
+int wallet_snapshot(struct span data, int64_t now_us, struct meter_event *ev, int room);
+
 /* dlt645_hear.c */
+void keep(struct talk *t, enum reg reg, int64_t value, int64_t now_us);
+enum talk_next wallet_read(struct talk *t, int64_t now_us);
 enum talk_next hear(struct talk *t, struct span frame, int64_t now_us);
 
 #endif

@@ -31,6 +31,7 @@ struct delivery {
 	uint32_t purchase;   /* reserved count */
 	int64_t base_bought; /* cumulative amount before; -1 when the meter does not tell */
 	int64_t planned_us;  /* when the count was reserved: no record of it can be older */
+	int64_t order_no;    /* reserved with it, 16 digits: the same for every send */
 };
 
 /* `why` gets a sentence.  The record must be of our count: a meter shows counts mod 10 000, so

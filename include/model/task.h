@@ -51,6 +51,7 @@ struct task {
 	bool open_account;      /* CREDIT_SEND: first credit, opens the account in the meter */
 	int64_t amount_minor;   /* CREDIT_SEND */
 	uint32_t purchase;      /* CREDIT_*: the purchase count; 0 when looking for none */
+	int64_t order_no;       /* CREDIT_SEND: 16 digits, where a meter wants such a number */
 	bool with_status;       /* CREDIT_LOOK: the status word too, when adopting a meter */
 	int record;             /* FREEZE: 1 newest .. 62 */
 	bool by_write;          /* CLOCK_SET: with the password; else by broadcast, which all hear */

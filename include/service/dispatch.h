@@ -19,6 +19,7 @@ struct dispatch_conf {
 	char *kill_file;        /* while it exists, no trip leaves */
 	int64_t relay_valid_us; /* how long a relay order stays good in the meter */
 	int64_t sweep_us;
+	int64_t settle_us;     /* how long a line may hold back a frame and deliver it yet */
 	int64_t push_audit_us; /* how often settings that were pushed are read again */
 };
 

@@ -2,7 +2,8 @@
  * turn -- one claimed command on one held session, until it is moved.
  *
  * Between dispatch.c, which begins and ends turns, turn.c, which talks through reads and relay
- * orders, credit.c, which talks through the delivery of credit, and push.c, which writes settings.
+ * orders, credit.c, which talks through the delivery of credit, push.c, which writes settings,
+ * and qualify.c, which asks what a meter does with the same credit twice.
  */
 #ifndef SERVICE_TURN_H
 #define SERVICE_TURN_H
@@ -14,6 +15,7 @@
 struct dispatch;
 struct intake;
 struct push;
+struct qualify;
 
 struct turn {
 	struct turn *next;
@@ -30,14 +32,17 @@ struct turn {
 	struct answer seen;
 	int sends;
 	struct push *push; /* PUSH */
+	struct qualify *qualify;
+	int64_t settle_us; /* CREDIT: how long a line may hold back what was sent */
 	int64_t audit_us;  /* PUSH: how often what is done is looked at again */
 	bool waits_for_db; /* between two statements: a lost session does not end it */
 	struct timer later;
 };
 
-void turn_begin(struct turn *t);   /* READ, RELAY, COMMISSION */
-void credit_begin(struct turn *t); /* CREDIT */
-void push_begin(struct turn *t);   /* PUSH */
+void turn_begin(struct turn *t);    /* READ, RELAY, COMMISSION */
+void credit_begin(struct turn *t);  /* CREDIT */
+void push_begin(struct turn *t);    /* PUSH */
+void qualify_begin(struct turn *t); /* QUALIFY */
 
 /* Both for session_ask(): note every frame in the history. */
 void turn_frame(char dir, struct span frame, int64_t at_us, void *arg);
@@ -50,6 +55,10 @@ void turn_move_at(
 /* Something else waits for this connection. */
 bool turn_in_the_way(const struct turn *t);
 bool refusal_forbids_repeat(enum refusal r);
+
+/* qualify.c; NULL when the JSON is none. */
+struct qualify *qualify_new(const char *json);
+void qualify_free(struct qualify *k);
 
 /* push.c: what outlives a turn that makes way.  NULL when the JSON is none. */
 struct push *push_new(const char *json);

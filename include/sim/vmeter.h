@@ -2,7 +2,7 @@
  * vmeter -- a meter that does not exist, exact to the watt-microsecond.
  *
  *	registers   total and four tariffs, frozen at its own midnight, settled on the 1st
- *	money       profile wallet-esam: its own prices, its own credit, cuts itself off
+ *	money       with a wallet: its own prices, its own credit, cuts itself off
  *	relay       closed | open | permitted (open, waiting for the button)
  *	clock       its own, with an offset and a drift, in the zone of its world
  *
@@ -56,7 +56,8 @@ int64_t vmeter_next_us(const struct vmeter *v);
 /* Every whole frame in `bytes` that is addressed to it, answered in turn into *reply.  Nothing
  * is kept of a frame that is not whole: the line in front of it gathers bytes. */
 void vmeter_hear(struct vmeter *v, int64_t now_us, struct span bytes, struct buf *reply);
-/* The unasked 91 with DI 80808080 of a meter that dials out itself (dlt645.md 5.1). */
+/* The unasked 91 with DI 80808080 of a meter that dials out itself (dlt645.md 5.1); of a plain
+ * wallet now and then what it shows, 028011FF. */
 void vmeter_heartbeat(struct vmeter *v, int64_t now_us, struct buf *out);
 
 /* What people and weather do to it. */

@@ -11,6 +11,7 @@
  *	vmeter_reads.c     the table of what can be read
  *	vmeter_writes.c    writes and relay orders
  *	vmeter_security.c  function 03
+ *	vmeter_landlord.c  credit and blocks of the makers that have their own
  */
 #ifndef SIM_VMETER_INSIDE_H
 #define SIM_VMETER_INSIDE_H
@@ -44,7 +45,7 @@
 #define PASSWORD_TRIES 3
 #define LACKS          4
 
-#define REPORT_BYTES   12
+#define REPORT_BYTES 12
 
 #define VMETER_NO_LIMIT 999999 /* 99.9999 kW, the most that 04000E01 can say: none */
 
@@ -64,7 +65,7 @@ enum tamper {
 	TAMPERS
 };
 
-enum vmeter_profile { VMETER_REMOTE, VMETER_WALLET_ESAM };
+enum vmeter_profile { VMETER_REMOTE, VMETER_WALLET_ESAM, VMETER_WALLET_PLAIN, VMETER_EAST };
 enum vmeter_class { CLASS_PASSWORD, CLASS_98, CLASS_99 };
 
 struct freeze {
@@ -158,6 +159,9 @@ struct vmeter {
 	int64_t credit_minor, grains; /* the exact credit is credit_minor less grains */
 	int64_t bought_minor, warn_minor[2], overdraft_minor, hoarding_minor, reclose_minor;
 	uint32_t purchases;
+	int64_t last_order;    /* wallet-plain: the order number taken last; 0: none */
+	bool doubles, forgets; /* it takes the same number again; it loses it with its supply */
+	bool no_records;       /* it keeps no record of purchases */
 	bool opened, warned[2], warn2_trips;
 	LAST(struct purchase) recharges;
 
@@ -199,12 +203,18 @@ struct vmeter {
 	struct buf rest; /* of a long answer: what 12 still fetches */
 	size_t part;     /* most value bytes in one answer */
 	struct buf last_answer;
-	uint32_t rest_di, boots, frames_in, frames_out;
+	uint32_t rest_di, boots, beats, frames_in, frames_out;
 	uint32_t lacks[LACKS]; /* identifiers that this model does not have */
 };
 
 static inline bool
 vmeter_local(const struct vmeter *v)
+{
+	return v->profile != VMETER_REMOTE;
+}
+
+static inline bool
+vmeter_chip(const struct vmeter *v)
 {
 	return v->profile == VMETER_WALLET_ESAM;
 }
@@ -265,6 +275,12 @@ bool vmeter_lacks(const struct vmeter *v, uint32_t di);
 bool vmeter_write(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply);
 bool vmeter_control(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply);
 bool vmeter_security(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply);
+
+/* vmeter_landlord.c */
+bool vmeter_order_credit(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply);
+bool vmeter_east_credit(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply);
+bool vmeter_landlord_read(struct vmeter *v, uint32_t di, struct buf *out);
+void vmeter_snapshot(struct vmeter *v, struct buf *out); /* unasked */
 
 /* ss mm hh DD MM YY as it travels.  -1 when it is no date. */
 int vmeter_time_get(const struct vmeter *v, const uint8_t *six, int64_t *clock_us);

@@ -8,7 +8,14 @@
 #include "model/delivery.h"
 #include "store/db.h"
 
-enum command_kind { COMMAND_READ, COMMAND_RELAY, COMMAND_CREDIT, COMMAND_COMMISSION, COMMAND_PUSH };
+enum command_kind {
+	COMMAND_READ,
+	COMMAND_RELAY,
+	COMMAND_CREDIT,
+	COMMAND_COMMISSION,
+	COMMAND_PUSH,
+	COMMAND_QUALIFY,
+};
 
 /* One that was claimed: it is ours until it is moved, under this epoch. */
 struct claimed {
@@ -20,7 +27,7 @@ struct claimed {
 	enum refusal refusal; /* what the meter denied last, if anything */
 	struct delivery delivery;
 	bool planned;     /* the delivery has its purchase count */
-	const char *push; /* PUSH: JSON of what is wanted; only while it is being told */
+	const char *json; /* PUSH, QUALIFY: what is wanted; only while it is being told */
 };
 
 /* Steps on the way, with the frames: history rows. */
@@ -54,10 +61,16 @@ typedef void store_due_fn(int64_t endpoint_id, void *arg);
 void store_command_due(struct db *db, const char *node, struct db_column *working, int64_t now_us,
     store_due_fn *each, void *arg);
 
-enum planned { PLANNED_INTENT, PLANNED_REVIEW, PLANNED_GONE };
-typedef void store_planned_fn(enum planned p, uint32_t purchase, const struct err *e, void *arg);
+/* SETTLING: a copy of the one before may still be on its way (reliability.md B.3). */
+enum planned { PLANNED_INTENT, PLANNED_REVIEW, PLANNED_SETTLING, PLANNED_GONE };
+struct reserved {
+	uint32_t purchase;
+	int64_t order_no;
+};
+typedef void store_planned_fn(
+    enum planned p, const struct reserved *r, const struct err *e, void *arg);
 void store_delivery_plan(struct db *db, const struct claimed *c, const struct answer *seen,
-    int64_t now_us, store_planned_fn *fn, void *arg);
+    int64_t settle_us, int64_t now_us, store_planned_fn *fn, void *arg);
 void store_delivery_sent(struct db *db, const struct claimed *c, int64_t now_us);
 /* state is what the delivery is in afterwards: 'A'PPLIED, 'V'ERIFYING, 'R'EVIEW, or 0: the
  * evidence was not accepted (another epoch, a connection in doubt). */

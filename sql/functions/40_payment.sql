@@ -235,7 +235,7 @@ BEGIN
             format('powergatectl meter commission %s', (SELECT address FROM meter WHERE id = p_meter)),
             a, p_meter, p_payment, p_delivery, p_now);
     END IF;
-    IF NOT s.account_open AND NOT EXISTS (SELECT FROM credit_delivery d JOIN command c ON c.delivery_id = d.id
+    IF NOT s.account_open AND powergate.opens(p_meter) AND NOT EXISTS (SELECT FROM credit_delivery d JOIN command c ON c.delivery_id = d.id
         WHERE d.kind = 'open' AND c.meter_id = p_meter AND d.state <> 'CANCELLED') THEN
         INSERT INTO credit_delivery (kind, account_id, amount_minor, created_us)
         VALUES ('open', a, 0, p_now) RETURNING id INTO opening;

@@ -98,6 +98,8 @@ DECLARE h headend; s meter_state; trip boolean; fleet bigint; n bigint; a record
 BEGIN
     IF c.kind = 'push' THEN
         RETURN powergate.push_hindrance(c, p_live, p_held_until, p_doubt_until, p_now);
+    ELSIF c.kind = 'qualify' AND EXISTS (SELECT FROM meter m WHERE m.id = c.meter_id AND m.account_id IS NOT NULL) THEN
+        RETURN 'cancel: the meter has an account by now';
     ELSIF c.kind NOT IN ('relay', 'credit') THEN
         RETURN CASE WHEN c.expires_us < p_now THEN 'expire: nobody waits for it any more' END;
     END IF;
@@ -181,7 +183,7 @@ CREATE OR REPLACE FUNCTION door.command_claim(p_endpoints bigint[], p_epochs big
     p_trips_ok boolean, p_now bigint)
 RETURNS TABLE (id bigint, endpoint_id bigint, epoch bigint, meter_id bigint, kind text, state text, attempts int,
     task jsonb, generation bigint, delivery_id bigint, d_state text, d_kind text, d_amount bigint, d_purchase bigint,
-    d_customer text, d_base_bought bigint, d_planned bigint, refusal int)
+    d_customer text, d_base_bought bigint, d_planned bigint, refusal int, d_order bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE e record; c command; why text; d credit_delivery; was text; trip_locked boolean := false;
@@ -248,9 +250,9 @@ BEGIN
             SELECT * INTO d FROM credit_delivery WHERE credit_delivery.id = c.delivery_id;
         END IF;
         RETURN QUERY SELECT c.id, e.id, e.epoch, c.meter_id, c.kind, was, c.attempts,
-            CASE WHEN c.kind = 'push' THEN powergate.push_task(c) ELSE c.task END, c.generation, c.delivery_id,
+            CASE c.kind WHEN 'push' THEN powergate.push_task(c) WHEN 'qualify' THEN powergate.qualify_task(c) ELSE c.task END, c.generation, c.delivery_id,
             d.state, d.kind, d.amount_minor, d.purchase,
-            COALESCE(d.customer, (SELECT m.customer FROM meter m WHERE m.id = c.meter_id)), d.base_bought, d.planned_us, c.refusal;
+            COALESCE(d.customer, (SELECT m.customer FROM meter m WHERE m.id = c.meter_id)), d.base_bought, d.planned_us, c.refusal, d.order_no;
         EXIT;
       END LOOP;
     END LOOP;

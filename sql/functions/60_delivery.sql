@@ -1,17 +1,37 @@
 -- Credit into a local meter, exactly once (reliability.md B, model/recharge.pml).
 
+-- What protects a purchase in this meter from being loaded twice: what was shown by a meter of its
+-- profile and model, and where none was, at most the standard's count, which only one profile sends.
+CREATE OR REPLACE FUNCTION powergate.capability(m meter) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN COALESCE((SELECT q.class FROM qualification q WHERE q.profile = m.profile AND q.model = m.model AND q.class IS NOT NULL
+                     ORDER BY q.ended_us DESC, q.id DESC LIMIT 1),
+        CASE WHEN m.capability = 'counted' AND m.profile = 'wallet-esam' THEN 'counted' ELSE 'none' END);
+END $$;
+
+CREATE OR REPLACE FUNCTION powergate.keeps_balance(m meter) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN m.capability <> 'none' OR m.profile IN ('wallet-plain', 'east');
+END $$;
+
+-- Whether there is an account in it that has to be opened before it takes credit.
+CREATE OR REPLACE FUNCTION powergate.opens(p_meter bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT m.profile NOT IN ('wallet-plain', 'east') FROM meter m WHERE m.id = p_meter);
+END $$;
+
 -- Reserves the purchase count.  Committed before the first byte leaves; the only way to INTENT.
 CREATE OR REPLACE FUNCTION door.delivery_plan(p_delivery bigint, p_command bigint, p_epoch bigint, p_count bigint,
-    p_bought bigint, p_open boolean, p_now bigint)
-RETURNS TABLE (outcome text, purchase bigint, customer text) LANGUAGE plpgsql AS $$
+    p_bought bigint, p_settle bigint, p_now bigint)
+RETURNS TABLE (outcome text, purchase bigint, order_no bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
-DECLARE d credit_delivery; c command; s meter_state; m meter; known bigint;
+DECLARE d credit_delivery; c command; s meter_state; m meter; known bigint; number bigint;
 BEGIN
     PERFORM powergate.account_first((SELECT q.account_id FROM credit_delivery q WHERE q.id = p_delivery));
     SELECT * INTO c FROM command q WHERE q.id = p_command AND q.epoch = p_epoch AND q.state IN ('sent', 'unsure') FOR UPDATE;
     SELECT * INTO d FROM credit_delivery q WHERE q.id = p_delivery FOR UPDATE;
     IF c.id IS NULL OR d.state <> 'QUEUED' OR (SELECT held FROM headend) THEN
-        RETURN QUERY SELECT 'gone', NULL::bigint, NULL::text; RETURN;
+        RETURN QUERY SELECT 'gone', NULL::bigint, NULL::bigint; RETURN;
     END IF;
     SELECT * INTO m FROM meter q WHERE q.id = c.meter_id;
     SELECT * INTO s FROM meter_state q WHERE q.meter_id = c.meter_id FOR UPDATE;
@@ -22,13 +42,23 @@ BEGIN
             why = CASE WHEN p_count <> known THEN format('the meter counts %s purchases, we know of %s', p_count, known)
                 ELSE 'it is more than a meter can take at once' END WHERE id = p_delivery;
         PERFORM powergate.review_add(p_delivery, p_now);
-        RETURN QUERY SELECT 'review', NULL::bigint, NULL::text; RETURN;
+        RETURN QUERY SELECT 'review', NULL::bigint, NULL::bigint; RETURN;
     END IF;
+    -- It knows the last order again and none before: what was sent more than once must have come out
+    -- of the line before another order makes the meter forget it.
+    IF powergate.capability(m) = 'order_no' AND EXISTS (SELECT FROM credit_delivery q
+        WHERE q.meter_id = m.id AND q.id <> d.id AND q.applied_us > p_now - p_settle
+          AND EXISTS (SELECT FROM credit_evidence x WHERE x.delivery_id = q.id AND x.verdict = 'absent')) THEN
+        RETURN QUERY SELECT 'settling', NULL::bigint, NULL::bigint; RETURN;
+    END IF;
+    -- Sixteen digits, never given to another: milliseconds and the end of our own number.  What people
+    -- queue again keeps its own, so that a copy that was late after all is refused.
+    number := COALESCE(d.order_no, p_now / 1000 * 1000 + d.id % 1000);
     UPDATE credit_delivery SET state = 'INTENT', meter_id = c.meter_id, incarnation = s.incarnation,
-        purchase = p_count + 1, customer = m.customer, base_bought = p_bought, planned_us = p_now
+        purchase = p_count + 1, customer = m.customer, base_bought = p_bought, planned_us = p_now, order_no = number
     WHERE id = p_delivery;
     PERFORM powergate.history(p_command, 'planned', format('purchase count %s reserved', p_count + 1), p_now);
-    RETURN QUERY SELECT 'intent', p_count + 1, m.customer;
+    RETURN QUERY SELECT 'intent', p_count + 1, number;
 END $$;
 
 CREATE OR REPLACE FUNCTION powergate.review_add(p_delivery bigint, p_now bigint) RETURNS void LANGUAGE sql AS $$
@@ -67,7 +97,7 @@ BEGIN
     IF s.incarnation <> d.incarnation THEN verdict := 'contradictory'; END IF;
     -- Only a meter type that was proven to refuse a count twice may be sent one twice; and a crash may
     -- hide that it was sent, so what was planned counts as sent.
-    IF verdict = 'absent' AND m.capability <> 'counted' THEN
+    IF verdict = 'absent' AND powergate.capability(m) = 'none' THEN
         verdict := 'contradictory';
         words := p_why || ', and this type is not qualified to be sent the same twice';
     END IF;

@@ -121,6 +121,7 @@ BEGIN
     IF COALESCE(p ->> 'meter', '') !~ '^[0-9]{12}$' THEN RETURN powergate.api_error(400, 'a meter address is 12 digits'); END IF;
     IF p ->> 'meter' = '999999999999' THEN RETURN powergate.api_error(400, '999999999999 is the address of all meters at once'); END IF;
     IF COALESCE(p ->> 'capability', 'none') NOT IN ('none', 'order_no', 'counted') THEN RETURN powergate.api_error(400, 'capability is none, order_no or counted'); END IF;
+    IF length(p ->> 'model') > 100 THEN RETURN powergate.api_error(400, 'a model has at most 100 letters'); END IF;
     IF COALESCE(p ->> 'customer', '') !~ '^([0-9]{12})?$' THEN RETURN powergate.api_error(400, 'a customer number in a meter is 12 digits'); END IF;
     SELECT * INTO a FROM account WHERE number = p ->> 'account';
     IF p ? 'account' AND a.id IS NULL THEN RETURN powergate.api_error(404, 'no such account'); END IF;
@@ -138,8 +139,8 @@ BEGIN
             AND NOT EXISTS (SELECT FROM meter q WHERE q.endpoint_id = x.id AND q.state = 'active');
         SELECT x.id INTO e FROM endpoint x WHERE x.identity = name;
     END IF;
-    INSERT INTO meter (address, profile, capability, site_id, account_id, endpoint_id, customer, most_watts, created_us)
-    VALUES (p ->> 'meter', p ->> 'profile', COALESCE(p ->> 'capability', 'none'), st, a.id, e,
+    INSERT INTO meter (address, profile, model, capability, site_id, account_id, endpoint_id, customer, most_watts, created_us)
+    VALUES (p ->> 'meter', p ->> 'profile', COALESCE(p ->> 'model', ''), COALESCE(p ->> 'capability', 'none'), st, a.id, e,
         COALESCE(p ->> 'customer', p ->> 'meter'), COALESCE((p ->> 'most_watts')::bigint, 100000), p_now) RETURNING id INTO m;
     INSERT INTO meter_state (meter_id) VALUES (m);
     IF a.id IS NOT NULL THEN
@@ -160,7 +161,7 @@ CREATE OR REPLACE FUNCTION door.api_meter_list(p jsonb, p_who text, p_now bigint
     JOIN meter_state s ON s.meter_id = m.id LEFT JOIN endpoint e ON e.id = m.endpoint_id;
 $$;
 CREATE OR REPLACE FUNCTION door.api_meter_show(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
-    SELECT COALESCE((SELECT powergate.meter_json(m, s, e) || jsonb_build_object('capability', m.capability, 'customer', m.customer,
+    SELECT COALESCE((SELECT powergate.meter_json(m, s, e) || jsonb_build_object('capability', powergate.capability(m), 'model', m.model, 'customer', m.customer,
         'wanted_why', s.wanted_why, 'status', s.status, 'total_us', s.total_us, 'bought_minor', s.bought_minor,
         'commissioned_count', s.base_count, 'commissioned_by', s.base_by, 'account_open', s.account_open,
         'endpoint_state', e.state, 'epoch', e.epoch, 'clock_skew_us', c.skew_us, 'clock_read_us', c.read_us, 'clock_set_us', c.set_us, 'clock_set_by', c.set_by)

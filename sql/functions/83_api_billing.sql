@@ -124,7 +124,7 @@ BEGIN
         RETURN powergate.api_error(409, 'the new meter is somewhere else already');
     END IF;
     SELECT * INTO a FROM account WHERE id = old.account_id;
-    IF a.fee_mode = 'local' AND new.capability = 'none' THEN RETURN powergate.api_error(409, 'the new meter cannot keep a balance: its capability is none'); END IF;
+    IF a.fee_mode = 'local' AND NOT powergate.keeps_balance(new) THEN RETURN powergate.api_error(409, 'the new meter cannot keep a balance: its capability is none'); END IF;
     PERFORM powergate.account_first(a.id);
     PERFORM 1 FROM meter_state WHERE meter_id IN (old.id, new.id) ORDER BY meter_id FOR UPDATE;
     SELECT * INTO i FROM installation WHERE meter_id = old.id AND to_us IS NULL FOR UPDATE;

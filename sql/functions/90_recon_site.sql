@@ -64,7 +64,7 @@ BEGIN
           FROM meter m JOIN meter_state s ON s.meter_id = m.id AND s.base_count IS NOT NULL AND s.purchases IS NOT NULL JOIN site t ON t.id = m.site_id
           LEFT JOIN LATERAL (SELECT max(q.purchase) AS last, sum(q.amount_minor)::bigint AS sum FROM credit_delivery q
               WHERE q.meter_id = m.id AND q.incarnation = s.incarnation AND q.state = 'APPLIED' AND q.purchase > s.base_count) d ON true
-          WHERE m.site_id = r.site_id AND m.state = 'active' AND m.capability <> 'none'
+          WHERE m.site_id = r.site_id AND m.state = 'active' AND powergate.keeps_balance(m)
             AND NOT EXISTS (SELECT FROM credit_delivery q WHERE q.meter_id = m.id AND q.state IN ('INTENT', 'VERIFYING'))) x
     WHERE x.purchases <> x.count_ours OR x.foreign_minor <> 0;
 END $$;

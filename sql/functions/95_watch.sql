@@ -11,7 +11,7 @@ BEGIN
         FROM command c JOIN meter m ON m.id = c.meter_id LEFT JOIN endpoint e ON e.id = m.endpoint_id
         WHERE c.state IN ('waiting', 'sent', 'unsure'))
         SELECT 'powergate_commands_live', format('{kind="%s"}', k.kind), (SELECT count(*) FROM live l WHERE l.kind = k.kind)
-            FROM unnest('{read,relay,credit,commission,push}'::text[]) k(kind)
+            FROM unnest('{read,relay,credit,commission,push,qualify}'::text[]) k(kind)
         UNION ALL
         SELECT 'powergate_command_oldest_seconds', format('{kind="%s"}', k.kind), COALESCE((SELECT max(p_now - l.created_us) / 1000000
             FROM live l WHERE l.kind = k.kind AND l.open AND l.due_us <= p_now AND NOT (l.kind = 'relay' AND l.task ->> 'relay' = 'open')), 0)

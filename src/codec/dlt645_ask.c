@@ -20,6 +20,7 @@
 #define DI_WALLET   0x078102ffu
 #define DI_RECORD   0x0333ff00u
 #define DI_FREEZE   0x05060000u
+#define DI_EAST     0x000a0100u
 
 #define CAST_US INT64_C(1500000) /* no answer says that a broadcast has arrived */
 
@@ -33,7 +34,7 @@ static enum talk_next
 send(struct talk *t, struct dlt645 *f, bool security)
 {
 	const struct dlt645_profile *p = talk_profile(t);
-	struct dlt645_policy policy = {.most = p->most_data};
+	struct dlt645_policy policy = {.most = p->most_data, .short_control = p->short_control};
 
 	memcpy(f->address, t->meter->address, sizeof f->address);
 	t->out.len = 0;
@@ -77,7 +78,8 @@ security_frame(struct talk *t, uint32_t di)
 
 	t->di = di;
 	dlt645_put_di(&f, di);
-	f.len += 4; /* operator code: zero, nobody at the keys */
+	memcpy(f.data + f.len, talk_profile(t)->operator_code, 4); /* zero: nobody at the keys */
+	f.len += 4;
 	return f;
 }
 
@@ -146,11 +148,16 @@ act_relay_plain(struct talk *t, int64_t now_us)
 
 	f.data[f.len++] = t->meter->key.level != 0 ? t->meter->key.level : talk_profile(t)->level;
 	put(&f, t->meter->key.password, 3);
-	put_le32(&f, t->task->operator_code);
-	f.data[f.len++] = relay_code(t);
-	f.data[f.len++] = 0;
-	deadline(t, now_us, until);
-	put(&f, until, sizeof until);
+	if (talk_profile(t)->short_control) {
+		put(&f, talk_profile(t)->operator_code, 4);
+		f.data[f.len++] = relay_code(t);
+	} else {
+		put_le32(&f, t->task->operator_code);
+		f.data[f.len++] = relay_code(t);
+		f.data[f.len++] = 0;
+		deadline(t, now_us, until);
+		put(&f, until, sizeof until);
+	}
 	t->di = 0;
 	t->acted = true;
 	return send(t, &f, false);
@@ -188,6 +195,49 @@ act_credit(struct talk *t, const struct sign_reply *r)
 	return send(t, &f, true);
 }
 
+/* Amount, order number, meter; what would be MACs is nought (dlt645.md 4.4, the short layout). */
+static enum talk_next
+act_credit_order(struct talk *t)
+{
+	static const uint8_t mac[4];
+	struct dlt645 f = security_frame(t, DI_RECHARGE);
+	uint8_t order[8], meter[6];
+
+	put_le32(&f, (uint32_t)t->task->amount_minor);
+	bcd_put(order, sizeof order, t->task->order_no);
+	put(&f, order, sizeof order);
+	put(&f, mac, sizeof mac);
+	bcd_put(meter, sizeof meter, strtoll(t->meter->address, NULL, 10));
+	put(&f, meter, sizeof meter);
+	put(&f, mac, sizeof mac);
+	t->acted = true;
+	return send(t, &f, true);
+}
+
+static enum talk_next
+act_credit_east(struct talk *t)
+{
+	struct dlt645 f = {.control = DLT645_WRITE};
+	uint8_t amount[4];
+
+	dlt645_put_di(&f, DI_EAST);
+	f.data[f.len++] = t->meter->key.level != 0 ? t->meter->key.level : talk_profile(t)->level;
+	put(&f, t->meter->key.password, 3);
+	put(&f, talk_profile(t)->operator_code, 4);
+	bcd_put(amount, sizeof amount, t->task->amount_minor);
+	put(&f, amount, sizeof amount);
+	t->di = 0;
+	t->acted = true;
+	return send(t, &f, false);
+}
+
+static enum talk_next
+act_credit_plain(struct talk *t)
+{
+	return talk_profile(t)->recharge == RECHARGE_EAST ? act_credit_east(t)
+							  : act_credit_order(t);
+}
+
 static enum talk_next
 authenticate(struct talk *t, const struct sign_reply *r)
 {
@@ -202,6 +252,8 @@ authenticate(struct talk *t, const struct sign_reply *r)
 static enum talk_next
 act(struct talk *t, int64_t now_us)
 {
+	if (t->task->kind == TASK_CREDIT_SEND && talk_profile(t)->recharge != RECHARGE_ESAM)
+		return act_credit_plain(t);
 	if (t->task->kind == TASK_CREDIT_SEND)
 		return sign(t, t->task->open_account ? SIGN_OPEN : SIGN_RECHARGE, now_us);
 	if (talk_profile(t)->auth == AUTH_ESAM)
@@ -344,6 +396,9 @@ next_item(struct talk *t)
 	if (t->index < k->nregs && k->regs[t->index] == REG_TOTAL_WH && k->nregs > t->index + 1 &&
 	    k->regs[t->index + 1] == REG_T1_WH)
 		return DI_TOU;
+	if (t->index < k->nregs && k->regs[t->index] == REG_CREDIT &&
+	    talk_profile(t)->balance_di != 0)
+		return talk_profile(t)->balance_di;
 	return t->index < k->nregs ? dlt645_di_of(k->regs[t->index]) : 0;
 }
 
@@ -382,6 +437,8 @@ ask_step(struct talk *t, enum step step, int64_t now_us)
 	case STEP_WALLET: {
 		struct dlt645 f = security_frame(t, DI_WALLET);
 
+		if (talk_profile(t)->balance_di != 0)
+			return read_item(t, talk_profile(t)->balance_di);
 		return send(t, &f, true);
 	}
 	case STEP_RECORD:

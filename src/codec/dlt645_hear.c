@@ -8,10 +8,7 @@
 #include <string.h>
 
 #define MOST_PARTS 16
-#define RECORDS    10
 #define AUTH_US    INT64_C(240000000) /* the chip allows five minutes */
-
-static enum talk_next wallet_read(struct talk *t, int64_t now_us);
 
 static uint32_t
 get_le32(const uint8_t *p)
@@ -19,7 +16,7 @@ get_le32(const uint8_t *p)
 	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-static void
+void
 keep(struct talk *t, enum reg reg, int64_t value, int64_t now_us)
 {
 	if (t->answer.n < TASK_REGS)
@@ -208,7 +205,7 @@ heard_clock(struct talk *t, struct span data, int64_t now_us)
 }
 
 /* The wallet and its records are read; adopting a meter needs its status word too. */
-static enum talk_next
+enum talk_next
 wallet_read(struct talk *t, int64_t now_us)
 {
 	if (t->task->with_status)
@@ -222,6 +219,8 @@ heard_wallet(struct talk *t, struct span data, int64_t now_us)
 {
 	struct answer *a = &t->answer;
 
+	if (talk_profile(t)->balance_di != 0)
+		return heard_balance(t, data, now_us);
 	if (data.len < 16)
 		return talk_done(t, ERR_RETRY, "wallet of a strange length");
 	a->credit_minor = get_le32(data.bytes);
@@ -246,6 +245,9 @@ heard_record(struct talk *t, struct span data, int64_t now_us)
 	int64_t v[5], count, money[4];
 	bool bad = data.len != 23;
 
+	if (!t->answer.has_count && wallet_empty(data))
+		return heard_count(t, 0, now_us);
+
 	for (int i = 0; i < 5; i++)
 		bad |= bcd_get(rd_take(&rd, 1), &v[i]) < 0;
 	bad |= bcd_get(rd_take(&rd, 2), &count) < 0;
@@ -253,6 +255,12 @@ heard_record(struct talk *t, struct span data, int64_t now_us)
 		bad |= bcd_get(rd_take(&rd, 4), &money[i]) < 0;
 	if (bad || rd.failed)
 		return talk_done(t, ERR_RETRY, "purchase record cannot be read");
+	if (!t->answer.has_count) {
+		enum talk_next next = heard_count(t, (uint32_t)count, now_us);
+
+		if (next != TALK_UNRELATED)
+			return next;
+	}
 	c = (struct civil){2000 + (int)v[4], (int)v[3], (int)v[2], (int)v[1], (int)v[0], 0, 0};
 	if (t->task->purchase != 0 && count != t->task->purchase % 10000) {
 		/* not in its place: search the ten the meter keeps */
@@ -286,6 +294,11 @@ heard_items(struct talk *t, struct span data, int64_t now_us)
 		return talk_go(t, STEP_ITEMS, now_us);
 	}
 	t->index++;
+	if (reg == REG_CREDIT && t->di == talk_profile(t)->balance_di) {
+		if (wallet_balance(t->di, data, &value))
+			keep(t, reg, value, now_us);
+		return talk_go(t, STEP_ITEMS, now_us);
+	}
 	if (dlt645_reg_value(reg, data, &value, &t->err) == 0)
 		keep(t, reg, value, now_us);
 	if (reg == REG_STATUS && data.len == 2) {

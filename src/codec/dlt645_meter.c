@@ -108,6 +108,8 @@ dlt645_begin(struct talk *t, int64_t now_us)
 		return talk_done(t, ERR_BUG, "unknown profile");
 	if ((k == TASK_CREDIT_LOOK || k == TASK_CREDIT_SEND) && p->recharge == RECHARGE_NONE)
 		return talk_done(t, ERR_REFUSED, "this profile takes no credit");
+	if (k == TASK_CREDIT_SEND && t->task->open_account && p->recharge != RECHARGE_ESAM)
+		return talk_done(t, ERR_REFUSED, "this profile knows no opening of an account");
 	if (k == TASK_CREDIT_SEND &&
 	    (t->task->amount_minor < 0 || t->task->amount_minor > UINT32_MAX))
 		return talk_done(t, ERR_REFUSED, "the meter holds no such amount");
@@ -163,6 +165,8 @@ dlt645_overheard(struct span frame, int64_t now_us, struct meter_event *ev, int 
 	if (room < 1 || dlt645_parse(&f, frame, &e) < 0 ||
 	    f.control != (DLT645_REPLY | DLT645_READ))
 		return 0;
+	if (f.len > 4 && dlt645_di(span_of(f.data, f.len)) == DI_SNAPSHOT)
+		return wallet_snapshot(span_of(f.data + 4, f.len - 4), now_us, ev, room);
 	for (int r = 0; r < REG_COUNT && n < room; r++) {
 		int64_t value;
 

@@ -45,7 +45,53 @@ static const struct dlt645_profile wallet_esam = {
     .error_lens = {2, 1,       NO_MORE},
 };
 
-static const struct dlt645_profile *const profiles[] = {&remote, &wallet_esam, NULL};
+/* One source for each of the two below, and no meter at hand: whether they keep the records of
+ * function 11, 0333, by which alone a recharge is proved, a qualification has to show.  Which of
+ * two operator codes the first wants is not known either; this is the one its makers printed. */
+static const struct dlt645_profile wallet_plain = {
+    .name = "wallet-plain",
+    .help = "Keeps the balance itself; credit goes in under an order number, unsigned.",
+    .local = true,
+    .recharge = RECHARGE_ORDER,
+    .auth = AUTH_PASSWORD,
+    .capability = CAPABILITY_NONE,
+    .close_code = 0x1b,
+    .level = 0x02,
+    .preamble = 4,
+    .most_data = 200,
+    .reply_us = 8 * SECOND_US,
+    .security_reply_us = 10 * SECOND_US,
+    .control_reply_lens = {0,     NO_MORE, NO_MORE},
+    .error_lens = {    1,    2, NO_MORE       },
+    .combined_clock = true,
+    .balance_di = 0x028011ff,
+    .operator_code = { 0x44, 0x33,    0x22,        0x11},
+};
+
+/* The amount goes in as it is, in what the meter counts in: money or kWh, by hundredths. */
+static const struct dlt645_profile east = {
+    .name = "east",
+    .help = "Keeps the balance itself; credit is a plain write, the relay has no deadline.",
+    .local = true,
+    .recharge = RECHARGE_EAST,
+    .auth = AUTH_PASSWORD,
+    .capability = CAPABILITY_NONE,
+    .close_code = 0x1c,
+    .level = 0x02,
+    .preamble = 4,
+    .most_data = 200,
+    .reply_us = 8 * SECOND_US,
+    .security_reply_us = 10 * SECOND_US,
+    .control_reply_lens = {0,    NO_MORE, NO_MORE},
+    .error_lens = {   1,   2, NO_MORE       },
+    .combined_clock = true,
+    .balance_di = 0x00900100,
+    .operator_code = { 'T', 'S',     'A',        'E'},
+    .short_control = true,
+};
+
+static const struct dlt645_profile *const profiles[] = {
+    &remote, &wallet_esam, &wallet_plain, &east, NULL};
 
 const char *
 capability_name(enum capability c)

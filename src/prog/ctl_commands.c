@@ -41,6 +41,7 @@
 	"owed_minor needs requested_by approved_by reference reason"
 #define EMERGENCY \
 	"account state limit_minor below_minor automatic balance_minor used_minor left_minor"
+#define QUALIFICATION "qualification meter profile model claim state stage class why"
 #define PUSH                                                                       \
 	"meter set version state switch_us why wanted_us sent_us acknowledged_us " \
 	"active_us checked_us command by"
@@ -57,7 +58,8 @@ static const struct ctl_command meters[] = {
 	"One sentence: why is it on or off?"),
     WRITE("meter add",
 	"meter=ADDRESS --profile=PROFILE [--account=ACCOUNT] [--site=SITE] [--endpoint=NAME]"
-	" [--link=4g|nbiot|rs485] [--capability=none|order_no|counted] [--customer=DIGITS]"
+	" [--link=4g|nbiot|rs485] [--model=TEXT] [--capability=none|order_no|counted]"
+	" [--customer=DIGITS]"
 	" [--most-watts=N] [--multiplier=N] [--extra-wh=N]",
 	"meter/add",
 	"A meter of an account or, without one, of a site; --endpoint is its converter."),
@@ -72,6 +74,13 @@ static const struct ctl_command meters[] = {
 	"relay=permitted", "Allow the customer to switch it on at the meter."),
     ORDER("meter commission", "meter=ADDRESS [--wait?=SECONDS]", "meter/commission", NULL,
 	"Adopt the meter's own count of purchases: where ours begins."),
+    ORDER("meter qualify",
+	"meter=ADDRESS [--credit=AMOUNT] [--power-cut] [--wait?=SECONDS]", "meter/qualify", NULL,
+	"Ask one without an account what it does with the same credit twice: its type's class."),
+    READ("qualification list", "[--profile=PROFILE] [--model=TEXT] [--limit=N]",
+	"qualification/list", QUALIFICATION, "What meters on the bench have shown of their types."),
+    READ("qualification show", "qualification=N", "qualification/show", QUALIFICATION,
+	"One of them with its evidence."),
     WRITE("meter swap",
 	"meter=ADDRESS new=ADDRESS [--close=REGISTERS] [--open=REGISTERS] [--at=TIME] [--estimate]"
 	" [--multiplier=N] [--credit=LIMIT] --reason=TEXT",

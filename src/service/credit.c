@@ -54,6 +54,7 @@ send(struct turn *t)
 	    .open_account = t->c.delivery.opens,
 	    .amount_minor = t->c.delivery.amount_minor,
 	    .purchase = t->c.delivery.purchase,
+	    .order_no = t->c.delivery.order_no,
 	};
 
 	if (t->sends == MOST_SENDS) {
@@ -66,18 +67,21 @@ send(struct turn *t)
 }
 
 static void
-on_planned(enum planned p, uint32_t purchase, const struct err *e, void *arg)
+on_planned(enum planned p, const struct reserved *r, const struct err *e, void *arg)
 {
 	struct turn *t = arg;
 
 	t->waits_for_db = false;
 	if (p == PLANNED_INTENT) {
-		t->c.delivery.purchase = purchase;
-		t->c.delivery.base_bought =
-		    t->seen.record.found ? t->seen.record.bought_minor : (purchase == 1 ? 0 : -1);
+		t->c.delivery.purchase = r->purchase;
+		t->c.delivery.order_no = r->order_no;
+		t->c.delivery.base_bought = t->seen.record.found ? t->seen.record.bought_minor
+								 : (r->purchase == 1 ? 0 : -1);
 		t->c.delivery.planned_us = loop_now_us(t->loop);
 		t->c.planned = true;
 		send(t);
+	} else if (p == PLANNED_SETTLING) {
+		give_up(t, "a copy of the credit before it may still be on its way");
 	} else if (p == PLANNED_REVIEW) {
 		turn_move(t, COMMAND_CONFIRMED, REFUSAL_NONE, "goes to people: see the work list");
 	} else {
@@ -148,8 +152,12 @@ on_looked(struct session *s, const struct answer *a, const struct err *e, void *
 		judge(t);
 		return;
 	}
+	if (!a->has_count) {
+		give_up(t, "it keeps no record of purchases: nothing could prove one more");
+		return;
+	}
 	t->waits_for_db = true;
-	store_delivery_plan(t->db, &t->c, a, loop_now_us(t->loop), on_planned, t);
+	store_delivery_plan(t->db, &t->c, a, t->settle_us, loop_now_us(t->loop), on_planned, t);
 }
 
 static void

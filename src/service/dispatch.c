@@ -87,6 +87,7 @@ turn_free(struct turn *t)
 	steps_clear(&t->steps);
 	db_column_free(&t->frames);
 	push_free(t->push);
+	qualify_free(t->qualify);
 	free(t);
 }
 
@@ -210,10 +211,13 @@ on_claimed(const struct claimed *c, void *arg)
 	t->meter = m;
 	t->c = *c;
 	t->c.task.valid_us = d->conf->relay_valid_us;
+	t->settle_us = d->conf->settle_us;
 	t->audit_us = d->conf->push_audit_us;
-	t->c.push = NULL;
+	t->c.json = NULL;
 	if (c->kind == COMMAND_PUSH && (t->push = unpark(d, c->id, c->epoch)) == NULL)
-		t->push = push_new(c->push);
+		t->push = push_new(c->json);
+	if (c->kind == COMMAND_QUALIFY)
+		t->qualify = qualify_new(c->json);
 	t->next = d->turns;
 	d->turns = t;
 	session_hold(s);

@@ -92,6 +92,7 @@ static void
 on_commission_look(struct session *s, const struct answer *a, const struct err *e, void *arg)
 {
 	struct turn *t = arg;
+	const struct dlt645_profile *profile = dlt645_profile(t->meter->profile);
 
 	(void)s;
 	t->seen = *a;
@@ -101,11 +102,13 @@ on_commission_look(struct session *s, const struct answer *a, const struct err *
 	}
 	if (e->class != ERR_NONE || !a->has_count) {
 		turn_move(t, t->c.was == COMMAND_UNSURE ? COMMAND_DISPROVED : COMMAND_UNSENT,
-		    a->refusal, e->text);
+		    a->refusal, e->class != ERR_NONE ? e->text : "it keeps no record of purchases");
 		return;
 	}
+	if (profile != NULL && profile->recharge != RECHARGE_ESAM) /* there is nothing to open */
+		t->seen.status &= ~STATUS_LOCAL_CLOSED;
 	t->waits_for_db = true;
-	store_commissioned(t->db, &t->c, a, loop_now_us(t->loop), on_commissioned, t);
+	store_commissioned(t->db, &t->c, &t->seen, loop_now_us(t->loop), on_commissioned, t);
 }
 
 /* Where closing is only ever permitted, that is all there is to wait for. */
@@ -138,6 +141,9 @@ turn_begin(struct turn *t)
 		return;
 	case COMMAND_PUSH:
 		push_begin(t);
+		return;
+	case COMMAND_QUALIFY:
+		qualify_begin(t);
 		return;
 	}
 }

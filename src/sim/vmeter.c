@@ -416,6 +416,8 @@ vmeter_power(struct vmeter *v, int64_t now_us, bool on)
 	if (v->off == !on)
 		return;
 	v->off = !on;
+	if (v->forgets)
+		v->last_order = 0;
 	vmeter_tell(v, v->at_us, "power", "\"on\":%s", on ? "true" : "false");
 	vmeter_overload_judge(v);
 	if (!on) {

@@ -10,7 +10,8 @@
 
 #include <stdio.h>
 
-#define TIME_LIMIT_US (5 * MINUTE_US) /* most that 08 may move the clock */
+#define SNAPSHOT_BEATS 3               /* a third of what such meters say unasked (dlt645.md 5.2) */
+#define TIME_LIMIT_US  (5 * MINUTE_US) /* most that 08 may move the clock */
 
 uint32_t
 le32_get(const uint8_t *p)
@@ -65,7 +66,7 @@ vmeter_refuse(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply, 
 {
 	reply_begin(ask, reply, DLT645_ABNORMAL);
 	reply->data[reply->len++] = (uint8_t)bits;
-	if (ask->control == DLT645_SECURITY && vmeter_local(v))
+	if (ask->control == DLT645_SECURITY && vmeter_chip(v))
 		reply->data[reply->len++] = (uint8_t)(bits >> 8);
 	if (ask->control == DLT645_SECURITY || ask->control == DLT645_WRITE)
 		vmeter_tell(v, v->at_us, "refused", "\"function\":\"%02x %08x\",\"bits\":%u",
@@ -345,6 +346,11 @@ vmeter_heartbeat(struct vmeter *v, int64_t now_us, struct buf *out)
 	vmeter_run(v, now_us);
 	if (!vmeter_awake(v, now_us))
 		return;
+	if (v->profile == VMETER_WALLET_PLAIN &&
+	    v->beats++ % SNAPSHOT_BEATS == SNAPSHOT_BEATS - 1) {
+		vmeter_snapshot(v, out);
+		return;
+	}
 	snprintf(f.address, sizeof f.address, "%s", v->address);
 	dlt645_put_di(&f, 0x80808080);
 	dlt645_build(out, &f);

@@ -218,7 +218,9 @@ vmeter_security(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply
 {
 	uint32_t di = dlt645_di(span_of(ask->data, ask->len));
 
-	if (!vmeter_local(v))
+	if (v->profile == VMETER_WALLET_PLAIN)
+		return vmeter_order_credit(v, ask, reply);
+	if (!vmeter_chip(v))
 		return vmeter_refuse(v, ask, reply, 0x02);
 	if (ask->len < 8)
 		return vmeter_refuse(v, ask, reply, SERR_OTHER);

@@ -50,6 +50,9 @@ static const struct setting {
     {"purchases",        KIND_COUNT,    0,                    0,         UINT32_MAX},
     {"bought_minor",     KIND_INT,      AT(bought_minor),     0,         MONEY     },
     {"customer",         KIND_DIGITS,   AT(customer),         0,         12        },
+    {"doubles",          KIND_BOOL,     AT(doubles),          0,         1         },
+    {"forgets",          KIND_BOOL,     AT(forgets),          0,         1         },
+    {"no_records",       KIND_BOOL,     AT(no_records),       0,         1         },
     {"opened",           KIND_BOOL,     AT(opened),           0,         1         },
     {"relay",            KIND_RELAY,    0,                    0,         0         },
     {"keep",	     KIND_BOOL,     AT(keep),             0,         1         },
@@ -149,16 +152,24 @@ set_lacks(struct vmeter *v, const char *text, struct err *e)
 	return 0;
 }
 
+static const char *const profiles[] = {[VMETER_REMOTE] = "remote",
+    [VMETER_WALLET_ESAM] = "wallet-esam",
+    [VMETER_WALLET_PLAIN] = "wallet-plain",
+    [VMETER_EAST] = "east"};
+
 static int
 set_profile(struct vmeter *v, const char *text, struct err *e)
 {
-	if (strcmp(text, "remote") == 0)
-		v->profile = VMETER_REMOTE;
-	else if (strcmp(text, "wallet-esam") == 0)
-		v->profile = VMETER_WALLET_ESAM;
+	size_t i = 0;
+
+	while (i < sizeof profiles / sizeof *profiles && strcmp(profiles[i], text) != 0)
+		i++;
+	if (i < sizeof profiles / sizeof *profiles)
+		v->profile = (enum vmeter_profile)i;
 	else
-		return err_set(
-		    e, ERR_INPUT, "profile: '%s' is neither remote nor wallet-esam", text);
+		return err_set(e, ERR_INPUT, "profile: '%s' is none", text);
+	if (v->profile == VMETER_WALLET_PLAIN || v->profile == VMETER_EAST)
+		v->opened = true; /* it knows no opening */
 	return 0;
 }
 
@@ -349,7 +360,7 @@ vmeter_state(struct vmeter *v, int64_t now_us, struct buf *json)
 #define YES(b) ((b) ? "true" : "false")
 	vmeter_run(v, now_us);
 	buf_printf(json, "{\"address\":\"%s\",\"profile\":\"%s\",\"t_us\":%lld,\"clock_us\":%lld",
-	    v->address, vmeter_local(v) ? "wallet-esam" : "remote", (long long)v->at_us,
+	    v->address, profiles[v->profile], (long long)v->at_us,
 	    (long long)vmeter_clock(v, v->at_us));
 	buf_printf(json, ",\"relay\":\"%s\",\"status\":%u,\"keep\":%s,\"alarm\":%s,\"power\":%s",
 	    vmeter_relay_word(v), vmeter_status(v), YES(v->keep), YES(v->alarm), YES(!v->off));

@@ -186,7 +186,7 @@ may_write(const struct vmeter *v, const struct writable *w, uint8_t level)
 {
 	static const uint8_t levels[] = {[CLASS_98] = 0x98, [CLASS_99] = 0x99};
 
-	if (!vmeter_local(v) || w->class == CLASS_PASSWORD)
+	if (!vmeter_chip(v) || w->class == CLASS_PASSWORD)
 		return level != 0x98 && level != 0x99;
 	return level == levels[w->class];
 }
@@ -202,6 +202,8 @@ vmeter_write(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply)
 
 	if (ask->len < HEAD)
 		return vmeter_refuse(v, ask, reply, BIT_OTHER);
+	if (v->profile == VMETER_EAST && di >> 8 == 0x000a01)
+		return vmeter_east_credit(v, ask, reply);
 	if (di >> 24 != 0x04)
 		return vmeter_refuse(v, ask, reply, BIT_PASSWORD);
 	if (vmeter_lacks(v, di) || !writable_find(di, &w))
@@ -233,7 +235,7 @@ order_sealed(struct vmeter *v, const struct dlt645 *ask, uint8_t *clear, struct 
 	const uint8_t *sealed = ask->data + 8;
 	size_t len;
 
-	if (!vmeter_local(v) || !esam_authenticated(&v->chip, v->at_us) ||
+	if (!vmeter_chip(v) || !esam_authenticated(&v->chip, v->at_us) ||
 	    !esam_check(&v->chip, span_of(sealed, 16), sealed + 16))
 		return BIT_PASSWORD;
 	if (esam_unseal(v->chip.key, span_of(sealed, 16), clear, &len) < 0 || len != 8)
@@ -261,7 +263,10 @@ vmeter_control(struct vmeter *v, const struct dlt645 *ask, struct dlt645 *reply)
 	struct order o = {0};
 	unsigned bits = BIT_OTHER;
 
-	if (ask->len == 16 && !vmeter_local(v)) {
+	if (ask->len == 9 && v->profile == VMETER_EAST) {
+		o = (struct order){.n1 = ask->data[8]};
+		bits = vmeter_password(v, ask->data) ? 0 : BIT_PASSWORD;
+	} else if (ask->len == 16 && !vmeter_chip(v)) {
 		o = (struct order){ask->data[8], ask->data[9], ask->data + 10};
 		bits = order_late(v, &o);
 		if (bits == 0 && !vmeter_password(v, ask->data))

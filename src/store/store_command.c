@@ -9,7 +9,7 @@
 
 static const struct db_stmt claim = {"command_claim", DB_COMMANDS, false, 0,
     "SELECT id, endpoint_id, epoch, meter_id, kind, state, attempts, task, delivery_id, d_state,"
-    " d_kind, d_amount, d_purchase, d_base_bought, refusal, d_planned"
+    " d_kind, d_amount, d_purchase, d_base_bought, refusal, d_planned, d_order"
     " FROM door.command_claim($1::bigint[], $2::bigint[], $3::bigint[], $4, $5, $6::bigint)"};
 static const struct db_stmt move = {"command_move", DB_COMMANDS, true, 0,
     "SELECT door.command_move($1::bigint, $2::bigint, $3, $4::bigint, $5, $6::int, $7::bigint, $8,"
@@ -17,8 +17,8 @@ static const struct db_stmt move = {"command_move", DB_COMMANDS, true, 0,
 static const struct db_stmt due = {"command_due", DB_COMMANDS, true, 0,
     "SELECT endpoint_id FROM door.command_due($1, $2::bigint[], $3::bigint)"};
 static const struct db_stmt plan = {"delivery_plan", DB_COMMANDS, false, 0,
-    "SELECT outcome, purchase FROM door.delivery_plan($1::bigint, $2::bigint, $3::bigint,"
-    " $4::bigint, $5::bigint, $6, $7::bigint)"};
+    "SELECT outcome, purchase, order_no FROM door.delivery_plan($1::bigint, $2::bigint,"
+    " $3::bigint, $4::bigint, $5::bigint, $6::bigint, $7::bigint)"};
 static const struct db_stmt sent = {"delivery_sent", DB_COMMANDS, true, 0,
     "SELECT door.delivery_sent($1::bigint, $2::bigint, $3::bigint)"};
 static const struct db_stmt evidence = {"delivery_evidence", DB_COMMANDS, true, 0,
@@ -97,6 +97,8 @@ kind_of(const char *name)
 		return name[1] == 'r' ? COMMAND_CREDIT : COMMAND_COMMISSION;
 	case 'p':
 		return COMMAND_PUSH;
+	case 'q':
+		return COMMAND_QUALIFY;
 	case 'r':
 		return strcmp(name, "read") == 0 ? COMMAND_READ : COMMAND_RELAY;
 	}
@@ -123,10 +125,11 @@ claimed_from(const struct db_rows *rows, int i)
 	c.delivery.purchase = (uint32_t)db_cell_int(rows, i, 12);
 	c.delivery.base_bought = db_cell_null(rows, i, 13) ? -1 : db_cell_int(rows, i, 13);
 	c.delivery.planned_us = db_cell_int(rows, i, 15);
+	c.delivery.order_no = db_cell_int(rows, i, 16);
 	c.planned = strcmp(db_cell_text(rows, i, 9), "INTENT") == 0 ||
 		    strcmp(db_cell_text(rows, i, 9), "VERIFYING") == 0;
-	if (c.kind == COMMAND_PUSH)
-		c.push = db_cell_text(rows, i, 7);
+	if (c.kind == COMMAND_PUSH || c.kind == COMMAND_QUALIFY)
+		c.json = db_cell_text(rows, i, 7);
 	else
 		task_from(&c, db_cell_text(rows, i, 7));
 	return c;
@@ -255,7 +258,7 @@ on_planned(const struct db_rows *rows, const struct err *e, void *arg)
 {
 	struct planning *p = arg;
 	enum planned what = PLANNED_GONE;
-	uint32_t purchase = 0;
+	struct reserved r = {0};
 
 	if (rows != NULL && db_rows_count(rows) > 0) {
 		const char *text = db_cell_text(rows, 0, 0);
@@ -264,15 +267,18 @@ on_planned(const struct db_rows *rows, const struct err *e, void *arg)
 			what = PLANNED_INTENT;
 		else if (strcmp(text, "review") == 0)
 			what = PLANNED_REVIEW;
-		purchase = (uint32_t)db_cell_int(rows, 0, 1);
+		else if (strcmp(text, "settling") == 0)
+			what = PLANNED_SETTLING;
+		r.purchase = (uint32_t)db_cell_int(rows, 0, 1);
+		r.order_no = db_cell_int(rows, 0, 2);
 	}
-	p->fn(what, purchase, e, p->arg);
+	p->fn(what, &r, e, p->arg);
 	free(p);
 }
 
 void
 store_delivery_plan(struct db *db, const struct claimed *c, const struct answer *seen,
-    int64_t now_us, store_planned_fn *fn, void *arg)
+    int64_t settle_us, int64_t now_us, store_planned_fn *fn, void *arg)
 {
 	struct planning *p = mem_new(sizeof *p);
 
@@ -281,7 +287,7 @@ store_delivery_plan(struct db *db, const struct claimed *c, const struct answer 
 	    db_int(seen->count),
 	    seen->record.found ? db_int(seen->record.bought_minor)
 			       : (seen->count == 0 ? db_int(0) : db_null()),
-	    db_bool(true), db_int(now_us));
+	    db_int(settle_us), db_int(now_us));
 }
 
 void

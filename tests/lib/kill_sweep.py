@@ -99,6 +99,24 @@ class First(Local):
     opened = "no"
 
 
+class Order(Local):
+    """A wallet that takes credit under an order number, of a type that was shown to refuse one twice."""
+
+    name = "order"
+
+    def meter(self, address):
+        return {"address": address, "profile": "wallet-plain", "watts": 0}
+
+    def account(self, rig, account, address):
+        rig.d.order("account/add", account=account, mode="local", site="here", warn="100")
+        rig.d.order("meter/add", meter=address, profile="wallet-plain", model="shown", account=account)
+        rig.db.run("WITH m AS (SELECT id FROM powergate.meter WHERE address = :'a'), q AS (INSERT INTO powergate.qualification "
+                   "(meter_id, profile, model, credit_minor, claim, state, class, asked_by, started_us, ended_us) "
+                   "SELECT id, 'wallet-plain', 'shown', 1, 'order_no', 'ended', 'order_no', 'tester', 1, 2 FROM m) "
+                   "UPDATE powergate.meter_state SET base_count = 0, base_bought = 0, base_us = 1, base_by = 'tester', "
+                   "purchases = 0, account_open = true WHERE meter_id = (SELECT id FROM m)", a=address)
+
+
 class Remote:
     """A customer who was cut off gets power again."""
 
@@ -295,7 +313,7 @@ def main(build, only=""):
         gate.skip("strace is not installed (tools/deps check)")
         return 0
     whole = bool(os.environ.get("SOAK"))
-    scenarios = [s for s in (Local(), Remote(), First()) if (s.name == only if only else whole or s.name != "first")]
+    scenarios = [s for s in (Local(), Remote(), Order(), First()) if (s.name == only if only else whole or s.name != "first")]
     with gate.Cluster(build, schema=False) as cluster:
         rigs = [Rig(build, cluster, n + 1) for n in range(WORKERS)]
         sweep, counts = Sweep(whole), {}
