@@ -75,6 +75,8 @@ session_free_now(struct session *s, void *arg)
 	struct headend *h = arg;
 
 	dispatch_freed(h->dispatch, s);
+	if (session_endpoint(s) != NULL)
+		clocks_freed(h->clocks, session_endpoint(s)->id);
 }
 
 static void

@@ -57,7 +57,7 @@ on_tick(void *arg)
 	if (intake_behind(r->intake))
 		return;
 	freezes_serve(r->freezes, true);
-	clocks_serve(r->polls.clocks);
+	clocks_freed(r->polls.clocks, 0);
 	for (struct session *s = gateway_first(r->gateway); s != NULL; s = session_next(s)) {
 		struct meter *m;
 
