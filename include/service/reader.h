@@ -19,6 +19,7 @@ struct reader_conf {
 	int64_t poll_us;          /* registers of each meter */
 	int64_t freeze_window_us; /* yesterday's freezes are spread over this after midnight */
 	int64_t freeze_days;      /* how far back gaps are looked for, at most 62 */
+	char *lines;              /* what flows: a schedule (model/schedule.h) */
 	int64_t keep_months;      /* readings stay as long and a little longer; 0: for ever */
 	char *zone;
 };

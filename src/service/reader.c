@@ -2,6 +2,7 @@
 
 #include "base/loop.h"
 #include "service/freezes.h"
+#include "service/lines.h"
 #include "service/poll.h"
 
 #include <stdlib.h>
@@ -17,6 +18,7 @@ struct reader {
 	struct gateway *gateway;
 	const struct reader_conf *conf;
 	struct freezes *freezes;
+	struct lines *lines;
 	struct timer tick;
 };
 
@@ -66,6 +68,8 @@ on_tick(void *arg)
 		m = poll_due(session_endpoint(s), mono);
 		if (m != NULL)
 			poll_meter(&r->polls, s, m, r->conf->poll_us);
+		else
+			lines_serve(r->lines, s);
 	}
 	freezes_serve(r->freezes, false);
 }
@@ -87,6 +91,7 @@ reader_new(struct loop *l, struct db *db, struct dispatch *d, struct intake *i, 
 	r->polls = (struct polls){l, db, c, d, i};
 	r->conf = conf;
 	r->freezes = f;
+	r->lines = lines_new(l, db, d, conf);
 	return r;
 }
 
@@ -105,6 +110,7 @@ reader_free(struct reader *r)
 		return;
 	timer_stop(&r->tick);
 	freezes_free(r->freezes);
+	lines_free(r->lines);
 	free(r);
 }
 
