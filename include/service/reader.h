@@ -28,6 +28,7 @@ struct reader *reader_new(struct loop *l, struct db *db, struct dispatch *d, str
     struct clocks *c, const char *node, const struct reader_conf *conf, struct err *e);
 void reader_set_gateway(struct reader *r, struct gateway *g);
 void reader_free(struct reader *r);
+void reader_freed(struct reader *r, struct session *s);
 void reader_ready(struct reader *r, struct session *s); /* first poll of its meters: soon */
 
 #endif

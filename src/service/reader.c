@@ -114,6 +114,15 @@ reader_free(struct reader *r)
 	free(r);
 }
 
+/* What is due is read first; then its missing days, one after the other. */
+void
+reader_freed(struct reader *r, struct session *s)
+{
+	if (!intake_behind(r->intake) && idle(r, s) &&
+	    poll_due(session_endpoint(s), loop_mono_us(r->loop)) == NULL)
+		freezes_freed(r->freezes, s);
+}
+
 void
 reader_ready(struct reader *r, struct session *s)
 {
