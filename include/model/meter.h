@@ -33,11 +33,11 @@ enum reg {
 	REG_VOLTAGE_A,   /* mV; a meter of one phase has A only */
 	REG_VOLTAGE_B,
 	REG_VOLTAGE_C,
-	REG_CURRENT_A,   /* mA, below 0 backwards */
+	REG_CURRENT_A, /* mA, below 0 backwards */
 	REG_CURRENT_B,
 	REG_CURRENT_C,
-	REG_POWER,       /* active, of all phases, mW */
-	REG_FACTOR,      /* power factor of all phases, thousandths */
+	REG_POWER,  /* active, of all phases, mW */
+	REG_FACTOR, /* power factor of all phases, thousandths */
 	REG_COUNT,
 };
 

@@ -274,8 +274,8 @@ start_field(struct headend *h, struct err *e)
 	dispatch_set_gateway(h->dispatch, h->gateway);
 	h->clocks = clocks_new(h->loop, h->db, h->dispatch, p->clock);
 	clocks_set_gateway(h->clocks, h->gateway);
-	h->reader = reader_new(
-	    h->loop, h->db, h->dispatch, h->intake, h->clocks, p->node, p->reading, e);
+	h->reader =
+	    reader_new(h->loop, h->db, h->dispatch, h->intake, h->clocks, p->node, p->reading, e);
 	if (h->reader == NULL)
 		return -1;
 	reader_set_gateway(h->reader, h->gateway);
