@@ -30,6 +30,14 @@ enum reg {
 	REG_POWER_DOWNS, /* supply lost, times */
 	REG_PRICE,       /* price now in force, micro major units per kWh */
 	REG_OVERLOADS,   /* drawn more than its limit allows, times, all phases */
+	REG_VOLTAGE_A,   /* mV; a meter of one phase has A only */
+	REG_VOLTAGE_B,
+	REG_VOLTAGE_C,
+	REG_CURRENT_A, /* mA, below 0 backwards */
+	REG_CURRENT_B,
+	REG_CURRENT_C,
+	REG_POWER,  /* active, of all phases, mW */
+	REG_FACTOR, /* power factor of all phases, thousandths */
 	REG_COUNT,
 };
 
@@ -73,6 +81,7 @@ struct meter {
 	int64_t auth_until_us;          /* its authentication, below, is good so long; 0: none */
 	int64_t quiet_until_us;         /* not asked before (monotonic) */
 	int64_t poll_us;                /* next scheduled read (monotonic) */
+	int64_t line_us;                /* next reading of what flows (monotonic); 0: not set yet */
 	int64_t refuses_until_us;       /* then what it refused is asked for once more */
 	int64_t check_us, counters_us;  /* next look for alarms, for counts (monotonic) */
 	int64_t trip_pending_us;        /* a trip it was ordered stands out since (monotonic) */
@@ -93,6 +102,10 @@ struct meter {
 	bool off_said; /* it says that its relay is open, and nobody knows why yet */
 	bool report_stuck; /* it refused to have its report reset: only a person may have it tried */
 };
+
+/* What it refuses to be read is left out for a day: it may be programmed anew, or exchanged. */
+bool meter_refuses(const struct meter *m, enum reg r);
+void meter_refused(struct meter *m, enum reg r, int64_t mono_us);
 
 /* Twelve decimal digits.  ERR_INPUT says what is wrong. */
 int meter_address_check(const char *text, struct err *e);

@@ -28,7 +28,7 @@ void clocks_free(struct clocks *c);
 bool clocks_due(const struct clocks *c, const struct meter *m); /* it wants to be read */
 /* Its clock was read just now: m->clock_skew_us. */
 void clocks_heard(struct clocks *c, struct session *s, struct meter *m);
-/* Puts those right whose session is free. */
-void clocks_serve(struct clocks *c);
+/* A session has become free (0: any may have): those of its meters that wait are put right. */
+void clocks_freed(struct clocks *c, int64_t endpoint_id);
 
 #endif

@@ -29,5 +29,6 @@ void freezes_look_soon(struct freezes *f);
 /* Begins a search on each session that is free and has one to do; near: only when what is to be
  * done is of the last two days. */
 void freezes_serve(struct freezes *f, bool near);
+void freezes_freed(struct freezes *f, const struct session *s); /* this one may do its next */
 
 #endif

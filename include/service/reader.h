@@ -21,6 +21,7 @@ struct reader_conf {
 	int64_t poll_us;          /* registers of each meter */
 	int64_t freeze_window_us; /* yesterday's freezes are spread over this after midnight */
 	int64_t freeze_days;      /* how far back gaps are looked for, at most 62 */
+	char *lines;              /* what flows: a schedule (model/schedule.h) */
 	int64_t keep_months;      /* readings stay as long and a little longer; 0: for ever */
 	char *zone;
 };
@@ -30,6 +31,7 @@ struct reader *reader_new(struct loop *l, struct db *db, struct dispatch *d, str
     const struct check_conf *check, struct err *e);
 void reader_set_gateway(struct reader *r, struct gateway *g);
 void reader_free(struct reader *r);
+void reader_freed(struct reader *r, struct session *s);
 void reader_ready(struct reader *r, struct session *s); /* first poll of its meters: soon */
 void reader_look(struct reader *r); /* days may be missing; not only at the next of its looks */
 

@@ -25,7 +25,7 @@ struct due_read {
 		DECIDED_USED,
 		DECIDED_ROLLOVER,
 		DECIDED_AWAY
-	} decision; /* a person's */
+	} decision;     /* a person's */
 	bool clock_off; /* its bands are left out: the meter's hours were not ours */
 };
 

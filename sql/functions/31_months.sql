@@ -17,7 +17,7 @@ END $$;
 
 -- The tables that lie in months; nobody else's names get into a statement.
 CREATE OR REPLACE FUNCTION powergate.month_tables() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
-    SELECT ARRAY['reading'];
+    SELECT ARRAY['reading', 'line_value'];
 $$;
 
 -- One month of one table; its name, or NULL when it is there.  What lies in the rest and is of this
@@ -75,6 +75,7 @@ END $$;
 CREATE OR REPLACE FUNCTION powergate.month_needed(q month_part) RETURNS text LANGUAGE plpgsql STABLE AS $$
 DECLARE who text;
 BEGIN
+    IF q.parent <> 'reading' THEN RETURN NULL; END IF;  -- nothing is billed by it
     SELECT format('meter %s has readings in it that are not billed, or of a tier period that is not over', m.address) INTO who
     FROM installation i JOIN meter m ON m.id = i.meter_id LEFT JOIN tenancy y ON y.id = i.tenancy_id
     WHERE NOT i.settled AND (i.billed_us IS NULL OR i.billed_us < q.to_us OR (y.period_us > 0 AND y.period_us < q.to_us)) AND EXISTS (

@@ -16,7 +16,7 @@ RETURNS TABLE (at_us bigint, wh bigint[]) LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY SELECT f.at_us, powergate.believed(p_meter, f.at_us, ARRAY[f.total_wh, f.t1_wh, f.t2_wh, f.t3_wh, f.t4_wh]) FROM freeze_record f
-    WHERE f.meter_id = p_meter AND f.quality = 'meter' AND f.at_us > p_from AND f.at_us < p_to
+    WHERE f.meter_id = p_meter AND f.quality = 'meter' AND f.at_us > p_from AND f.at_us < p_to AND NOT powergate.clock_off(p_meter, f.at_us)
       AND f.day >= to_char(to_timestamp(p_from / 1000000 - 172800), 'YYYYMMDD')::int
     UNION SELECT r.at_us, powergate.believed(p_meter, r.at_us, powergate.registers_at(p_meter, r.at_us)) FROM reading r
     WHERE r.meter_id = p_meter AND r.reg = 'total_wh' AND r.at_us > p_from AND r.at_us < p_to;
@@ -85,6 +85,7 @@ BEGIN
         UNION ALL
         SELECT f.at_us, ARRAY[f.total_wh, f.t1_wh, f.t2_wh, f.t3_wh, f.t4_wh] FROM freeze_record f
         WHERE f.meter_id = i.meter_id AND f.quality = 'meter' AND f.at_us > i.billed_us AND (i.to_us IS NULL OR f.at_us < i.to_us)
+          AND NOT powergate.clock_off(f.meter_id, f.at_us) -- its midnight was not ours
           AND f.day >= to_char(to_timestamp(i.billed_us / 1000000 - 172800), 'YYYYMMDD')::int
         UNION ALL
         SELECT x.total_us, powergate.registers_at(i.meter_id, x.total_us) WHERE i.to_us IS NULL AND x.total_us > i.billed_us

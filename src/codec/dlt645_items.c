@@ -386,6 +386,14 @@ static const struct {
     [REG_POWER_DOWNS] = {0x03110000, 1  },
     [REG_PRICE] = {0x02800020, 100},
     [REG_OVERLOADS] = {0x030f0000, 1  },
+    [REG_VOLTAGE_A] = {0x02010100, 100},
+    [REG_VOLTAGE_B] = {0x02010200, 100},
+    [REG_VOLTAGE_C] = {0x02010300, 100},
+    [REG_CURRENT_A] = {0x02020100, 1  },
+    [REG_CURRENT_B] = {0x02020200, 1  },
+    [REG_CURRENT_C] = {0x02020300, 1  },
+    [REG_POWER] = {0x02030000, 100},
+    [REG_FACTOR] = {0x02060000, 1  },
 };
 
 uint32_t

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define REFUSED_US INT64_C(86400000000)
+
 const char *
 reg_name(enum reg r)
 {
@@ -24,9 +26,31 @@ reg_name(enum reg r)
 	    [REG_POWER_DOWNS] = "power_downs",
 	    [REG_PRICE] = "price",
 	    [REG_OVERLOADS] = "overloads",
+	    [REG_VOLTAGE_A] = "voltage_a_mv",
+	    [REG_VOLTAGE_B] = "voltage_b_mv",
+	    [REG_VOLTAGE_C] = "voltage_c_mv",
+	    [REG_CURRENT_A] = "current_a_ma",
+	    [REG_CURRENT_B] = "current_b_ma",
+	    [REG_CURRENT_C] = "current_c_ma",
+	    [REG_POWER] = "power_mw",
+	    [REG_FACTOR] = "factor_milli",
 	};
 
 	return names[r];
+}
+
+bool
+meter_refuses(const struct meter *m, enum reg r)
+{
+	return (m->refuses & UINT32_C(1) << r) != 0;
+}
+
+void
+meter_refused(struct meter *m, enum reg r, int64_t mono_us)
+{
+	if (m->refuses == 0)
+		m->refuses_until_us = mono_us + REFUSED_US;
+	m->refuses |= UINT32_C(1) << r;
 }
 
 static const char *const relay_names[] = {

@@ -4,6 +4,7 @@
 #include "base/loop.h"
 #include "codec/report_files.h"
 #include "model/quiet.h"
+#include "model/schedule.h"
 #include "service/sources.h"
 
 #include <stdio.h>
@@ -110,9 +111,20 @@ static const struct conf_field commands_fields[] = {
     {0},
 };
 
+static int
+check_schedule(const char *text, struct err *e)
+{
+	int64_t every;
+
+	return schedule_every(text, "", &every, e);
+}
+
 static const struct conf_field reading_fields[] = {
     CONF_TIME(struct reader_conf, poll_us, "poll_interval", "15m", SECOND_US / 2, DAY_US, true,
 	"How often the registers of each meter are read."),
+    CONF_CHECKED(struct reader_conf, lines, check_schedule, "1h", true,
+	"How often voltage, current and power of each meter are read: 1h for all of them, or "
+	"1h, remote 15m for one profile at another time; empty: never."),
     CONF_TIME(struct reader_conf, freeze_window_us, "freeze_window", "30m", 0, 12 * HOUR_US, true,
 	"After midnight the freezes of a fleet are read over this time."),
     CONF_RANGE(struct reader_conf, freeze_days, CONF_INT, "62", 1, 62, true,

@@ -9,9 +9,9 @@
 
 #include <stdlib.h>
 
-#define WAIT_US     MINUTE_US /* for a session that is busy; then it is read again */
-#define MOST_FAILED 3         /* broadcasts that it did not follow: then it is written */
-#define AGAIN_US    DAY_US    /* after a write that did not help */
+#define WAIT_US     (5 * MINUTE_US) /* for a session that is busy; then it is read again */
+#define MOST_FAILED 3               /* broadcasts that it did not follow: then it is written */
+#define AGAIN_US    DAY_US          /* after a write that did not help */
 
 static const struct db_stmt note = {"clock_note", DB_BULK, true, 0,
     "SELECT cast_day, failed, may_write FROM door.clock_note($1::bigint, $2::bigint, $3::bigint,"
@@ -142,26 +142,6 @@ set_wanted(struct setting *x, const struct db_rows *rows)
 	return true;
 }
 
-static void
-on_noted(const struct db_rows *rows, const struct err *e, void *arg)
-{
-	struct setting *x = arg;
-	struct clocks *c = x->c;
-	struct session *s = gateway_find(c->gateway, x->endpoint_id);
-	struct endpoint *ep = s != NULL ? session_endpoint(s) : NULL;
-
-	(void)e;
-	x->m = ep != NULL ? endpoint_meter_of(ep, x->meter_id) : NULL;
-	if (rows == NULL || db_rows_count(rows) == 0 || x->m == NULL || !x->m->skew_known ||
-	    !c->conf->correct || !ep->live || !set_wanted(x, rows)) {
-		free(x);
-		return;
-	}
-	x->noted_us = loop_mono_us(c->loop);
-	x->next = c->first;
-	c->first = x;
-}
-
 /* True: it is done with here. */
 static bool
 set_try(struct setting *x)
@@ -184,15 +164,37 @@ set_try(struct setting *x)
 	return true;
 }
 
+static void
+on_noted(const struct db_rows *rows, const struct err *e, void *arg)
+{
+	struct setting *x = arg;
+	struct clocks *c = x->c;
+	struct session *s = gateway_find(c->gateway, x->endpoint_id);
+	struct endpoint *ep = s != NULL ? session_endpoint(s) : NULL;
+
+	(void)e;
+	x->m = ep != NULL ? endpoint_meter_of(ep, x->meter_id) : NULL;
+	if (rows == NULL || db_rows_count(rows) == 0 || x->m == NULL || !x->m->skew_known ||
+	    !c->conf->correct || !ep->live || !set_wanted(x, rows)) {
+		free(x);
+		return;
+	}
+	x->noted_us = loop_mono_us(c->loop);
+	if (set_try(x))
+		return;
+	x->next = c->first;
+	c->first = x;
+}
+
 void
-clocks_serve(struct clocks *c)
+clocks_freed(struct clocks *c, int64_t endpoint_id)
 {
 	struct setting **at = &c->first, *x;
 
 	while ((x = *at) != NULL) {
 		struct setting *next = x->next;
 
-		if (set_try(x))
+		if ((endpoint_id == 0 || x->endpoint_id == endpoint_id) && set_try(x))
 			*at = next;
 		else
 			at = &x->next;

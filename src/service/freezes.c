@@ -18,7 +18,8 @@
 #define NEAR_DAYS   2
 #define NEAR_METERS 20000 /* looked at by one query */
 #define DEEP_METERS 4000
-#define MOST_GAPS   500
+#define MOST_GAPS   20000
+#define LATE_US     (5 * MINUTE_US)  /* a line that is busy for so long is left to a later look */
 #define SURE_US     (10 * MINUTE_US) /* so long after its own midnight a meter has its record */
 #define UNSURE_US   (2 * HOUR_US)    /* ... when its clock is not known */
 
@@ -275,34 +276,52 @@ freezes_look_soon(struct freezes *f)
 
 /* --- who is free -------------------------------------------------------------------------- */
 
-/* A meter that is silent or gone is left to a later look, and so is what waits for a session that
- * is busy all the time: nobody else's days wait for them. */
-void
-freezes_serve(struct freezes *f, bool near)
+/* True: the gap is done with here, begun or left to a later look; a meter that is silent or gone
+ * is, and so is what waits for a session that is busy all the time: nobody else's days wait. */
+static bool
+gap_try(struct freezes *f, const struct gap *g)
 {
 	int64_t mono = loop_mono_us(f->loop);
-	bool late = mono - f->asked_us > LOOK_US;
+	struct session *s = gateway_find(f->gateway, g->endpoint_id);
+	struct meter *m = s != NULL ? endpoint_meter_of(session_endpoint(s), g->meter_id) : NULL;
+
+	if (m == NULL || m->quiet_until_us > mono)
+		return true;
+	if (!session_free(s) || !session_endpoint(s)->claimed ||
+	    dispatch_wants(f->dispatch, session_endpoint(s)->id))
+		return mono - f->asked_us > LATE_US;
+	freeze_begin(f, s, m, g);
+	return true;
+}
+
+/* endpoint_id 0: any. */
+static void
+serve(struct freezes *f, int64_t endpoint_id)
+{
 	size_t kept = 0, had = f->ngaps;
 
-	if (near == f->deep)
-		return;
-	for (size_t i = 0; i < f->ngaps; i++) {
-		const struct gap *g = &f->gaps[i];
-		struct session *s = gateway_find(f->gateway, g->endpoint_id);
-		struct meter *m =
-		    s != NULL ? endpoint_meter_of(session_endpoint(s), g->meter_id) : NULL;
-
-		if (m == NULL || m->quiet_until_us > mono)
-			continue;
-		if (session_free(s) && session_endpoint(s)->claimed &&
-		    !dispatch_wants(f->dispatch, session_endpoint(s)->id))
-			freeze_begin(f, s, m, g);
-		else if (!late)
-			f->gaps[kept++] = *g;
-	}
+	for (size_t i = 0; i < had; i++)
+		if ((endpoint_id != 0 && f->gaps[i].endpoint_id != endpoint_id) ||
+		    !gap_try(f, &f->gaps[i]))
+			f->gaps[kept++] = f->gaps[i];
 	f->ngaps = kept;
 	if (had > 0 && kept == 0 && f->after != 0 && !f->asking)
 		timer_start(&f->look, f->loop, 0, on_look, f);
+}
+
+void
+freezes_serve(struct freezes *f, bool near)
+{
+	if (near != f->deep)
+		serve(f, 0);
+}
+
+/* One day after the other, without waiting for a tick between them. */
+void
+freezes_freed(struct freezes *f, const struct session *s)
+{
+	if (f->ngaps > 0)
+		serve(f, session_endpoint(s)->id);
 }
 
 /* --- life --------------------------------------------------------------------------------- */

@@ -80,6 +80,10 @@ session_free_now(struct session *s, void *arg)
 	struct headend *h = arg;
 
 	dispatch_freed(h->dispatch, s);
+	if (session_endpoint(s) == NULL)
+		return;
+	clocks_freed(h->clocks, session_endpoint(s)->id);
+	reader_freed(h->reader, s);
 }
 
 static void

@@ -2,6 +2,7 @@
 
 #include "base/loop.h"
 #include "service/freezes.h"
+#include "service/lines.h"
 #include "service/poll.h"
 
 #include <stdlib.h>
@@ -18,6 +19,7 @@ struct reader {
 	struct gateway *gateway;
 	const struct reader_conf *conf;
 	struct freezes *freezes;
+	struct lines *lines;
 	struct timer tick;
 };
 
@@ -48,7 +50,8 @@ idle(const struct reader *r, const struct session *s)
 	       !dispatch_wants(r->dispatch, session_endpoint(s)->id);
 }
 
-static void
+/* Was there one to ask? */
+static bool
 check_one(struct reader *r, struct session *s, int64_t mono)
 {
 	struct endpoint *ep = session_endpoint(s);
@@ -56,8 +59,9 @@ check_one(struct reader *r, struct session *s, int64_t mono)
 	for (int i = 0; i < ep->n; i++)
 		if (check_due(&r->checks, &ep->meters[i], mono)) {
 			check_meter(&r->checks, s, &ep->meters[i]);
-			return;
+			return true;
 		}
+	return false;
 }
 
 static void
@@ -70,7 +74,7 @@ on_tick(void *arg)
 	if (intake_behind(r->intake))
 		return;
 	freezes_serve(r->freezes, true);
-	clocks_serve(r->polls.clocks);
+	clocks_freed(r->polls.clocks, 0);
 	for (struct session *s = gateway_first(r->gateway); s != NULL; s = session_next(s)) {
 		struct meter *m;
 
@@ -79,8 +83,8 @@ on_tick(void *arg)
 		m = poll_due(session_endpoint(s), mono);
 		if (m != NULL)
 			poll_meter(&r->polls, s, m, r->conf->poll_us);
-		else
-			check_one(r, s, mono);
+		else if (!check_one(r, s, mono))
+			lines_serve(r->lines, s);
 	}
 	freezes_serve(r->freezes, false);
 }
@@ -104,6 +108,7 @@ reader_new(struct loop *l, struct db *db, struct dispatch *d, struct intake *i, 
 	r->checks = (struct checks){l, db, d, check};
 	r->conf = conf;
 	r->freezes = f;
+	r->lines = lines_new(l, db, d, conf);
 	return r;
 }
 
@@ -122,7 +127,17 @@ reader_free(struct reader *r)
 		return;
 	timer_stop(&r->tick);
 	freezes_free(r->freezes);
+	lines_free(r->lines);
 	free(r);
+}
+
+/* What is due is read first; then its missing days, one after the other. */
+void
+reader_freed(struct reader *r, struct session *s)
+{
+	if (!intake_behind(r->intake) && idle(r, s) &&
+	    poll_due(session_endpoint(s), loop_mono_us(r->loop)) == NULL)
+		freezes_freed(r->freezes, s);
 }
 
 void

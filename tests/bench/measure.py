@@ -20,7 +20,7 @@ import gate  # noqa: E402
 from crowd import cpu_us, private_bytes, register, settled  # noqa: E402
 
 BUILD = os.path.abspath(sys.argv[1])
-PARTS = sys.argv[2:] or ["frames", "sessions", "ingest", "webhooks", "restore", "storm", "billing", "recon"]
+PARTS = sys.argv[2:] or ["frames", "sessions", "ingest", "quarters", "webhooks", "restore", "storm", "billing", "recon"]
 FLEET = 10_000      # sessions held
 ACCOUNTS = 2_000    # that payments go to
 ONLINE = 1_000      # meters while payments are timed
@@ -179,6 +179,29 @@ def ingest(db):
                    " WHERE s.total_wh <> r.value")
     right(stored == 150_000 + 120_000 + 2 * 5000, f"every reading fed was stored ({stored})")
     right(behind == 0, "each meter's state is its newest reading")
+
+
+def quarters(db):
+    """15-minute data of a hundred thousand meters: six registers and what flows, against what the lane stores."""
+    at = database(db, "quarters")
+    register(db, at, "R", 1, FLEET, 100_000_000)
+    settled(db, at)
+    program("ingest", f"{at} {DAEMON_OPTIONS}", "poll", 60_000)
+    batch, times = 5000, 20
+    began = time.monotonic()
+    for n in range(times):
+        db.psql("SELECT door.line_ingest(array_agg(m.id), array_agg(:at::bigint + m.n), array_agg(220000), array_agg(NULL::bigint), array_agg(NULL::bigint), "
+                "array_agg(5000), array_agg(NULL::bigint), array_agg(NULL::bigint), array_agg(1100000), array_agg(990)) "
+                "FROM (SELECT id, row_number() OVER (ORDER BY hashint8(id)) AS n FROM powergate.meter LIMIT :batch) m",
+                conninfo=at, at=time.time_ns() // 1000 + n * 1_000_000, batch=batch)
+    took = time.monotonic() - began
+    stored = count(db, at, "SELECT count(*) FROM powergate.line_value")
+    right(stored == batch * times and count(db, at, "SELECT count(*) FROM powergate.line_value_rest") == 0, f"every row of a line was stored in its month ({stored})")
+    figure("lines_stored_per_second", stored / took, "rows/s")
+    wanted = 100_000 / 900
+    share = wanted * 6 / values["readings_ingested_per_second_poll"] + wanted / values["lines_stored_per_second"]
+    figure("quarter_hours_of_100000_meters_of_bulk_lane", 100 * share, "%")
+    right(share < 0.1, "15-minute data of 100 000 meters cost the bulk lane less than a tenth")
 
 
 def answered(remarks):
@@ -449,8 +472,8 @@ def recon(db):
 # --- all of it --------------------------------------------------------------------------------
 
 NAMES = {"frames": "frames_parsed_per_second", "sessions": "idle_sessions_held", "ingest": "readings_ingested_per_second",
-         "webhooks": "webhooks_per_second", "restore": "payment_to_closed", "storm": "storm_all_online",
-         "billing": "bill_accounts_per_second",
+         "quarters": "quarter_hours_of_100000_meters_of_bulk_lane", "webhooks": "webhooks_per_second",
+         "restore": "payment_to_closed", "storm": "storm_all_online", "billing": "bill_accounts_per_second",
          "recon": "recon_rows_per_second"}
 
 

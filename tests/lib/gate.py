@@ -397,7 +397,7 @@ class Daemon:
             "meters": {"listen": "127.0.0.1:0"},
             "session": {"reply_timeout": "3s"},
             "commands": {"kill_file": self.dir + "/no-trips"},
-            "reading": {"poll_interval": "1s", "freeze_window": "1s", "freeze_days": 2},
+            "reading": {"poll_interval": "1s", "freeze_window": "1s", "freeze_days": 2, "lines": ""},
             "clock": {"correct": False},  # a test that sets a clock wrong wants it so
             "alarms": {"check": "0s"},  # what a test does not ask for it does not find among its frames
             "signer": {"socket": self.signer},

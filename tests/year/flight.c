@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #define MOST_FDS       65536
-#define MOST_LISTENERS 32
+#define MOST_LISTENERS 256 /* three at each start of the daemon */
 #define PATIENCE_MS    200 /* for bytes that are on their way in the kernel */
 
 enum { NEAR, FAR };

@@ -469,6 +469,8 @@ on_deed(void *arg)
 		rc = do_add(s, rest, &e);
 	else if (strcmp(verb, "db") == 0)
 		rc = do_db(s, rest, &e);
+	else if (strcmp(verb, "daemon") == 0)
+		s->parts.daemon(strcmp(rest, "on") == 0, s->parts.arg);
 	else if (strcmp(verb, "sink") == 0)
 		s->sink_status = atoi(rest);
 	else if (strcmp(verb, "chapter") == 0)

@@ -22,6 +22,7 @@
  *	T try ORDER ...                   the same; the meter may refuse
  *	T add ZONE address=...            a meter that is put up
  *	T db off | on | tidy              the daemon's database goes, comes back, is vacuumed
+ *	T daemon off | on                 killed, with all it has under way; started again
  *	T sink STATUS                     what whoever gets the notices answers
  *	T chapter WORDS                   is only told: what comes now
  *
@@ -32,6 +33,7 @@
 #ifndef YEAR_STORY_H
 #define YEAR_STORY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct err;
@@ -55,6 +57,8 @@ struct story_parts {
 	const char *api_socket;
 	int meters_port, hooks_port;
 	const struct pay_source *source; /* whose secret signs */
+	void (*daemon)(bool on, void *arg);
+	void *arg;
 };
 
 /* Reads the fleets and stands before the first deed; NULL and *e on failure. */

@@ -25,7 +25,7 @@ database: {{conninfo: unused}}
 meters: {{listen: "127.0.0.1:0", sweep: 15m}}
 session: {{silence: 1d}}
 commands: {{kill_file: {dir}/no-trips, sweep: 1m}}
-reading: {{poll_interval: {poll}, freeze_window: 30m, freeze_days: 2, zone: {zone}}}
+reading: {{poll_interval: {poll}, freeze_window: 30m, freeze_days: 2, lines: "", zone: {zone}}}
 hooks: {{listen: "127.0.0.1:0", sources: [{{name: app, secret_file: {dir}/app.secret}}]}}
 api: {{socket: {dir}/api.sock}}
 supply: {{trip_hours: "08:00-18:00", trip_rest_days: false, final_notice: 30m, reading_age: 8h, silence_percent: 0}}

@@ -44,6 +44,7 @@ struct year {
 	struct test_signer *signer;
 	struct story_head head;
 	struct timer month;
+	const char *conninfo;
 	int64_t moved_us; /* the clock when it was last seen to move */
 	time_t moved_s;   /* ... and the real one */
 	time_t began_s;
@@ -158,14 +159,14 @@ start_signer(struct year *y)
 /* --- life --------------------------------------------------------------------------------- */
 
 static void
-start_headend(struct year *y, const char *conninfo)
+start_headend(struct year *y)
 {
 	struct headend_parts parts = settings_parts(&settings);
 	char limited[1024];
 	struct err e;
 
 	free(settings.database.conninfo);
-	settings.database.conninfo = mem_text(conninfo);
+	settings.database.conninfo = mem_text(y->conninfo);
 	if (settings_conninfo(&settings, limited, sizeof limited, &e) < 0)
 		end(e.text);
 	y->policy = settings_policy(&settings);
@@ -178,6 +179,32 @@ start_headend(struct year *y, const char *conninfo)
 	y->headend = headend_new(y->loop, &parts, &e);
 	if (y->headend == NULL)
 		end(e.text);
+}
+
+static void
+stay_on_port(char **listen, int port)
+{
+	char text[40];
+
+	snprintf(text, sizeof text, "127.0.0.1:%d", port);
+	free(*listen);
+	*listen = mem_text(text);
+}
+
+/* Whoever has dialled it finds it again where it was. */
+static void
+on_daemon(bool on, void *arg)
+{
+	struct year *y = arg;
+
+	if (on && y->headend == NULL) {
+		start_headend(y);
+	} else if (!on && y->headend != NULL) {
+		stay_on_port(&settings.meters.listen, headend_meters_port(y->headend));
+		stay_on_port(&settings.hooks.listen, headend_hooks_port(y->headend));
+		headend_free(y->headend);
+		y->headend = NULL;
+	}
 }
 
 static void
@@ -195,7 +222,8 @@ start(struct year *y, char **argv)
 	loop_sweep_least(y->loop, y->head.sweep_us);
 	start_sink(y);
 	start_signer(y);
-	start_headend(y, argv[3]);
+	y->conninfo = argv[3];
+	start_headend(y);
 	y->story = story_new(argv[1],
 	    &(struct story_parts){
 		.loop = y->loop,
@@ -205,6 +233,8 @@ start(struct year *y, char **argv)
 		.meters_port = headend_meters_port(y->headend),
 		.hooks_port = headend_hooks_port(y->headend),
 		.source = settings.hooks.sources.entries,
+		.daemon = on_daemon,
+		.arg = y,
 	    },
 	    &e);
 	if (y->story == NULL)
@@ -235,7 +265,8 @@ main(int argc, char **argv)
 	stay_on_one_processor();
 	start(&y, argv);
 	loop_virtual_run(y.loop, y.head.end_us, quiet, &y);
-	headend_drain(y.headend, SECOND_US);
+	if (y.headend != NULL)
+		headend_drain(y.headend, SECOND_US);
 	loop_virtual_run(y.loop, loop_now_us(y.loop) + 3 * SECOND_US, quiet, &y);
 	if (story_failure(y.story) != NULL) {
 		fprintf(stderr, "year: %s\n", story_failure(y.story));
