@@ -264,7 +264,7 @@ with gate.Cluster(BUILD) as db, concurrent.futures.ThreadPoolExecutor(8) as pool
     gate.ok(len(table) > 100 and all(r["roles"] and r["site"] for r in table), f"{len(table)} routes name their roles and a site rule")
     for part in (roles_on_routes, another_site):
         part(daemon, table)
-    for part in (moves, drawers, nobody, tree, people, four_eyes, audit):
+    for part in (nobody, moves, drawers, tree, people, four_eyes, audit):
         part(daemon)
 sys.exit(gate.done())
 PY
