@@ -89,6 +89,7 @@ BEGIN
     IF wrong IS NOT NULL THEN RETURN powergate.api_error(400, wrong); END IF;
     ids := powergate.group_chosen(p);
     IF cardinality(ids) = 0 THEN RETURN powergate.api_error(404, 'it would hit no meter'); END IF;
+    IF cardinality(ids) > 20000 THEN RETURN powergate.api_error(409, format('it would hit %s meters: 20000 at once are the most, take a part', cardinality(ids))); END IF;
     g.id := nextval(pg_get_serial_sequence('powergate.meter_group', 'id'));
     INSERT INTO meter_group (id, action, args, chosen, meters, sha256, pace, reason, created_us, created_by, created_uid, expires_us) OVERRIDING SYSTEM VALUE
     SELECT g.id, p ->> 'action', jsonb_strip_nulls(jsonb_build_object('hold', p -> 'hold', 'day', p -> 'day', 'wanted', (p ->> 'wanted')::jsonb, 'version', p -> 'version')),
