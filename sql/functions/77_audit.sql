@@ -16,6 +16,8 @@ DECLARE n int := current_setting('powergate.changed')::int + 1; k text; same tex
 BEGIN
     PERFORM set_config('powergate.changed', n::text, true);
     IF n > 100 THEN RETURN; END IF;
+    p_was := p_was - 'xid';  -- the number of a transaction tells nobody anything
+    p_is := p_is - 'xid';
     IF p_was IS NOT NULL AND p_is IS NOT NULL THEN
         SELECT array_agg(e.key) INTO same FROM jsonb_each(p_was) e WHERE NOT e.key = ANY (p_key) AND p_is -> e.key = e.value;
         p_was := p_was - COALESCE(same, '{}');
