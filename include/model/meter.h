@@ -97,10 +97,10 @@ struct meter {
 	uint8_t silences;            /* unanswered in a row */
 	uint8_t odd[2];              /* looks in a row at which its currents were not right */
 	bool skew_known;
-	bool limited;  /* a limit of its load is in force: asked for overloads */
-	bool off_told; /* its relay was found open, and why is known */
-	bool off_said; /* it says that its relay is open, and nobody knows why yet */
-	bool report_stuck; /* it refused to have its report reset: only a person may have it tried */
+	bool limited;      /* a limit of its load is in force: asked for overloads */
+	bool off_told;     /* its relay was found open, and why is known */
+	bool off_said;     /* it says that its relay is open, and nobody knows why yet */
+	bool report_stuck; /* it let nobody reset its report: only a person has it tried again */
 };
 
 /* What it refuses to be read is left out for a day: it may be programmed anew, or exchanged. */

@@ -67,8 +67,7 @@ bool vmeter_button(struct vmeter *v, int64_t now_us); /* false: it was not waiti
 bool vmeter_topup(struct vmeter *v, int64_t now_us, int64_t amount_minor);
 void vmeter_cover(struct vmeter *v, int64_t now_us, bool terminal, bool opened);
 /* By its name ("magnet", "weld"); -1 and *e when there is none such. */
-int vmeter_tamper(
-    struct vmeter *v, int64_t now_us, const char *what, bool begins, struct err *e);
+int vmeter_tamper(struct vmeter *v, int64_t now_us, const char *what, bool begins, struct err *e);
 /* The unasked 91 with its report (dlt645.md 2.7), as long as there is something in it. */
 void vmeter_report(struct vmeter *v, int64_t now_us, struct buf *out);
 void vmeter_power(struct vmeter *v, int64_t now_us, bool on);

@@ -15,13 +15,14 @@ BEGIN
     INSERT INTO alarm_step (alarm_id, at_us, step, actor, text) VALUES (p_alarm, p_now, p_step, p_by, COALESCE(p_text, ''));
 END $$;
 
+-- The administrators hear of it at once; who lives there once, and not on the word of a report alone,
+-- whose bits are not the same in all meters (dlt645.md 2.7).
 CREATE OR REPLACE FUNCTION powergate.alarm_tell(a alarm, m meter, k alarm_kind, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE words jsonb := jsonb_build_object('alarm', a.kind, 'meter', m.address, 'why', a.text, 'urgent', k.severity = 'critical');
 BEGIN
-    PERFORM powergate.event_add('alarm', m.id, m.account_id, format('%s: %s', a.kind, a.text), p_now);
     PERFORM powergate.staff_notice('alarm:' || a.id, 'alarm', m.account_id,
         words || jsonb_build_object('number', a.id, 'severity', a.severity), p_now, 86400000000);
-    IF k.customer AND m.account_id IS NOT NULL THEN
+    IF k.customer AND m.account_id IS NOT NULL AND a.source <> 'report' THEN
         PERFORM powergate.customer_notice('meter_alarm:' || a.id, 'meter_alarm', m.account_id, NULL, words, p_now, 86400000000);
     END IF;
 END $$;
@@ -43,8 +44,8 @@ BEGIN
 END $$;
 
 -- Off until a person has looked, where the settings want that; one hold serves all alarms of a meter.
--- The bits of a report are not the same in all meters (dlt645.md 2.7): on its word alone nobody is cut
--- off, the counter behind it decides, and that is read at once.
+-- On the word of a report alone nobody is cut off: the counter behind it decides, and that is read at
+-- once.
 CREATE OR REPLACE FUNCTION powergate.alarm_hold(a alarm, m meter, k alarm_kind, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE h bigint;
 BEGIN
@@ -91,6 +92,7 @@ BEGIN
         INSERT INTO alarm (meter_id, kind, severity, source, text, count, first_us, last_us, at_us, at_wh, lasting)
         VALUES (p_meter, p_kind, k.severity, p_source, p_text, greatest(p_times, 1), p_now, p_now, p_at, p_wh, p_lasting) RETURNING * INTO a;
         PERFORM powergate.alarm_note(a.id, 'raised', 'powergated', p_text, p_now);
+        PERFORM powergate.event_add('alarm', m.id, m.account_id, format('%s: %s', a.kind, a.text), p_now);
         PERFORM powergate.alarm_tell(a, m, k, p_now);
         PERFORM powergate.alarm_hold(a, m, k, p_now);
         RETURN a.id;
@@ -105,6 +107,7 @@ BEGIN
         at_us = COALESCE(p_at, at_us), at_wh = COALESCE(p_wh, at_wh) WHERE id = a.id RETURNING * INTO a;
     IF news THEN
         PERFORM powergate.alarm_note(a.id, 'again', 'powergated', p_text, p_now);
+        PERFORM powergate.alarm_tell(a, m, k, p_now);
         PERFORM powergate.alarm_hold(a, m, k, p_now);
     END IF;
     RETURN a.id;

@@ -80,7 +80,7 @@ BEGIN
             AND c.relname NOT IN ('audit', 'audit_link', 'audit_last', 'reading', 'statement_row', 'schema_version')
     LOOP
         masked := CASE t.relname WHEN 'meter' THEN '{password}' WHEN 'api_token' THEN '{sha256}' WHEN 'contact' THEN '{address}' WHEN 'message' THEN '{address}'
-            WHEN 'message_step' THEN '{address}' WHEN 'price_version' THEN '{source}' ELSE '{}' END;
+            WHEN 'message_step' THEN '{address}' WHEN 'price_version' THEN '{source}' WHEN 'journal' THEN '{xid}' ELSE '{}' END;
         EXECUTE format('DROP TRIGGER IF EXISTS audit_note ON powergate.%I', t.relname);
         EXECUTE format('CREATE TRIGGER audit_note AFTER INSERT OR UPDATE OR DELETE ON powergate.%I FOR EACH ROW '
             'WHEN (current_setting(''powergate.changes'', true) <> '''') EXECUTE FUNCTION powergate.audit_note(%L, %L)', t.relname, t.key, masked);

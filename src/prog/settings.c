@@ -252,9 +252,9 @@ static const struct conf_field alarms_fields[] = {
 	"Alarms that are not raised, of meters that say them without reason."),
     CONF_TIME(struct alarms_conf, check.check_us, "check", "1h", 0, DAY_US, true,
 	"How often the status words of each meter are read, its report of alarms, and its currents "
-	"where they tell something; 0s never.  A meter that reports by itself is read at once."),
+	"where they tell something; 0s never. A meter that reports by itself is read at once."),
     CONF_TIME(struct alarms_conf, check.counters_us, "counters", "6h", 0, 30 * DAY_US, true,
-	"How often its counters of events are read; the record of an event when one has moved.  0s "
+	"How often its counters of events are read; the record of an event when one has moved. 0s "
 	"never."),
     CONF_TIME(struct alarms_conf, check.welded_us, "welded_after", "15m", SECOND_US, DAY_US, true,
 	"A relay that was told to open and has not for so long counts as welded."),

@@ -21,13 +21,13 @@ KINDS = [
 COUNTED = {"reverse_energy", "voltage_loss", "current_loss", "over_current"}
 REPORT, RESET, COVERS, COVER_1, TRIP_1, BLOCK, WORD_7 = 0x04001501, 0x04001503, 0x03300D00, 0x03300D01, 0x1D00FF01, 0x040005FF, 0x04000507
 TOLD = [f"2026000067{n:02d}" for n in range(len(KINDS))]
-MOVED, SHUT, LOADED, COVER, TERMINAL, MAGNET, WELD, WORDS, STUCK, SILENT, EMPTY, MASTER, SUB_1, SUB_2, LEVER = LONE = [f"2026000066{n:02d}" for n in range(15)]
+MOVED, SHUT, LOADED, COVER, TERMINAL, MAGNET, WELD, WORDS, STUCK, SILENT, EMPTY, MASTER, SUB_1, SUB_2, LEVER, HEARSAY = LONE = [f"2026000066{n:02d}" for n in range(16)]
 WALLET = "202600006800"
 CROWD = [f"2026000069{n:02d}" for n in range(12)]
 METERS = LONE + TOLD + CROWD
 OLD = {"watts": 0, "energy_wh": 0, "history": 3}
 SIM = {LOADED: {"limit_watts": 4000, "keep": "yes"}, WORDS: {"lacks": "040005ff,04001501"}, STUCK: {"lacks": "04001503"},
-       SILENT: {"lacks": "04001501,03300d01"}, WELD: {"watts": 20000}, EMPTY: OLD, SUB_1: OLD, SUB_2: OLD,
+       SILENT: {"lacks": "04001501,03300d01"}, WELD: {"watts": 20000}, HEARSAY: {"lacks": "03300d00"}, EMPTY: OLD, SUB_1: OLD, SUB_2: OLD,
        MASTER: {**OLD, "watts": 1000, "energy_wh": 90000}}
 
 
@@ -261,6 +261,16 @@ def stuck(d, sim, sink):
     gate.ok(len(asked(sim, STUCK, RESET, 0x14)) == 1 and shown(d, a)["count"] == 1, "asked once, and what repeats itself counts once", shown(d, a))
 
 
+def hearsay(d, sim, sink):
+    """Its report says so and no counter stands behind it: people are told, and nobody is cut off."""
+    sim.do(f"cover {HEARSAY} meter open")
+    a = seen_everywhere(d, sink, HEARSAY, "cover_open", "critical")
+    gate.ok(a and gate.comes(lambda: asked(sim, HEARSAY, RESET, 0x14), 10), "a report that nothing stands behind is reset too", a)
+    time.sleep(1.5)
+    gate.ok(on(sim, HEARSAY) and shown(d, a)["source"] == "report" and not shown(d, a)["hold"], "on its word alone nobody is cut off", shown(d, a))
+    gate.ok(not to_customer(sink, HEARSAY, "cover_open"), "nor told that his meter was opened")
+
+
 def silent(d, sim, sink):
     """Its counter is all it has; and it moved while nobody was there."""
     gate.until(lambda: asked(sim, SILENT, COVERS), 10, "its counters")
@@ -345,7 +355,7 @@ with gate.Cluster(BUILD) as db:
         field.together(lambda: moved(d, db, sim, sink), lambda: lever(d, sim, sink), lambda: shut(d, sim, sink), lambda: loaded(d, sim, sink), lambda: cover(d, db, sim, sink),
                        lambda: critical(d, sim, sink, TERMINAL, f"cover {TERMINAL} terminal open", "terminal_open"),
                        lambda: critical(d, sim, sink, MAGNET, f"tamper {MAGNET} magnet on", "magnetic_field"),
-                       lambda: weld(d, sim, sink), lambda: words(d, sim, sink), lambda: stuck(d, sim, sink), lambda: silent(d, sim, sink),
+                       lambda: weld(d, sim, sink), lambda: words(d, sim, sink), lambda: stuck(d, sim, sink), lambda: silent(d, sim, sink), lambda: hearsay(d, sim, sink),
                        lambda: used_while_off(d, sim, sink), lambda: empty(d, db, sim, sink), lambda: topped_up(d, sim, sink), lambda: losses(d, db, sim, sink),
                        *(lambda m=m, k=k: told(d, sim, sink, m, *k) for m, k in zip(TOLD, KINDS)))
         crowd(d, db, sim)
