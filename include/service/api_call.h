@@ -67,6 +67,8 @@ void call_error(struct call *c, int status, const char *why);
 void call_answer(struct call *c, const char *json);
 void call_end(struct call *c); /* it has been answered otherwise */
 db_fn call_answered;           /* one row with JSON, arg: the call */
+/* The database said no: 503 when it may be asked again, 400 when that would not help. */
+void call_failed(struct call *c, const struct err *e);
 /* An argument that is a text; "" when it is not there, false when it is no text or too long. */
 bool call_copy(struct call *c, const char *name, char *out, size_t room);
 const char *call_text(const struct call *c, const char *name); /* NULL when it is no text */

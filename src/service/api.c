@@ -102,6 +102,16 @@ refuse_unknown(struct call *c)
 }
 
 void
+call_failed(struct call *c, const struct err *e)
+{
+	bool later = e->class == ERR_RETRY || e->class == ERR_UNCERTAIN;
+	bool unknown = c->guarded; /* nor is he told how the database is */
+
+	tell_guard(c, GUARD_UNKNOWN);
+	call_error(c, later ? 503 : 400, unknown ? "not now" : e->text);
+}
+
+void
 call_answered(const struct db_rows *rows, const struct err *e, void *arg)
 {
 	struct call *c = arg;
@@ -109,11 +119,7 @@ call_answered(const struct db_rows *rows, const struct err *e, void *arg)
 	cJSON *answer;
 
 	if (rows == NULL) {
-		bool later = e->class == ERR_RETRY || e->class == ERR_UNCERTAIN;
-		bool unknown = c->guarded; /* nor is he told how the database is */
-
-		tell_guard(c, GUARD_UNKNOWN);
-		call_error(c, later ? 503 : 400, unknown ? "not now" : e->text);
+		call_failed(c, e);
 		return;
 	}
 	answer = cJSON_Parse(db_cell_text(rows, 0, 0));
