@@ -34,7 +34,7 @@ BEGIN
         FROM tenancy y JOIN charge q ON q.tenancy_id = y.id JOIN service_point o ON o.id = y.point_id
         LEFT JOIN installation i ON i.id = q.installation_id LEFT JOIN meter m ON m.id = i.meter_id
         WHERE y.account_id = a.id AND q.from_us < hi AND q.to_us > lo AND q.state <> 'replaced') c ON true
-    ORDER BY c.from_us, c.kind DESC, c.id LIMIT 2000;
+    ORDER BY c.from_us, c.kind DESC, c.id LIMIT 5001; -- one more than is shown: a month of quarter hours has 2976
 END $$;
 
 CREATE OR REPLACE FUNCTION door.api_rebill(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
