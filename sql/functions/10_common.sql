@@ -38,6 +38,13 @@ CREATE OR REPLACE FUNCTION powergate.accounts_lock(p_accounts bigint[]) RETURNS 
 BEGIN
     PERFORM 1 FROM account_state s WHERE s.account_id = ANY (p_accounts) ORDER BY s.account_id FOR UPDATE;
 END $$;
+-- For who holds a command already and must not wait: locked now, or false.
+CREATE OR REPLACE FUNCTION powergate.account_free(p_meter bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE a bigint := (SELECT m.account_id FROM meter m WHERE m.id = p_meter);
+BEGIN
+    PERFORM 1 FROM account_state s WHERE s.account_id = a FOR UPDATE SKIP LOCKED;
+    RETURN FOUND OR a IS NULL;
+END $$;
 CREATE OR REPLACE FUNCTION powergate.account_of_first(p_meter bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM powergate.account_first((SELECT m.account_id FROM meter m WHERE m.id = p_meter));
