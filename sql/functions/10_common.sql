@@ -4,7 +4,7 @@
 CREATE OR REPLACE FUNCTION powergate.mark_dirty(ids bigint[], now_us bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF cardinality(ids) > 1 THEN
-        PERFORM 1 FROM account_state s WHERE s.account_id = ANY (ids) ORDER BY s.account_id FOR UPDATE;
+        PERFORM powergate.accounts_lock(ids);
     END IF;
     UPDATE account_state s SET version = version + 1, dirty_us = COALESCE(dirty_us, now_us)
     WHERE account_id = ANY (ids);

@@ -62,8 +62,7 @@ END $$;
 CREATE OR REPLACE FUNCTION powergate.payment_first(p_payment bigint, p_other bigint) RETURNS payment LANGUAGE plpgsql AS $$
 DECLARE q payment;
 BEGIN
-    PERFORM 1 FROM account_state s WHERE s.account_id IN ((SELECT x.account_id FROM payment x WHERE x.id = p_payment), p_other)
-    ORDER BY s.account_id FOR UPDATE;
+    PERFORM powergate.accounts_lock(ARRAY[(SELECT x.account_id FROM payment x WHERE x.id = p_payment), p_other]);
     SELECT * INTO q FROM payment x WHERE x.id = p_payment FOR UPDATE;
     RETURN q;
 END $$;
@@ -82,6 +81,8 @@ BEGIN
         WHEN t.owed > 0 AND NOT powergate.debts_room(q.account_id) THEN 'the account has 24 open debts: close some first' END;
 END $$;
 
+-- What takes money back is called in one form, TAKES_BACK in api_routes.c: also where neither the
+-- limit nor the life of a question matters.
 CREATE OR REPLACE FUNCTION door.api_refund_request(p jsonb, p_who text, p_uid bigint, p_limit bigint, p_life bigint, p_now bigint)
 RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE q payment; c correction; t powergate.take_plan; amount bigint := powergate.minor_arg(p, 'amount_minor'); rest bigint; no text := NULLIF(p ->> 'refund_no', '');
@@ -297,7 +298,7 @@ END $$;
 CREATE OR REPLACE FUNCTION powergate.journal_first(p_journal bigint) RETURNS journal LANGUAGE plpgsql AS $$
 DECLARE j journal;
 BEGIN
-    PERFORM 1 FROM account_state s WHERE s.account_id IN (SELECT l.account_id FROM posting l WHERE l.journal_id = p_journal) ORDER BY s.account_id FOR UPDATE;
+    PERFORM powergate.accounts_lock(ARRAY(SELECT l.account_id FROM posting l WHERE l.journal_id = p_journal));
     SELECT * INTO j FROM journal x WHERE x.id = p_journal;
     RETURN j;
 END $$;
