@@ -42,12 +42,8 @@ BEGIN
             RETURN false;
         END IF;
         SELECT t.currency INTO money FROM account q JOIN site t ON t.id = q.site_id WHERE q.id = d.account_id;
-        -- a key that is there already: it was taken today
-        IF powergate.journal_post(format('instalment:%s:%s', d.id, p_day), 'instalment', d.reference, 'powergated', NULL,
-            ARRAY['prepaid', 'arrears'], ARRAY['', 'debt:' || d.id], ARRAY[d.account_id, d.account_id], ARRAY[p_amount, -p_amount], money, p_now) = 0 THEN
-            UPDATE debt SET looked_day = p_day WHERE id = d.id;
-            RETURN true;
-        END IF;
+        PERFORM powergate.journal_post(format('instalment:%s:%s', d.id, p_day), 'instalment', d.reference, 'powergated', NULL,
+            ARRAY['prepaid', 'arrears'], ARRAY['', 'debt:' || d.id], ARRAY[d.account_id, d.account_id], ARRAY[p_amount, -p_amount], money, p_now);
         PERFORM powergate.event_add('debt', NULL, d.account_id, format('%s is taken from the balance: %s', powergate.money_text(p_amount), d.reference), p_now);
         UPDATE debt SET closed_us = p_now WHERE id = d.id AND powergate.debt_owed(d) = 0;
         PERFORM powergate.emergency_walk(d.account_id, p_now);

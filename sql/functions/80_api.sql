@@ -178,7 +178,6 @@ BEGIN
     PERFORM powergate.audited(p_who, 'meter.password', jsonb_build_object('meter', p_meter), 'done', p_now);
     RETURN jsonb_build_object('meter', p_meter, 'password', 'set', 'refresh', e);
 END $$;
--- One sentence: why is it on or off?
 -- --- orders to meters ------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION door.api_read(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
