@@ -43,13 +43,7 @@ call_end(struct call *c)
 void
 call_error(struct call *c, int status, const char *why)
 {
-	struct buf b = {0};
-
-	buf_put_text(&b, "{\"error\":");
-	json_quote(&b, why);
-	buf_put_u8(&b, '}');
-	http_reply_json(c->r, status, buf_text(&b));
-	buf_clear(&b);
+	http_reply_error(c->r, status, why);
 	call_end(c);
 }
 
