@@ -67,6 +67,12 @@ BEGIN
     RETURN new_id;
 END $$;
 
+-- What became of it: {"by": ..., "reason": ...}.
+CREATE OR REPLACE FUNCTION powergate.work_resolve(k text, how jsonb, now_us bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE work SET state = 'resolved', resolved_us = now_us, resolution = how WHERE key = k AND state <> 'resolved';
+END $$;
+
 CREATE OR REPLACE FUNCTION powergate.event_add(what text, meter bigint, account bigint, words text, now_us bigint)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

@@ -94,8 +94,7 @@ BEGIN
         PERFORM powergate.installation_begin(i.point_id, i.tenancy_id, i.meter_id, i.multiplier, h.at_us, h.wh);
     END IF;
     IF NOT EXISTS (SELECT FROM reading_held q WHERE q.installation_id = i.id AND q.decision IS NULL) THEN
-        UPDATE work SET state = 'resolved', resolved_us = p_now, resolution = p || jsonb_build_object('by', p_who, 'decision', p_decision)
-        WHERE key = 'held:' || i.id AND state <> 'resolved';
+        PERFORM powergate.work_resolve('held:' || i.id, p || jsonb_build_object('by', p_who, 'decision', p_decision), p_now);
     END IF;
     PERFORM powergate.mark_rate(ARRAY[y.account_id], p_now);
     PERFORM powergate.audited(p_who, 'reading.' || p_decision, p, 'done', p_now);

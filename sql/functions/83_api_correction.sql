@@ -19,8 +19,7 @@ DECLARE c correction;
 BEGIN
     FOR c IN UPDATE correction x SET state = 'expired', why = 'nobody approved it in time' WHERE x.state = 'requested' AND x.expires_us <= p_now RETURNING x.* LOOP
         PERFORM powergate.correction_step(c.id, 'expired', 'powergated', c.why, p_now);
-        UPDATE work w SET state = 'resolved', resolved_us = p_now, resolution = jsonb_build_object('by', 'powergated', 'reason', c.why)
-        WHERE w.key = 'approve:' || c.id AND w.state <> 'resolved';
+        PERFORM powergate.work_resolve('approve:' || c.id, jsonb_build_object('by', 'powergated', 'reason', c.why), p_now);
     END LOOP;
 END $$;
 
@@ -393,8 +392,7 @@ BEGIN
     IF why IS NOT NULL THEN RETURN powergate.api_error(409, why); END IF;
     UPDATE correction x SET state = 'approved', approved_us = p_now, approved_by = p_who, approved_uid = p_uid WHERE x.id = c.id RETURNING * INTO c;
     PERFORM powergate.correction_step(c.id, 'approved', p_who, COALESCE(p ->> 'note', ''), p_now);
-    UPDATE work w SET state = 'resolved', resolved_us = p_now, resolution = jsonb_build_object('by', p_who, 'reason', 'approved')
-    WHERE w.key = 'approve:' || c.id AND w.state <> 'resolved';
+    PERFORM powergate.work_resolve('approve:' || c.id, jsonb_build_object('by', p_who, 'reason', 'approved'), p_now);
     PERFORM powergate.audited(p_who, 'refund.approve', p, c.number, p_now);
     IF c.kind = 'refund' THEN RETURN powergate.correction_json(powergate.refund_take(c, q, t, p_who, p_now)); END IF;
     IF c.kind = 'move' THEN RETURN powergate.move_json(powergate.move_take(c, q, t, p_who, p_now)); END IF;

@@ -75,8 +75,7 @@ BEGIN
                AND NOT EXISTS (SELECT FROM recon_found x WHERE x.run_id = r.id AND x.key = k.key) RETURNING k.* LOOP
         CONTINUE WHEN b.state <> 'auto' OR b.ended_us <> r.at_us;
         INSERT INTO recon_step (break_id, at_us, step, by, text) VALUES (b.id, r.at_us, 'closed', r.actor, b.why);
-        UPDATE work w SET state = 'resolved', resolved_us = r.at_us, resolution = jsonb_build_object('by', 'powergated', 'reason', b.why)
-        WHERE w.key = 'recon:' || b.id AND w.state <> 'resolved';
+        PERFORM powergate.work_resolve('recon:' || b.id, jsonb_build_object('by', 'powergated', 'reason', b.why), r.at_us);
         r.closed := r.closed + 1;
     END LOOP;
     DELETE FROM recon_found x WHERE x.run_id = r.id;

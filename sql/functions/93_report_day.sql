@@ -58,8 +58,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION powergate.report_work_done(p_key text, p_why text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE work w SET state = 'resolved', resolved_us = p_now, resolution = jsonb_build_object('by', 'powergated', 'reason', p_why)
-    WHERE w.key = p_key AND w.state <> 'resolved';
+    PERFORM powergate.work_resolve(p_key, jsonb_build_object('by', 'powergated', 'reason', p_why), p_now);
 END $$;
 
 -- A day that is still open a day after its report was due waits for a person.
