@@ -21,6 +21,25 @@ CREATE OR REPLACE FUNCTION powergate.money_text(minor bigint) RETURNS text LANGU
     SELECT CASE WHEN minor < 0 THEN '-' ELSE '' END || (abs(minor) / 100)::text || '.' || lpad((abs(minor) % 100)::text, 2, '0');
 $$;
 
+-- The number of an order or a refund that nobody gave one: PG2026112000000081.
+CREATE OR REPLACE FUNCTION powergate.paper_number(kind text, id bigint, now_us bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN kind || to_char(to_timestamp(now_us / 1000000) AT TIME ZONE 'UTC', 'YYYYMMDD') || lpad(id::text, greatest(length(id::text), 8), '0');
+END $$;
+
+-- A local day, 20261120: when it begins, and which one an instant is in.
+CREATE OR REPLACE FUNCTION powergate.day_from(p_day int, p_zone text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (extract(epoch FROM to_date(p_day::text, 'YYYYMMDD')::timestamp AT TIME ZONE p_zone) * 1000000)::bigint;
+END $$;
+CREATE OR REPLACE FUNCTION powergate.day_of(p_us bigint, p_zone text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN to_char(to_timestamp(floor(p_us / 1000000.0)) AT TIME ZONE p_zone, 'YYYYMMDD')::int;
+END $$;
+CREATE OR REPLACE FUNCTION powergate.day_beside(p_day int, p_n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN to_char(to_date(p_day::text, 'YYYYMMDD') + p_n, 'YYYYMMDD')::int;
+END $$;
 -- "20261201", and the calendar has it; NULL is none.
 CREATE OR REPLACE FUNCTION powergate.is_day(p_day text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN

@@ -112,11 +112,6 @@ BEGIN
     INSERT INTO correction_step (correction_id, at_us, step, by, text) VALUES (p_id, p_now, p_step, p_by, p_text);
 END $$;
 
-CREATE OR REPLACE FUNCTION powergate.correction_number(p_id bigint, p_now bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN 'PGR' || to_char(to_timestamp(p_now / 1000000) AT TIME ZONE 'UTC', 'YYYYMMDD') || lpad(p_id::text, greatest(length(p_id::text), 8), '0');
-END $$;
-
 CREATE OR REPLACE FUNCTION powergate.debts_room(p_account bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN p_account IS NULL OR (SELECT count(*) FROM debt x WHERE x.account_id = p_account AND x.closed_us IS NULL) < 24;
@@ -256,7 +251,7 @@ BEGIN
     END IF;
     INSERT INTO correction (id, number, kind, payment_id, refund_no, amount_minor, currency, reason, second, requested_us, requested_by, expires_us)
     OVERRIDING SYSTEM VALUE
-    VALUES (n, powergate.correction_number(n, p_now), ev.kind, q.id, ev.refund_no, p_amount, q.currency, format('told by %s, event %s', ev.source, ev.event_id),
+    VALUES (n, powergate.paper_number('PGR', n, p_now), ev.kind, q.id, ev.refund_no, p_amount, q.currency, format('told by %s, event %s', ev.source, ev.event_id),
         false, p_now, ev.source, p_now + 1);
     UPDATE correction x SET state = 'approved', approved_us = p_now, approved_by = ev.source WHERE x.id = n RETURNING * INTO c;
     c := powergate.correction_post(c, q, t, 'clearing', ev.source, NULL, ev.source, p_now);

@@ -10,9 +10,6 @@ BEGIN
             AND e.state = 'active' AND e.pays_debts) THEN s.extra_minor ELSE 0 END
         FROM account a JOIN account_state s ON s.account_id = a.id WHERE a.id = p_account);
 END $$;
-CREATE OR REPLACE FUNCTION powergate.day_of(p_zone text, p_now bigint) RETURNS int LANGUAGE sql STABLE AS $$
-    SELECT to_char(to_timestamp(p_now / 1000000) AT TIME ZONE p_zone, 'YYYYMMDD')::int;
-$$;
 
 -- Those not looked at today, one an account: the next one finds the balance as this one left it.
 CREATE OR REPLACE FUNCTION door.instalments_due(p_limit int, p_now bigint)
@@ -24,7 +21,7 @@ BEGIN
     RETURN QUERY SELECT DISTINCT ON (d.account_id) d.id, t.zone, powergate.debt_owed(d), powergate.balance_free(d.account_id),
         d.amount_minor, d.instalment_minor, d.every, d.first_day
     FROM debt d JOIN account a ON a.id = d.account_id JOIN account_state s ON s.account_id = a.id JOIN site t ON t.id = a.site_id
-    WHERE d.from_balance AND d.closed_us IS NULL AND d.looked_day < powergate.day_of(t.zone, p_now)
+    WHERE d.from_balance AND d.closed_us IS NULL AND d.looked_day < powergate.day_of(p_now, t.zone)
       AND NOT s.split_pending AND a.state = 'active' AND a.fee_mode = 'remote' AND t.mode = 'live'
     ORDER BY d.account_id, d.id LIMIT p_limit;
 END $$;

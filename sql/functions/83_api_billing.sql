@@ -17,8 +17,8 @@ BEGIN
     IF a.id IS NULL THEN RETURN; END IF;
     SELECT q.* INTO s FROM site q WHERE q.id = a.site_id;
     IF p ? 'day' THEN
-        lo := (extract(epoch FROM to_date(p ->> 'day', 'YYYYMMDD')::timestamp AT TIME ZONE s.zone) * 1000000)::bigint;
-        hi := (extract(epoch FROM (to_date(p ->> 'day', 'YYYYMMDD') + 1)::timestamp AT TIME ZONE s.zone) * 1000000)::bigint;
+        lo := powergate.day_from((p ->> 'day')::int, s.zone);
+        hi := powergate.day_from(powergate.day_beside((p ->> 'day')::int, 1), s.zone);
     ELSE
         lo := (p ->> 'from')::bigint; hi := (p ->> 'to')::bigint;
     END IF;

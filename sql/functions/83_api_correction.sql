@@ -37,7 +37,7 @@ BEGIN
     c.id := nextval(pg_get_serial_sequence('powergate.correction', 'id'));
     INSERT INTO correction (id, number, kind, payment_id, journal_id, to_account, amount_minor, currency, reason, second,
         requested_us, requested_by, requested_uid, expires_us) OVERRIDING SYSTEM VALUE
-    VALUES (c.id, COALESCE(c.number, powergate.correction_number(c.id, p_now)), c.kind, c.payment_id, c.journal_id, c.to_account, c.amount_minor, c.currency,
+    VALUES (c.id, COALESCE(c.number, powergate.paper_number('PGR', c.id, p_now)), c.kind, c.payment_id, c.journal_id, c.to_account, c.amount_minor, c.currency,
         c.reason, before + c.amount_minor > p_limit, p_now, p_who, p_uid, p_now + p_life) RETURNING * INTO c;
     PERFORM powergate.correction_step(c.id, 'requested', p_who, c.reason, p_now);
     IF NOT c.second THEN
