@@ -30,7 +30,7 @@ enum role {
 /* sql/functions/79_enter.sql says what they mean. */
 enum site_rule { SITE_UNSAID, SITE_ANY, SITE_NAMED, SITE_ROWS, SITE_ALL };
 
-/* Whether it may be is asked in the statement that does it. */
+/* Whether it may be is asked in the statement that does it; of a special route in one before it. */
 #define API_ENTER   "door.enter($1::jsonb, $2, $3, $4::boolean, $5::text[], $6, $7::bigint)"
 /* Behind the deed of a special route: what it changes goes into the audit. */
 #define API_AUDITED " FROM door.audit_begin()"
@@ -67,6 +67,8 @@ void call_error(struct call *c, int status, const char *why);
 void call_answer(struct call *c, const char *json);
 void call_end(struct call *c); /* it has been answered otherwise */
 db_fn call_answered;           /* one row with JSON, arg: the call */
+/* The database said no: 503 when it may be asked again, 400 when that would not help. */
+void call_failed(struct call *c, const struct err *e);
 /* An argument that is a text; "" when it is not there, false when it is no text or too long. */
 bool call_copy(struct call *c, const char *name, char *out, size_t room);
 const char *call_text(const struct call *c, const char *name); /* NULL when it is no text */

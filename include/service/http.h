@@ -72,5 +72,6 @@ bool http_peer_uid(const struct http_request *r, uid_t *uid); /* unix socket onl
 /* Exactly once a request.  body may be text without its end mark. */
 void http_reply(struct http_request *r, int status, const char *type, struct span body);
 void http_reply_json(struct http_request *r, int status, const char *json);
+void http_reply_error(struct http_request *r, int status, const char *why); /* {"error": why} */
 
 #endif

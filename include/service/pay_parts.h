@@ -29,6 +29,8 @@ struct hook {
 	struct logctx log;
 };
 
+/* Others sign or seal each repeat anew: theirs are told apart by the bytes. */
+void pay_event_id(char *out, size_t room, const char *id, const uint8_t sha[32]);
 void hook_end(struct hook *h); /* it has been answered, or nobody will */
 void hook_answer(struct hook *h, enum provider_outcome o);
 void hook_refuse(struct hook *h, int status, const char *why);

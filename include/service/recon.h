@@ -3,7 +3,8 @@
  * local morning, one source or site at a time (domain.md 5.9).
  *
  * What is due stands in the database, and so does who has taken it: of several nodes one does a
- * day's work, and another takes it over when that one is gone for ten minutes.
+ * day's work, and another takes it over when that one is gone for longer than the
+ * lease.
  */
 #ifndef SERVICE_RECON_H
 #define SERVICE_RECON_H

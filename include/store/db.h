@@ -26,6 +26,7 @@ struct db;
 struct db_rows;
 
 enum db_lane { DB_MONEY, DB_BILLING, DB_RATING, DB_COMMANDS, DB_BULK, DB_RECON, DB_LANES };
+const char *db_lane_name(enum db_lane lane);
 
 struct db_stmt {
 	const char *name; /* also the prepared statement's name */

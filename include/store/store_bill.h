@@ -6,6 +6,8 @@
 
 #include "store/store_rating.h"
 
+#define BILL_MOST 5000
+
 struct billed_charge {
 	struct past_charge c;
 	char meter[13], point[64];
@@ -21,6 +23,7 @@ struct bill_of {
 	bool found;
 	char account[40], zone[64], currency[4], tariff[80];
 	int64_t tariff_id, since_us, until_us;
+	int64_t next_us; /* of the first that is left out, as there are more than BILL_MOST; 0: none is */
 	struct billed_charge *charges;
 	size_t n;
 };

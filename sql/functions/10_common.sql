@@ -4,7 +4,7 @@
 CREATE OR REPLACE FUNCTION powergate.mark_dirty(ids bigint[], now_us bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF cardinality(ids) > 1 THEN
-        PERFORM 1 FROM account_state s WHERE s.account_id = ANY (ids) ORDER BY s.account_id FOR UPDATE;
+        PERFORM powergate.accounts_lock(ids);
     END IF;
     UPDATE account_state s SET version = version + 1, dirty_us = COALESCE(dirty_us, now_us)
     WHERE account_id = ANY (ids);
@@ -21,6 +21,25 @@ CREATE OR REPLACE FUNCTION powergate.money_text(minor bigint) RETURNS text LANGU
     SELECT CASE WHEN minor < 0 THEN '-' ELSE '' END || (abs(minor) / 100)::text || '.' || lpad((abs(minor) % 100)::text, 2, '0');
 $$;
 
+-- The number of an order or a refund that nobody gave one: PG2026112000000081.
+CREATE OR REPLACE FUNCTION powergate.paper_number(kind text, id bigint, now_us bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN kind || to_char(to_timestamp(now_us / 1000000) AT TIME ZONE 'UTC', 'YYYYMMDD') || lpad(id::text, greatest(length(id::text), 8), '0');
+END $$;
+
+-- A local day, 20261120: when it begins, and which one an instant is in.
+CREATE OR REPLACE FUNCTION powergate.day_from(p_day int, p_zone text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (extract(epoch FROM to_date(p_day::text, 'YYYYMMDD')::timestamp AT TIME ZONE p_zone) * 1000000)::bigint;
+END $$;
+CREATE OR REPLACE FUNCTION powergate.day_of(p_us bigint, p_zone text) RETURNS int LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN to_char(to_timestamp(floor(p_us / 1000000.0)) AT TIME ZONE p_zone, 'YYYYMMDD')::int;
+END $$;
+CREATE OR REPLACE FUNCTION powergate.day_beside(p_day int, p_n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN to_char(to_date(p_day::text, 'YYYYMMDD') + p_n, 'YYYYMMDD')::int;
+END $$;
 -- "20261201", and the calendar has it; NULL is none.
 CREATE OR REPLACE FUNCTION powergate.is_day(p_day text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
@@ -37,6 +56,13 @@ END $$;
 CREATE OR REPLACE FUNCTION powergate.accounts_lock(p_accounts bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM 1 FROM account_state s WHERE s.account_id = ANY (p_accounts) ORDER BY s.account_id FOR UPDATE;
+END $$;
+-- For who holds a command already and must not wait: locked now, or false.
+CREATE OR REPLACE FUNCTION powergate.account_free(p_meter bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE a bigint := (SELECT m.account_id FROM meter m WHERE m.id = p_meter);
+BEGIN
+    PERFORM 1 FROM account_state s WHERE s.account_id = a FOR UPDATE SKIP LOCKED;
+    RETURN FOUND OR a IS NULL;
 END $$;
 CREATE OR REPLACE FUNCTION powergate.account_of_first(p_meter bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -58,6 +84,12 @@ BEGIN
             now_us, now_us + 86400000000);
     END IF;
     RETURN new_id;
+END $$;
+
+-- What became of it: {"by": ..., "reason": ...}.
+CREATE OR REPLACE FUNCTION powergate.work_resolve(k text, how jsonb, now_us bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE work SET state = 'resolved', resolved_us = now_us, resolution = how WHERE key = k AND state <> 'resolved';
 END $$;
 
 CREATE OR REPLACE FUNCTION powergate.event_add(what text, meter bigint, account bigint, words text, now_us bigint)

@@ -90,7 +90,7 @@ BEGIN
         WHERE x.meter_id = m.id AND x.state IN ('waiting', 'sent', 'unsure') OFFSET 0) c ON true
     WHERE c.state = 'sent' OR c.due_us > p_now;
     IF live IS NULL THEN RETURN; END IF;
-    PERFORM 1 FROM account_state s WHERE s.account_id = ANY (accounts) ORDER BY s.account_id FOR UPDATE;
+    PERFORM powergate.accounts_lock(accounts);
     UPDATE command c SET due_us = p_now WHERE c.id = ANY (live) AND c.state IN ('waiting', 'unsure') AND c.due_us > p_now;
     WITH moved AS (
         UPDATE command c SET state = 'unsure', due_us = p_now WHERE c.id = ANY (live) AND c.state = 'sent' RETURNING c.id)

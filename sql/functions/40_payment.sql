@@ -192,7 +192,7 @@ END $$;
 CREATE OR REPLACE FUNCTION powergate.settle_paid(p_account bigint[], p_amount bigint[], p_now bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM 1 FROM account_state a WHERE a.account_id = ANY (p_account) ORDER BY a.account_id FOR UPDATE;
+    PERFORM powergate.accounts_lock(p_account);
     UPDATE account_state a SET prepaid_minor = a.prepaid_minor + d.amount, version = a.version + 1,
         dirty_us = COALESCE(a.dirty_us, p_now)
     FROM (SELECT x.account, sum(x.amount)::bigint AS amount FROM unnest(p_account, p_amount) AS x(account, amount)

@@ -330,8 +330,7 @@ BEGIN
             held := held - fits;
         END LOOP;
         IF held = 0 THEN
-            UPDATE work SET state = 'resolved', resolved_us = p_now, resolution = '{"by": "powergated", "reason": "all of it has followed"}'
-            WHERE key = 'surplus:' || account AND state <> 'resolved';
+            PERFORM powergate.work_resolve('surplus:' || account, '{"by": "powergated", "reason": "all of it has followed"}', p_now);
         END IF;
         endpoint_id := m.endpoint_id;
         RETURN NEXT;

@@ -112,11 +112,6 @@ BEGIN
     INSERT INTO correction_step (correction_id, at_us, step, by, text) VALUES (p_id, p_now, p_step, p_by, p_text);
 END $$;
 
-CREATE OR REPLACE FUNCTION powergate.correction_number(p_id bigint, p_now bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN 'PGR' || to_char(to_timestamp(p_now / 1000000) AT TIME ZONE 'UTC', 'YYYYMMDD') || lpad(p_id::text, greatest(length(p_id::text), 8), '0');
-END $$;
-
 CREATE OR REPLACE FUNCTION powergate.debts_room(p_account bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN p_account IS NULL OR (SELECT count(*) FROM debt x WHERE x.account_id = p_account AND x.closed_us IS NULL) < 24;
@@ -195,8 +190,7 @@ BEGIN
         ARRAY['payable', 'clearing'], ARRAY['refund:' || c.id, q.source], ARRAY[NULL, NULL]::bigint[], ARRAY[c.amount_minor, -c.amount_minor], c.currency, p_now);
     UPDATE correction x SET state = 'paid', paid_us = p_now, paid_by = p_who, reference = p_reference, paid_id = j WHERE x.id = c.id RETURNING * INTO c;
     PERFORM powergate.correction_step(c.id, 'paid', p_who, p_reference, p_now);
-    UPDATE work w SET state = 'resolved', resolved_us = p_now, resolution = jsonb_build_object('by', p_who, 'reason', 'paid: ' || p_reference)
-    WHERE w.key = 'payout:' || c.id AND w.state <> 'resolved';
+    PERFORM powergate.work_resolve('payout:' || c.id, jsonb_build_object('by', p_who, 'reason', 'paid: ' || p_reference), p_now);
     IF c.account_id IS NOT NULL THEN
         PERFORM powergate.customer_notice('refunded:' || c.id, 'refunded', c.account_id, q.id, jsonb_build_object('amount_minor', c.amount_minor,
             'payment_no', q.payment_no, 'currency', c.currency), p_now, 7 * 86400000000);
@@ -222,8 +216,7 @@ BEGIN
         ARRAY[NULL::bigint] || array_cat(CASE WHEN back > 0 THEN ARRAY[a.id] ELSE '{}' END, CASE WHEN owed > 0 THEN ARRAY[a.id] ELSE '{}' END),
         ARRAY[c.amount_minor] || array_cat(CASE WHEN back > 0 THEN ARRAY[-back] ELSE '{}' END, CASE WHEN owed > 0 THEN ARRAY[-owed] ELSE '{}' END), c.currency, p_now);
     UPDATE debt d SET closed_us = p_now WHERE d.id = c.debt_id AND d.closed_us IS NULL AND powergate.debt_owed(d) = 0;
-    UPDATE work w SET state = 'resolved', resolved_us = p_now, resolution = jsonb_build_object('by', p_who, 'reason', p_reason)
-    WHERE w.key = 'payout:' || c.id AND w.state <> 'resolved';
+    PERFORM powergate.work_resolve('payout:' || c.id, jsonb_build_object('by', p_who, 'reason', p_reason), p_now);
     PERFORM powergate.correction_step(c.id, 'withdrawn', p_who, p_reason, p_now);
     IF a.id IS NULL THEN
         PERFORM powergate.suspense_add(q, 'what was to be paid back is not: ' || p_reason, p_now);
@@ -258,7 +251,7 @@ BEGIN
     END IF;
     INSERT INTO correction (id, number, kind, payment_id, refund_no, amount_minor, currency, reason, second, requested_us, requested_by, expires_us)
     OVERRIDING SYSTEM VALUE
-    VALUES (n, powergate.correction_number(n, p_now), ev.kind, q.id, ev.refund_no, p_amount, q.currency, format('told by %s, event %s', ev.source, ev.event_id),
+    VALUES (n, powergate.paper_number('PGR', n, p_now), ev.kind, q.id, ev.refund_no, p_amount, q.currency, format('told by %s, event %s', ev.source, ev.event_id),
         false, p_now, ev.source, p_now + 1);
     UPDATE correction x SET state = 'approved', approved_us = p_now, approved_by = ev.source WHERE x.id = n RETURNING * INTO c;
     c := powergate.correction_post(c, q, t, 'clearing', ev.source, NULL, ev.source, p_now);

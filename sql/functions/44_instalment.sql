@@ -10,9 +10,6 @@ BEGIN
             AND e.state = 'active' AND e.pays_debts) THEN s.extra_minor ELSE 0 END
         FROM account a JOIN account_state s ON s.account_id = a.id WHERE a.id = p_account);
 END $$;
-CREATE OR REPLACE FUNCTION powergate.day_of(p_zone text, p_now bigint) RETURNS int LANGUAGE sql STABLE AS $$
-    SELECT to_char(to_timestamp(p_now / 1000000) AT TIME ZONE p_zone, 'YYYYMMDD')::int;
-$$;
 
 -- Those not looked at today, one an account: the next one finds the balance as this one left it.
 CREATE OR REPLACE FUNCTION door.instalments_due(p_limit int, p_now bigint)
@@ -24,7 +21,7 @@ BEGIN
     RETURN QUERY SELECT DISTINCT ON (d.account_id) d.id, t.zone, powergate.debt_owed(d), powergate.balance_free(d.account_id),
         d.amount_minor, d.instalment_minor, d.every, d.first_day
     FROM debt d JOIN account a ON a.id = d.account_id JOIN account_state s ON s.account_id = a.id JOIN site t ON t.id = a.site_id
-    WHERE d.from_balance AND d.closed_us IS NULL AND d.looked_day < powergate.day_of(t.zone, p_now)
+    WHERE d.from_balance AND d.closed_us IS NULL AND d.looked_day < powergate.day_of(p_now, t.zone)
       AND NOT s.split_pending AND a.state = 'active' AND a.fee_mode = 'remote' AND t.mode = 'live'
     ORDER BY d.account_id, d.id LIMIT p_limit;
 END $$;
@@ -42,12 +39,8 @@ BEGIN
             RETURN false;
         END IF;
         SELECT t.currency INTO money FROM account q JOIN site t ON t.id = q.site_id WHERE q.id = d.account_id;
-        -- a key that is there already: it was taken today
-        IF powergate.journal_post(format('instalment:%s:%s', d.id, p_day), 'instalment', d.reference, 'powergated', NULL,
-            ARRAY['prepaid', 'arrears'], ARRAY['', 'debt:' || d.id], ARRAY[d.account_id, d.account_id], ARRAY[p_amount, -p_amount], money, p_now) = 0 THEN
-            UPDATE debt SET looked_day = p_day WHERE id = d.id;
-            RETURN true;
-        END IF;
+        PERFORM powergate.journal_post(format('instalment:%s:%s', d.id, p_day), 'instalment', d.reference, 'powergated', NULL,
+            ARRAY['prepaid', 'arrears'], ARRAY['', 'debt:' || d.id], ARRAY[d.account_id, d.account_id], ARRAY[p_amount, -p_amount], money, p_now);
         PERFORM powergate.event_add('debt', NULL, d.account_id, format('%s is taken from the balance: %s', powergate.money_text(p_amount), d.reference), p_now);
         UPDATE debt SET closed_us = p_now WHERE id = d.id AND powergate.debt_owed(d) = 0;
         PERFORM powergate.emergency_walk(d.account_id, p_now);

@@ -32,7 +32,7 @@ BEGIN
 END $$;
 
 -- Called with the accounts locked; what is due is worked out after that, or two would move it twice.
--- The total comes back to where it was when a charge is rated again, so the key counts journals.
+-- The key counts journals: a total may come back.
 CREATE OR REPLACE FUNCTION powergate.temporary_settled(p_ids bigint[], p_now bigint) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE o supply_override; own bigint; due bigint; posted bigint; n int := 0;
 BEGIN

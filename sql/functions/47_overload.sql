@@ -83,6 +83,5 @@ CREATE OR REPLACE FUNCTION powergate.overload_released(h hold, p_now bigint) RET
 BEGIN
     IF h.kind <> 'SAFETY' THEN RETURN; END IF;
     UPDATE overload_trip SET forgiven = true WHERE meter_id = h.meter_id AND NOT forgiven;
-    UPDATE work SET state = 'resolved', resolved_us = p_now, resolution = jsonb_build_object('by', h.released_by, 'reason', h.release_reason)
-    WHERE key = 'overload:' || h.meter_id AND state <> 'resolved';
+    PERFORM powergate.work_resolve('overload:' || h.meter_id, jsonb_build_object('by', h.released_by, 'reason', h.release_reason), p_now);
 END $$;

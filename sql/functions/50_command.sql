@@ -218,6 +218,8 @@ BEGIN
         END IF;
         SELECT powergate.command_hindrance(c, m.site_id, t.mode = 'live', e.held_until_us, e.doubt_until_us, p_trips_ok, p_now) INTO why
         FROM meter m JOIN site t ON t.id = m.site_id WHERE m.id = c.meter_id;
+        -- what follows locks more than this command: with its account first, or later
+        EXIT WHEN why IS NOT NULL AND NOT powergate.account_free(c.meter_id);
         IF why LIKE 'wait:%' THEN
             -- all of its kind wait together, or a younger payment would overtake an older one
             UPDATE command q SET due_us = p_now + 5000000, outcome = CASE WHEN q.id = c.id THEN why ELSE q.outcome END

@@ -165,7 +165,6 @@ BEGIN
     PERFORM powergate.event_add('commissioned', c.meter_id, NULL,
         format('purchase count %s adopted by %s', p_count, c.created_by), p_now);
     PERFORM powergate.push_alarm(c.meter_id, 'commissioned', p_now);
-    UPDATE work SET state = 'resolved', resolved_us = p_now, resolution = jsonb_build_object('by', c.created_by, 'commissioned', p_count)
-    WHERE key = 'commission:' || c.meter_id AND state <> 'resolved';
+    PERFORM powergate.work_resolve('commission:' || c.meter_id, jsonb_build_object('by', c.created_by, 'commissioned', p_count), p_now);
     RETURN 'adopted';
 END $$;

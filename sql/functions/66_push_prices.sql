@@ -30,8 +30,7 @@ DECLARE m bigint;
 BEGIN
     FOREACH m IN ARRAY p_meters LOOP
         PERFORM powergate.push_wish(m, 'tariff', p_wanted, p_version, 'powergated', p_now);
-        UPDATE work SET state = 'resolved', resolved_us = p_now, resolution = jsonb_build_object('by', 'powergated', 'reason', p_version || ' fits')
-        WHERE key = 'unfit:' || m AND state <> 'resolved';
+        PERFORM powergate.work_resolve('unfit:' || m, jsonb_build_object('by', 'powergated', 'reason', p_version || ' fits'), p_now);
     END LOOP;
 END $$;
 

@@ -23,6 +23,13 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- What a meter counts a day, by its last freezes; NULL when that is not known.
+CREATE OR REPLACE FUNCTION powergate.day_wh(p_meter bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT (max(f.total_wh) - min(f.total_wh)) * 86400 / NULLIF((max(f.at_us) - min(f.at_us)) / 1000000, 0)
+        FROM (SELECT q.total_wh, q.at_us FROM freeze_record q WHERE q.meter_id = p_meter AND q.quality = 'meter' ORDER BY q.day DESC LIMIT 8) f);
+END $$;
+
 -- At what instant, and with which registers, does a meter's time end or begin here?  Those a person
 -- read; else the newest that came in, if they are of the last hour; else, if he wants it, an
 -- estimate by the days before.
@@ -40,8 +47,7 @@ BEGIN
         at_us := s.total_us;
         wh := powergate.registers_at(i.meter_id, s.total_us);
     ELSIF p_estimate AND i.billed_us IS NOT NULL THEN
-        SELECT (max(f.total_wh) - min(f.total_wh)) * 86400 / NULLIF((max(f.at_us) - min(f.at_us)) / 1000000, 0) INTO day_wh
-        FROM (SELECT q.total_wh, q.at_us FROM freeze_record q WHERE q.meter_id = i.meter_id AND q.quality = 'meter' ORDER BY q.day DESC LIMIT 8) f;
+        day_wh := powergate.day_wh(i.meter_id);
         at_us := COALESCE(p_at, p_now);
         quality := 'estimate';
         wh := ARRAY[i.billed_wh[1] + COALESCE(day_wh, 0) * ((at_us - i.billed_us) / 1000000) / 86400, NULL, NULL, NULL, NULL];

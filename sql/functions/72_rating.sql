@@ -63,10 +63,7 @@ BEGIN
             OR EXISTS (SELECT FROM charge c WHERE c.tenancy_id = y.id AND (c.state = 'unrated' OR (c.state = 'posted' AND c.quality = 'estimate')))
             THEN powergate.repair_from(y, p_mark) END,
         i.id, i.meter_id, m.address, i.multiplier, i.to_us, i.billed_us, i.billed_wh, i.moved_us, m.wraps_wh, m.most_watts, x.relay_seen,
-        CASE WHEN i.to_us IS NULL AND i.billed_us < p_now - p_silent THEN (
-            SELECT (max(f.total_wh) - min(f.total_wh)) * 86400 / NULLIF((max(f.at_us) - min(f.at_us)) / 1000000, 0) FROM (
-                SELECT q.total_wh, q.at_us FROM freeze_record q WHERE q.meter_id = i.meter_id AND q.quality = 'meter'
-                ORDER BY q.day DESC LIMIT 8) f) END,
+        CASE WHEN i.to_us IS NULL AND i.billed_us < p_now - p_silent THEN powergate.day_wh(i.meter_id) END,
         r.at_us, CASE WHEN o.off THEN ARRAY[r.wh[1], NULL, NULL, NULL, NULL] ELSE r.wh END, o.off, (SELECT h.decision FROM reading_held h WHERE h.installation_id = i.id AND h.at_us = r.at_us AND h.at_us IS DISTINCT FROM i.to_us)
     FROM (SELECT u.account_id FROM (
               (SELECT q.account_id FROM account_state q WHERE q.rate_us IS NOT NULL ORDER BY q.rate_us LIMIT p_limit) UNION

@@ -178,7 +178,6 @@ BEGIN
     PERFORM powergate.audited(p_who, 'meter.password', jsonb_build_object('meter', p_meter), 'done', p_now);
     RETURN jsonb_build_object('meter', p_meter, 'password', 'set', 'refresh', e);
 END $$;
--- One sentence: why is it on or off?
 -- --- orders to meters ------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION door.api_read(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -258,7 +257,7 @@ BEGIN
         RETURN powergate.api_error(409, 'no meter is registered behind it: meter add first');
     END IF;
     UPDATE endpoint SET state = 'claimed', why = '' WHERE id = e.id;
-    UPDATE work SET state = 'resolved', resolved_us = p_now, resolution = jsonb_build_object('claimed_by', p_who) WHERE key = 'quarantine:' || e.id AND state <> 'resolved';
+    PERFORM powergate.work_resolve('quarantine:' || e.id, jsonb_build_object('claimed_by', p_who), p_now);
     PERFORM powergate.audited(p_who, 'endpoint.claim', p, 'done', p_now);
     RETURN jsonb_build_object('endpoint', e.identity, 'state', 'claimed', 'refresh', e.id);
 END $$;
@@ -334,7 +333,7 @@ BEGIN
     IF a.fee_mode = 'local' THEN
         PERFORM powergate.delivery_add(q.id, a.id, m.id, q.amount_minor, q.paid_us, p_who, p_now);
     END IF;
-    UPDATE work SET state = 'resolved', resolved_us = p_now, resolution = p || jsonb_build_object('by', p_who) WHERE key = 'suspense:' || q.id AND state <> 'resolved';
+    PERFORM powergate.work_resolve('suspense:' || q.id, p || jsonb_build_object('by', p_who), p_now);
     PERFORM powergate.audited(p_who, 'payment.assign', p, 'done', p_now);
     RETURN jsonb_build_object('payment', q.id, 'account', a.number, 'look', m.endpoint_id);
 END $$;

@@ -17,8 +17,8 @@ BEGIN
     IF a.id IS NULL THEN RETURN; END IF;
     SELECT q.* INTO s FROM site q WHERE q.id = a.site_id;
     IF p ? 'day' THEN
-        lo := (extract(epoch FROM to_date(p ->> 'day', 'YYYYMMDD')::timestamp AT TIME ZONE s.zone) * 1000000)::bigint;
-        hi := (extract(epoch FROM (to_date(p ->> 'day', 'YYYYMMDD') + 1)::timestamp AT TIME ZONE s.zone) * 1000000)::bigint;
+        lo := powergate.day_from((p ->> 'day')::int, s.zone);
+        hi := powergate.day_from(powergate.day_beside((p ->> 'day')::int, 1), s.zone);
     ELSE
         lo := (p ->> 'from')::bigint; hi := (p ->> 'to')::bigint;
     END IF;
@@ -34,7 +34,7 @@ BEGIN
         FROM tenancy y JOIN charge q ON q.tenancy_id = y.id JOIN service_point o ON o.id = y.point_id
         LEFT JOIN installation i ON i.id = q.installation_id LEFT JOIN meter m ON m.id = i.meter_id
         WHERE y.account_id = a.id AND q.from_us < hi AND q.to_us > lo AND q.state <> 'replaced') c ON true
-    ORDER BY c.from_us, c.kind DESC, c.id LIMIT 2000;
+    ORDER BY c.from_us, c.kind DESC, c.id LIMIT 5001; -- one more than is shown: a month of quarter hours has 2976
 END $$;
 
 CREATE OR REPLACE FUNCTION door.api_rebill(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -94,8 +94,7 @@ BEGIN
         PERFORM powergate.installation_begin(i.point_id, i.tenancy_id, i.meter_id, i.multiplier, h.at_us, h.wh);
     END IF;
     IF NOT EXISTS (SELECT FROM reading_held q WHERE q.installation_id = i.id AND q.decision IS NULL) THEN
-        UPDATE work SET state = 'resolved', resolved_us = p_now, resolution = p || jsonb_build_object('by', p_who, 'decision', p_decision)
-        WHERE key = 'held:' || i.id AND state <> 'resolved';
+        PERFORM powergate.work_resolve('held:' || i.id, p || jsonb_build_object('by', p_who, 'decision', p_decision), p_now);
     END IF;
     PERFORM powergate.mark_rate(ARRAY[y.account_id], p_now);
     PERFORM powergate.audited(p_who, 'reading.' || p_decision, p, 'done', p_now);

@@ -19,8 +19,7 @@ DECLARE c correction;
 BEGIN
     FOR c IN UPDATE correction x SET state = 'expired', why = 'nobody approved it in time' WHERE x.state = 'requested' AND x.expires_us <= p_now RETURNING x.* LOOP
         PERFORM powergate.correction_step(c.id, 'expired', 'powergated', c.why, p_now);
-        UPDATE work w SET state = 'resolved', resolved_us = p_now, resolution = jsonb_build_object('by', 'powergated', 'reason', c.why)
-        WHERE w.key = 'approve:' || c.id AND w.state <> 'resolved';
+        PERFORM powergate.work_resolve('approve:' || c.id, jsonb_build_object('by', 'powergated', 'reason', c.why), p_now);
     END LOOP;
 END $$;
 
@@ -38,7 +37,7 @@ BEGIN
     c.id := nextval(pg_get_serial_sequence('powergate.correction', 'id'));
     INSERT INTO correction (id, number, kind, payment_id, journal_id, to_account, amount_minor, currency, reason, second,
         requested_us, requested_by, requested_uid, expires_us) OVERRIDING SYSTEM VALUE
-    VALUES (c.id, COALESCE(c.number, powergate.correction_number(c.id, p_now)), c.kind, c.payment_id, c.journal_id, c.to_account, c.amount_minor, c.currency,
+    VALUES (c.id, COALESCE(c.number, powergate.paper_number('PGR', c.id, p_now)), c.kind, c.payment_id, c.journal_id, c.to_account, c.amount_minor, c.currency,
         c.reason, before + c.amount_minor > p_limit, p_now, p_who, p_uid, p_now + p_life) RETURNING * INTO c;
     PERFORM powergate.correction_step(c.id, 'requested', p_who, c.reason, p_now);
     IF NOT c.second THEN
@@ -62,8 +61,7 @@ END $$;
 CREATE OR REPLACE FUNCTION powergate.payment_first(p_payment bigint, p_other bigint) RETURNS payment LANGUAGE plpgsql AS $$
 DECLARE q payment;
 BEGIN
-    PERFORM 1 FROM account_state s WHERE s.account_id IN ((SELECT x.account_id FROM payment x WHERE x.id = p_payment), p_other)
-    ORDER BY s.account_id FOR UPDATE;
+    PERFORM powergate.accounts_lock(ARRAY[(SELECT x.account_id FROM payment x WHERE x.id = p_payment), p_other]);
     SELECT * INTO q FROM payment x WHERE x.id = p_payment FOR UPDATE;
     RETURN q;
 END $$;
@@ -82,6 +80,8 @@ BEGIN
         WHEN t.owed > 0 AND NOT powergate.debts_room(q.account_id) THEN 'the account has 24 open debts: close some first' END;
 END $$;
 
+-- What takes money back is called in one form, TAKES_BACK in api_routes.c: also where neither the
+-- limit nor the life of a question matters.
 CREATE OR REPLACE FUNCTION door.api_refund_request(p jsonb, p_who text, p_uid bigint, p_limit bigint, p_life bigint, p_now bigint)
 RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE q payment; c correction; t powergate.take_plan; amount bigint := powergate.minor_arg(p, 'amount_minor'); rest bigint; no text := NULLIF(p ->> 'refund_no', '');
@@ -297,7 +297,7 @@ END $$;
 CREATE OR REPLACE FUNCTION powergate.journal_first(p_journal bigint) RETURNS journal LANGUAGE plpgsql AS $$
 DECLARE j journal;
 BEGIN
-    PERFORM 1 FROM account_state s WHERE s.account_id IN (SELECT l.account_id FROM posting l WHERE l.journal_id = p_journal) ORDER BY s.account_id FOR UPDATE;
+    PERFORM powergate.accounts_lock(ARRAY(SELECT l.account_id FROM posting l WHERE l.journal_id = p_journal));
     SELECT * INTO j FROM journal x WHERE x.id = p_journal;
     RETURN j;
 END $$;
@@ -392,8 +392,7 @@ BEGIN
     IF why IS NOT NULL THEN RETURN powergate.api_error(409, why); END IF;
     UPDATE correction x SET state = 'approved', approved_us = p_now, approved_by = p_who, approved_uid = p_uid WHERE x.id = c.id RETURNING * INTO c;
     PERFORM powergate.correction_step(c.id, 'approved', p_who, COALESCE(p ->> 'note', ''), p_now);
-    UPDATE work w SET state = 'resolved', resolved_us = p_now, resolution = jsonb_build_object('by', p_who, 'reason', 'approved')
-    WHERE w.key = 'approve:' || c.id AND w.state <> 'resolved';
+    PERFORM powergate.work_resolve('approve:' || c.id, jsonb_build_object('by', p_who, 'reason', 'approved'), p_now);
     PERFORM powergate.audited(p_who, 'refund.approve', p, c.number, p_now);
     IF c.kind = 'refund' THEN RETURN powergate.correction_json(powergate.refund_take(c, q, t, p_who, p_now)); END IF;
     IF c.kind = 'move' THEN RETURN powergate.move_json(powergate.move_take(c, q, t, p_who, p_now)); END IF;

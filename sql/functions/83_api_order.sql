@@ -22,7 +22,7 @@ BEGIN
     o.id := nextval(pg_get_serial_sequence('pay_order', 'id'));
     INSERT INTO pay_order (id, number, source, account_id, meter_no, amount_minor, currency, note, created_us, created_by, expires_us, ask_us)
     OVERRIDING SYSTEM VALUE
-    VALUES (o.id, COALESCE(no, 'PG' || to_char(to_timestamp(p_now / 1000000) AT TIME ZONE 'UTC', 'YYYYMMDD') || lpad(o.id::text, greatest(length(o.id::text), 8), '0')),
+    VALUES (o.id, COALESCE(no, powergate.paper_number('PG', o.id, p_now)),
         p ->> 'source', a.id, COALESCE(p ->> 'meter', ''), powergate.minor_arg(p, 'amount_minor'), p_split ->> 'currency',
         COALESCE(p ->> 'note', ''), p_now, p_who, p_now + life * 60000000, p_now)
     ON CONFLICT (number) DO NOTHING;

@@ -176,7 +176,7 @@ BEGIN
     IF COALESCE(p ->> 'reason', '') = '' THEN RETURN powergate.api_error(400, 'a reason is needed'); END IF;
     UPDATE trip_halt SET released_us = p_now, released_by = p_who, release_reason = p ->> 'reason' WHERE cause = p ->> 'cause' AND released_us IS NULL;
     IF NOT FOUND THEN RETURN powergate.api_error(404, 'no such halt is in force'); END IF;
-    UPDATE work SET state = 'resolved', resolved_us = p_now, resolution = p || jsonb_build_object('by', p_who) WHERE key = 'halt:' || (p ->> 'cause') AND state <> 'resolved';
+    PERFORM powergate.work_resolve('halt:' || (p ->> 'cause'), p || jsonb_build_object('by', p_who), p_now);
     PERFORM powergate.mark_dirty(ARRAY(SELECT t.account_id FROM account_state t WHERE t.below_us IS NOT NULL ORDER BY 1), p_now);
     PERFORM powergate.audited(p_who, 'halt.release', p, 'done', p_now);
     RETURN jsonb_build_object('cause', p ->> 'cause', 'state', 'released');

@@ -2,18 +2,6 @@
 -- then compared with what was known: new breaks open, those that are gone close by themselves,
 -- those that are back open again.  Only what a set does not explain is looked at row by row.
 
-CREATE OR REPLACE FUNCTION powergate.recon_from(p_day int, p_zone text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN (extract(epoch FROM to_date(p_day::text, 'YYYYMMDD')::timestamp AT TIME ZONE p_zone) * 1000000)::bigint;
-END $$;
-CREATE OR REPLACE FUNCTION powergate.recon_day_of(p_us bigint, p_zone text) RETURNS int LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN to_char(to_timestamp(floor(p_us / 1000000.0)) AT TIME ZONE p_zone, 'YYYYMMDD')::int;
-END $$;
-CREATE OR REPLACE FUNCTION powergate.recon_day_beside(p_day int, p_n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-    RETURN to_char(to_date(p_day::text, 'YYYYMMDD') + p_n, 'YYYYMMDD')::int;
-END $$;
 CREATE OR REPLACE FUNCTION powergate.recon_zone(p_source text, p_zone text) RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN COALESCE((SELECT zone FROM recon_source WHERE source = p_source), p_zone);
@@ -75,8 +63,7 @@ BEGIN
                AND NOT EXISTS (SELECT FROM recon_found x WHERE x.run_id = r.id AND x.key = k.key) RETURNING k.* LOOP
         CONTINUE WHEN b.state <> 'auto' OR b.ended_us <> r.at_us;
         INSERT INTO recon_step (break_id, at_us, step, by, text) VALUES (b.id, r.at_us, 'closed', r.actor, b.why);
-        UPDATE work w SET state = 'resolved', resolved_us = r.at_us, resolution = jsonb_build_object('by', 'powergated', 'reason', b.why)
-        WHERE w.key = 'recon:' || b.id AND w.state <> 'resolved';
+        PERFORM powergate.work_resolve('recon:' || b.id, jsonb_build_object('by', 'powergated', 'reason', b.why), r.at_us);
         r.closed := r.closed + 1;
     END LOOP;
     DELETE FROM recon_found x WHERE x.run_id = r.id;
@@ -100,12 +87,12 @@ BEGIN
     FOR f IN SELECT * FROM recon_found x WHERE x.run_id = p_run AND x.kind = 'MISSING_PAYMENT' LOOP
         SELECT * INTO p FROM payment q WHERE q.source = p_source AND q.payment_no = f.payment_no;
         CONTINUE WHEN p.id IS NULL;
-        own := powergate.recon_day_of(p.paid_us, p_zone);
+        own := powergate.day_of(p.paid_us, p_zone);
         twice := EXISTS (SELECT FROM statement_row r WHERE r.statement_id = powergate.recon_statement(p_source, own) AND r.kind = 'payment'
             AND r.payment_no = f.payment_no);
         UPDATE recon_found x SET payment_id = p.id, account_id = p.account_id,
             kind = CASE WHEN twice THEN 'DUPLICATE' WHEN p.amount_minor <> f.amount_minor OR p.currency <> f.currency THEN 'AMOUNT'
-                WHEN own IN (powergate.recon_day_beside(p_day, -1), powergate.recon_day_beside(p_day, 1)) THEN 'CUTOFF' ELSE 'DAY' END,
+                WHEN own IN (powergate.day_beside(p_day, -1), powergate.day_beside(p_day, 1)) THEN 'CUTOFF' ELSE 'DAY' END,
             amount_minor = CASE WHEN NOT twice AND p.currency = f.currency AND p.amount_minor <> f.amount_minor
                 THEN f.amount_minor - p.amount_minor ELSE f.amount_minor END,
             text = format('payment %s of %s, paid on %s, stands in line %s of the statement of %s%s', f.payment_no,
@@ -118,9 +105,9 @@ END $$;
 -- Payments without a row of that day: do the statements beside have them, or may they yet?
 CREATE OR REPLACE FUNCTION powergate.recon_r1_payments(p_run bigint, p_source text, p_day int, p_zone text, p_cutoff bigint) RETURNS void
 LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
-DECLARE before bigint := powergate.recon_statement(p_source, powergate.recon_day_beside(p_day, -1));
-    after bigint := powergate.recon_statement(p_source, powergate.recon_day_beside(p_day, 1));
-    starts bigint := powergate.recon_from(p_day, p_zone); ends bigint := powergate.recon_from(powergate.recon_day_beside(p_day, 1), p_zone);
+DECLARE before bigint := powergate.recon_statement(p_source, powergate.day_beside(p_day, -1));
+    after bigint := powergate.recon_statement(p_source, powergate.day_beside(p_day, 1));
+    starts bigint := powergate.day_from(p_day, p_zone); ends bigint := powergate.day_from(powergate.day_beside(p_day, 1), p_zone);
 BEGIN
     IF NOT EXISTS (SELECT FROM recon_found x WHERE x.run_id = p_run AND x.kind = 'MISSING_STATEMENT') THEN RETURN; END IF;
     UPDATE recon_found x SET
@@ -153,7 +140,7 @@ END $$;
 CREATE OR REPLACE FUNCTION powergate.recon_r1(r recon_run, p_zone text, p_cutoff bigint) RETURNS recon_run LANGUAGE plpgsql
 SET plan_cache_mode = force_custom_plan SET work_mem = '64MB' AS $$
 DECLARE found_scope text := format('source:%s:%s', r.source, r.day); s statement; n bigint; sum_minor numeric; matched bigint;
-    starts bigint := powergate.recon_from(r.day, p_zone); ends bigint := powergate.recon_from(powergate.recon_day_beside(r.day, 1), p_zone);
+    starts bigint := powergate.day_from(r.day, p_zone); ends bigint := powergate.day_from(powergate.day_beside(r.day, 1), p_zone);
 BEGIN
     SELECT * INTO s FROM statement q WHERE q.id = powergate.recon_statement(r.source, r.day);
     SELECT count(*), COALESCE(sum(p.amount_minor), 0) INTO n, sum_minor FROM payment p

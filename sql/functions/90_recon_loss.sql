@@ -5,7 +5,7 @@
 -- of the register and one of the price leave a little room.
 CREATE OR REPLACE FUNCTION powergate.recon_drift(r recon_run, p_scope text) RETURNS void
 LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
-DECLARE next_day int := powergate.recon_day_beside(r.day, 1);
+DECLARE next_day int := powergate.day_beside(r.day, 1);
 BEGIN
     INSERT INTO recon_found (run_id, scope, rule, kind, key, amount_minor, currency, account_id, meter_id, text)
     SELECT r.id, p_scope, 'R5', 'BALANCE_DRIFT', format('%s:R5:%s', p_scope, m.id),
@@ -32,7 +32,7 @@ END $$;
 -- no record of is not judged: the record is missed already.
 CREATE OR REPLACE FUNCTION powergate.recon_loss(r recon_run, p_scope text) RETURNS void
 LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
-DECLARE next_day int := powergate.recon_day_beside(r.day, 1);
+DECLARE next_day int := powergate.day_beside(r.day, 1);
 BEGIN
     INSERT INTO recon_found (run_id, scope, rule, kind, key, meter_id, text)
     SELECT r.id, p_scope, 'R10', 'LOSS', format('%s:R10:%s', p_scope, k.meter_id), k.meter_id,

@@ -45,9 +45,9 @@ END $$;
 -- and one that was told and is in no statement of its day or of those beside it.
 CREATE OR REPLACE FUNCTION powergate.recon_r1_refunds(p_run bigint, p_scope text, p_source text, p_day int, p_zone text, p_cutoff bigint) RETURNS void
 LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
-DECLARE s bigint := powergate.recon_statement(p_source, p_day); before bigint := powergate.recon_statement(p_source, powergate.recon_day_beside(p_day, -1));
-    after bigint := powergate.recon_statement(p_source, powergate.recon_day_beside(p_day, 1));
-    starts bigint := powergate.recon_from(p_day, p_zone); ends bigint := powergate.recon_from(powergate.recon_day_beside(p_day, 1), p_zone);
+DECLARE s bigint := powergate.recon_statement(p_source, p_day); before bigint := powergate.recon_statement(p_source, powergate.day_beside(p_day, -1));
+    after bigint := powergate.recon_statement(p_source, powergate.day_beside(p_day, 1));
+    starts bigint := powergate.day_from(p_day, p_zone); ends bigint := powergate.day_from(powergate.day_beside(p_day, 1), p_zone);
 BEGIN
     INSERT INTO recon_found (run_id, scope, rule, kind, key, amount_minor, currency, account_id, payment_id, line, text)
     SELECT p_run, p_scope, 'R1', 'REFUND', p_scope || ':REFUND:' || r.payment_no || ':' || r.refund_no, least(r.amount_minor, w.back - b.taken), r.currency,

@@ -20,7 +20,7 @@ BEGIN
     SELECT r.id, p_scope, 'R2', 'LATE', format('%s:LATE:%s', p_scope, p.id), p.amount_minor, p.currency, p.account_id, p.id,
         format('payment %s of %s is of %s, which was closed', p.payment_no, powergate.money_text(p.amount_minor), d.day), 'auto', 'posted to the open day'
     FROM payment p JOIN account a ON a.id = p.account_id AND a.site_id = r.site_id JOIN site t ON t.id = r.site_id
-    JOIN recon_day d ON d.site_id = r.site_id AND d.day < r.day AND d.day = powergate.recon_day_of(p.paid_us, t.zone) AND d.closed_us <= p.received_us
+    JOIN recon_day d ON d.site_id = r.site_id AND d.day < r.day AND d.day = powergate.day_of(p.paid_us, t.zone) AND d.closed_us <= p.received_us
     WHERE p.received_us >= p_from AND p.received_us < p_to AND p.paid_us < p_from;
 END $$;
 
@@ -72,7 +72,7 @@ END $$;
 -- R6: every meter has its freeze, and what it counted is priced.
 CREATE OR REPLACE FUNCTION powergate.recon_freezes(r recon_run, p_scope text, p_day_scope text, p_to bigint) RETURNS void
 LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
-DECLARE next_day int := powergate.recon_day_beside(r.day, 1);
+DECLARE next_day int := powergate.day_beside(r.day, 1);
 BEGIN
     INSERT INTO recon_found (run_id, scope, rule, kind, key, account_id, meter_id, text)
     SELECT r.id, p_day_scope, 'R6', 'FREEZE', format('%s:FREEZE:%s', p_day_scope, m.id), m.account_id, m.id,
@@ -126,7 +126,7 @@ SET plan_cache_mode = force_custom_plan AS $$
 DECLARE t site; starts bigint; ends bigint; lo bigint; hi bigint; late boolean; moved jsonb; opening numeric; closing numeric; paid record;
 BEGIN
     SELECT * INTO t FROM site WHERE id = p_site;
-    starts := powergate.recon_from(p_day, t.zone); ends := powergate.recon_from(powergate.recon_day_beside(p_day, 1), t.zone);
+    starts := powergate.day_from(p_day, t.zone); ends := powergate.day_from(powergate.day_beside(p_day, 1), t.zone);
     late := starts - (SELECT j.at_us FROM journal j ORDER BY j.id LIMIT 1) > (SELECT j.at_us FROM journal j ORDER BY j.id DESC LIMIT 1) - ends;
     lo := CASE WHEN late THEN starts ELSE -9223372036854775808 END;
     hi := CASE WHEN late THEN 9223372036854775807 ELSE ends END;
@@ -144,7 +144,7 @@ BEGIN
     RETURN jsonb_build_object('currency', t.currency, 'opening_minor', opening, 'moved_minor', moved, 'closing_minor', closing,
         'payments', paid.n, 'payments_minor', paid.sum,
         'freezes', (SELECT count(*) FROM freeze_record f JOIN meter m ON m.id = f.meter_id WHERE m.site_id = p_site
-            AND f.day = powergate.recon_day_beside(p_day, 1)));
+            AND f.day = powergate.day_beside(p_day, 1)));
 END $$;
 
 CREATE OR REPLACE FUNCTION powergate.recon_chain(r recon_run, p_scope text) RETURNS void LANGUAGE plpgsql AS $$
@@ -165,7 +165,7 @@ CREATE OR REPLACE FUNCTION powergate.recon_site(r recon_run, p_undelivered bigin
 DECLARE t site; scope text := format('site:%s', r.site_id); day_scope text := format('site:%s:%s', r.site_id, r.day); starts bigint; ends bigint;
 BEGIN
     SELECT * INTO t FROM site WHERE id = r.site_id;
-    starts := powergate.recon_from(r.day, t.zone); ends := powergate.recon_from(powergate.recon_day_beside(r.day, 1), t.zone);
+    starts := powergate.day_from(r.day, t.zone); ends := powergate.day_from(powergate.day_beside(r.day, 1), t.zone);
     PERFORM powergate.recon_payments(r, day_scope, starts, ends);
     PERFORM powergate.recon_deliveries(r, scope, p_undelivered);
     PERFORM powergate.recon_counters(r, scope);
@@ -218,8 +218,8 @@ BEGIN
     SELECT * INTO t FROM site WHERE id = p_site;
     RETURN (SELECT COALESCE(array_agg(x.source ORDER BY x.source), '{}') FROM (
         SELECT DISTINCT p.source FROM payment p JOIN account a ON a.id = p.account_id AND a.site_id = p_site
-        WHERE p.source <> 'cash' AND p.paid_us >= powergate.recon_from(p_day, t.zone)
-          AND p.paid_us < powergate.recon_from(powergate.recon_day_beside(p_day, 1), t.zone)) x
+        WHERE p.source <> 'cash' AND p.paid_us >= powergate.day_from(p_day, t.zone)
+          AND p.paid_us < powergate.day_from(powergate.day_beside(p_day, 1), t.zone)) x
         WHERE NOT EXISTS (SELECT FROM recon_run r WHERE r.source = x.source AND r.day = p_day
                 AND (r.figures ->> 'statement')::bigint = powergate.recon_statement(x.source, p_day))
            OR EXISTS (SELECT FROM recon_break b WHERE b.scope = format('source:%s:%s', x.source, p_day) AND b.state IN ('open', 'carried')));
@@ -231,11 +231,11 @@ DECLARE last int;
 BEGIN
     SELECT max(d.day) INTO last FROM recon_day d WHERE d.site_id = t.id;
     RETURN CASE
-        WHEN powergate.recon_from(powergate.recon_day_beside(p_day, 1), t.zone) > p_now THEN 'the day is not over'
+        WHEN powergate.day_from(powergate.day_beside(p_day, 1), t.zone) > p_now THEN 'the day is not over'
         WHEN last IS NOT NULL AND p_day <= last THEN format('%s is closed, and days are closed in their order', last)
-        WHEN last IS NOT NULL AND p_day <> powergate.recon_day_beside(last, 1) THEN format('%s comes first', powergate.recon_day_beside(last, 1))
+        WHEN last IS NOT NULL AND p_day <> powergate.day_beside(last, 1) THEN format('%s comes first', powergate.day_beside(last, 1))
         WHEN NOT EXISTS (SELECT FROM recon_run r WHERE r.site_id = t.id AND r.day = p_day
-            AND r.at_us >= powergate.recon_from(powergate.recon_day_beside(p_day, 1), t.zone)) THEN 'it was not reconciled after its end: recon run'
+            AND r.at_us >= powergate.day_from(powergate.day_beside(p_day, 1), t.zone)) THEN 'it was not reconciled after its end: recon run'
         WHEN p_breaks > 0 AND p_reason = '' THEN format('%s breaks are open: it takes a reason to close it all the same', p_breaks) END;
 END $$;
 
@@ -276,7 +276,7 @@ BEGIN
     INSERT INTO recon_run (target, source, site_id, day, at_us, actor) VALUES (p_target, p_source, p_site, p_day, p_now, p_who) RETURNING * INTO r;
     IF p_target = 'source' THEN
         r := powergate.recon_r1(r, powergate.recon_zone(p_source, p_zone), p_cutoff);
-        beside := powergate.recon_day_beside(p_day, -1); -- what it carried may be explained now
+        beside := powergate.day_beside(p_day, -1); -- what it carried may be explained now
         IF EXISTS (SELECT FROM recon_break b WHERE b.scope = format('source:%s:%s', p_source, beside) AND b.state IN ('open', 'carried')
             AND b.kind IN ('MISSING_STATEMENT', 'MISSING_PAYMENT', 'REFUND_MISSING')) THEN
             PERFORM powergate.recon_run_one('source', p_source, NULL, beside, p_zone, p_cutoff, p_undelivered, p_supply, p_who, p_now);
@@ -310,10 +310,10 @@ BEGIN
                 (SELECT min(created_us) FROM account) AS since_us FROM powergate.recon_sources() s(source) WHERE s.source <> 'cash'
             UNION ALL SELECT 'books', p_zone, 2, (SELECT min(created_us) FROM account)
             UNION ALL SELECT 'site:' || t.id, t.zone, 3, (SELECT min(m.created_us) FROM meter m WHERE m.site_id = t.id) FROM site t) q
-        CROSS JOIN LATERAL (SELECT powergate.recon_day_beside(powergate.recon_day_of(p_now - p_minute * 60000000::bigint, q.zone), -n) AS day
+        CROSS JOIN LATERAL (SELECT powergate.day_beside(powergate.day_of(p_now - p_minute * 60000000::bigint, q.zone), -n) AS day
             FROM generate_series(1, 7) n) d
         LEFT JOIN recon_job j ON j.target = q.target AND j.day = d.day
-        WHERE d.day >= powergate.recon_day_of(q.since_us, q.zone) AND (j.target IS NULL OR (j.done_us IS NULL AND j.lease_us <= p_now))
+        WHERE d.day >= powergate.day_of(q.since_us, q.zone) AND (j.target IS NULL OR (j.done_us IS NULL AND j.lease_us <= p_now))
         ORDER BY d.day, q.rank, q.target LOOP
         INSERT INTO recon_job AS j VALUES (x.target, x.day, p_node, p_now + p_lease)
         ON CONFLICT ON CONSTRAINT recon_job_pkey DO UPDATE SET node = p_node, lease_us = EXCLUDED.lease_us WHERE j.done_us IS NULL AND j.lease_us <= p_now

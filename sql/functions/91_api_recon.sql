@@ -128,8 +128,7 @@ BEGIN
     INSERT INTO recon_step (break_id, at_us, step, by, text)
     VALUES (b.id, p_now, CASE WHEN p ? 'owner' THEN 'assigned' ELSE 'resolved' END, p_who, concat_ws(' ', p ->> 'owner', p ->> 'reason', 'journal ' || j));
     IF b.state = 'resolved' THEN
-        UPDATE work w SET state = 'resolved', resolved_us = p_now, resolution = p || jsonb_build_object('by', p_who)
-        WHERE w.key = 'recon:' || b.id AND w.state <> 'resolved';
+        PERFORM powergate.work_resolve('recon:' || b.id, p || jsonb_build_object('by', p_who), p_now);
     END IF;
     PERFORM powergate.audited(p_who, 'recon.resolve', p, b.state, p_now);
     RETURN powergate.break_json(b, p_now);

@@ -221,7 +221,7 @@ SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     RETURN powergate.report_section('late', ARRAY['late', 'of_day', 'account', 'meter', 'reference', 'amount_minor', 'at_us', 'text'],
         (WITH closed AS (SELECT d.day, d.closed_us, powergate.report_midnight(d.day, t.zone) AS starts,
-                powergate.report_midnight(powergate.recon_day_beside(d.day, 1), t.zone) AS ends
+                powergate.report_midnight(powergate.day_beside(d.day, 1), t.zone) AS ends
             FROM recon_day d WHERE d.site_id = t.id AND d.day < p_day AND d.closed_us < p_to),
         past AS MATERIALIZED ( -- use is of the day in which it ended, a fixed charge of the day that it names
             SELECT j.id, j.kind, j.key, j.memo, j.at_us, j.value_us + (j.kind = 'fixed')::int AS last_us
@@ -241,7 +241,7 @@ BEGIN
             UNION ALL
             SELECT 3, 'freeze', d.day, k.account_id, k.meter_id, NULL, NULL, f.read_us, f.quality, k.id
             FROM closed d JOIN recon_break k ON k.site_id = t.id AND k.kind = 'FREEZE' AND k.day = d.day
-            JOIN freeze_record f ON f.meter_id = k.meter_id AND f.day = powergate.recon_day_beside(d.day, 1)
+            JOIN freeze_record f ON f.meter_id = k.meter_id AND f.day = powergate.day_beside(d.day, 1)
                 AND f.read_us >= greatest(p_from, d.closed_us) AND f.read_us < p_to)
         SELECT jsonb_agg(jsonb_build_array(x.what, to_char(to_date(x.day::text, 'YYYYMMDD'), 'YYYY-MM-DD'), a.number, m.address, x.reference, x.amount_minor, x.at_us, x.text)
             ORDER BY x.at_us, x.rank, x.id)

@@ -13,7 +13,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION powergate.report_body(t site, d recon_day) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
-DECLARE n int := powergate.recon_day_beside(d.day, 1); starts bigint := powergate.report_midnight(d.day, t.zone);
+DECLARE n int := powergate.day_beside(d.day, 1); starts bigint := powergate.report_midnight(d.day, t.zone);
     ends bigint := powergate.report_midnight(n, t.zone); accounts jsonb; meters jsonb; payments jsonb; exposure jsonb; late jsonb;
 BEGIN
     accounts := powergate.report_accounts(t.id, starts, ends);
@@ -49,7 +49,7 @@ BEGIN
     SELECT * INTO t FROM site WHERE name = p ->> 'site';
     IF t.id IS NULL THEN RETURN powergate.api_error(404, 'no such site'); END IF;
     d := (p ->> 'day')::int;
-    IF p_now < powergate.report_midnight(powergate.recon_day_beside(d, 1), t.zone) THEN RETURN powergate.api_error(409, 'this day is not over'); END IF;
+    IF p_now < powergate.report_midnight(powergate.day_beside(d, 1), t.zone) THEN RETURN powergate.api_error(409, 'this day is not over'); END IF;
     RETURN COALESCE(powergate.report_tell(t, d, p_now),
         powergate.api_error(409, 'this day is not closed: powergatectl recon close'));
 END $$;
@@ -58,16 +58,15 @@ END $$;
 
 CREATE OR REPLACE FUNCTION powergate.report_work_done(p_key text, p_why text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE work w SET state = 'resolved', resolved_us = p_now, resolution = jsonb_build_object('by', 'powergated', 'reason', p_why)
-    WHERE w.key = p_key AND w.state <> 'resolved';
+    PERFORM powergate.work_resolve(p_key, jsonb_build_object('by', 'powergated', 'reason', p_why), p_now);
 END $$;
 
 -- A day that is still open a day after its report was due waits for a person.
 CREATE OR REPLACE FUNCTION powergate.report_waits(t site, p_minute int, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE next_day int := (SELECT powergate.recon_day_beside(max(d.day), 1) FROM recon_day d WHERE d.site_id = t.id);
+DECLARE next_day int := (SELECT powergate.day_beside(max(d.day), 1) FROM recon_day d WHERE d.site_id = t.id);
 BEGIN
     IF next_day IS NULL THEN RETURN; END IF;
-    IF powergate.report_midnight(powergate.recon_day_beside(next_day, 2), t.zone) + p_minute * 60000000::bigint <= p_now THEN
+    IF powergate.report_midnight(powergate.day_beside(next_day, 2), t.zone) + p_minute * 60000000::bigint <= p_now THEN
         PERFORM powergate.work_add(format('report:open:%s', t.id), 'REPORT', format('%s of %s is not closed, and its report waits', next_day, t.name),
             format('powergatectl recon breaks --site %s; then powergatectl recon close %s %s', t.name, t.name, next_day), NULL, NULL, NULL, NULL, p_now);
     ELSE
@@ -87,7 +86,7 @@ BEGIN
         PERFORM powergate.report_waits(t, p_minute, p_now);
         SELECT min(d.day) INTO x FROM recon_day d LEFT JOIN report_job j ON j.site_id = d.site_id AND j.day = d.day
         WHERE d.site_id = t.id AND j.written_us IS NULL;
-        CONTINUE WHEN x IS NULL OR powergate.report_midnight(powergate.recon_day_beside(x, 1), t.zone) + p_minute * 60000000::bigint > p_now;
+        CONTINUE WHEN x IS NULL OR powergate.report_midnight(powergate.day_beside(x, 1), t.zone) + p_minute * 60000000::bigint > p_now;
         INSERT INTO report_job AS j (site_id, day, node, lease_us) VALUES (t.id, x, p_node, p_now + 600000000)
         ON CONFLICT ON CONSTRAINT report_job_pkey DO UPDATE SET node = p_node, lease_us = EXCLUDED.lease_us, tries = j.tries + 1
         WHERE j.written_us IS NULL AND j.lease_us <= p_now RETURNING j.day INTO taken;

@@ -236,7 +236,14 @@ ctl_bill_explain(struct ctl *c)
 			put_charge(&p, l);
 		fputs(p.out.len > 0 ? buf_text(&p.out) : _("Nothing was charged then.\n"), stdout);
 	}
-	if (json != NULL && !cJSON_IsTrue(of(json, "agrees"))) {
+	if (json != NULL && cJSON_IsTrue(of(json, "truncated"))) {
+		struct buf at = {0};
+
+		ctl_time(c, number(json, "next_us"), &at);
+		ctl_complain("these are not all: the others begin at %s", buf_text(&at));
+		buf_clear(&at);
+		result = CTL_NO;
+	} else if (json != NULL && !cJSON_IsTrue(of(json, "agrees"))) {
 		ctl_complain("some charges are not what the engine makes of their registers now");
 		result = CTL_NO;
 	}

@@ -43,13 +43,7 @@ call_end(struct call *c)
 void
 call_error(struct call *c, int status, const char *why)
 {
-	struct buf b = {0};
-
-	buf_put_text(&b, "{\"error\":");
-	json_quote(&b, why);
-	buf_put_u8(&b, '}');
-	http_reply_json(c->r, status, buf_text(&b));
-	buf_clear(&b);
+	http_reply_error(c->r, status, why);
 	call_end(c);
 }
 
@@ -102,6 +96,16 @@ refuse_unknown(struct call *c)
 }
 
 void
+call_failed(struct call *c, const struct err *e)
+{
+	bool later = e->class == ERR_RETRY || e->class == ERR_UNCERTAIN;
+	bool unknown = c->guarded; /* nor is he told how the database is */
+
+	tell_guard(c, GUARD_UNKNOWN);
+	call_error(c, later ? 503 : 400, unknown ? "not now" : e->text);
+}
+
+void
 call_answered(const struct db_rows *rows, const struct err *e, void *arg)
 {
 	struct call *c = arg;
@@ -109,11 +113,7 @@ call_answered(const struct db_rows *rows, const struct err *e, void *arg)
 	cJSON *answer;
 
 	if (rows == NULL) {
-		bool later = e->class == ERR_RETRY || e->class == ERR_UNCERTAIN;
-		bool unknown = c->guarded; /* nor is he told how the database is */
-
-		tell_guard(c, GUARD_UNKNOWN);
-		call_error(c, later ? 503 : 400, unknown ? "not now" : e->text);
+		call_failed(c, e);
 		return;
 	}
 	answer = cJSON_Parse(db_cell_text(rows, 0, 0));

@@ -1,9 +1,11 @@
 /*
- * bill explain: every posted minor unit down to two readings.
+ * bill explain: what was posted, down to two readings.
  *
  * Nothing is taken from the charge that can be worked out: it is rated again by the engine, from
  * its registers, its tenant and its place in the tiers, and what comes out is held against what
- * was stored.  A difference is said loudly, for then one of the two is wrong.
+ * was stored.  A difference is said loudly, for then one of the two is wrong.  What was posted
+ * together with others, when charges are rated again, has no amount of its own: of that
+ * its parts are compared, and its journal has the sum.
  *
  * Amounts below a minor unit are texts, since they are longer than what JSON keeps exactly.
  */
@@ -23,7 +25,6 @@
 struct explain {
 	struct buf out;
 	const struct price_book *book;
-	const struct bill_of *bill;
 	bool agrees;
 };
 
@@ -259,6 +260,7 @@ put_charge(struct explain *x, const struct billed_charge *b)
 		price_charge_clear(&charge);
 	}
 	put_int(&x->out, "minor", b->minor);
+	put_text(&x->out, "compared", b->has_sums ? "amount" : "parts");
 	if (b->replaces != 0)
 		put_int(&x->out, "replaces", b->replaces);
 	put_int(&x->out, "rated_us", b->rated_us);
@@ -272,7 +274,7 @@ put_charge(struct explain *x, const struct billed_charge *b)
 static void
 explain(struct call *c, const struct bill_of *bill)
 {
-	struct explain x = {.bill = bill, .agrees = true};
+	struct explain x = {.agrees = true};
 
 	if (bill->tariff_id != 0)
 		x.book = prices_book(c->parts->prices, bill->tariff_id);
@@ -293,7 +295,10 @@ explain(struct call *c, const struct bill_of *bill)
 			buf_put_u8(&x.out, ',');
 		put_charge(&x, &bill->charges[i]);
 	}
-	buf_printf(&x.out, "],\"agrees\":%s}", x.agrees ? "true" : "false");
+	buf_put_u8(&x.out, ']');
+	if (bill->next_us != 0) /* nothing is said of the rest */
+		buf_printf(&x.out, ",\"truncated\":true,\"next_us\":%" PRId64, bill->next_us);
+	buf_printf(&x.out, ",\"agrees\":%s}", x.agrees && bill->next_us == 0 ? "true" : "false");
 	if (!x.agrees)
 		log_line(&(struct logctx){.module = "api"}, LOG_LEVEL_ERROR,
 		    "account=%s charges are not what the engine makes of their registers now",
@@ -308,7 +313,7 @@ on_bill(struct bill_of *bill, const struct err *e, void *arg)
 	struct call *c = arg;
 
 	if (e->class != ERR_NONE)
-		call_error(c, 503, e->text);
+		call_failed(c, e);
 	else if (!bill->found)
 		call_error(c, 404, "no such account");
 	else

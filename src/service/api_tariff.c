@@ -141,7 +141,7 @@ on_place(const struct db_rows *rows, const struct err *e, void *arg)
 	struct buf source = {0};
 
 	if (rows == NULL)
-		call_error(c, 503, e->text);
+		call_failed(c, e);
 	else if (!db_cell_null(rows, 0, 2))
 		call_error(c, 400, db_cell_text(rows, 0, 2));
 	else if (steps_yaml(call_text(c, "steps"), db_cell_text(rows, 0, 0),

@@ -89,16 +89,14 @@ settle(struct question *a, const struct provider *p, const struct provider_notic
 {
 	struct buf evidence = {0};
 	uint8_t sha[32];
-	char hex[65];
 
 	EVP_Digest(q->body.bytes, q->body.len, sha, NULL, EVP_sha256(), NULL);
-	hex_out(hex, span_of(sha, sizeof sha));
 	provider_evidence(p, q, a->path, &evidence);
 	provider_payment(p, n, &a->m);
 	if (a->m.paid_us == 0)
 		a->m.paid_us = q->now_us;
 	snprintf(a->m.source, sizeof a->m.source, "%s", a->source);
-	snprintf(a->m.event_id, sizeof a->m.event_id, "%s~%.16s", n->event_id, hex);
+	pay_event_id(a->m.event_id, sizeof a->m.event_id, n->event_id, sha);
 	pay_settle(
 	    a->k->pay, &a->m, q->body, buf_text(&evidence), a->source, q->now_us, on_settled, a);
 	buf_clear(&evidence);

@@ -6,6 +6,7 @@
 #include "service/http_parts.h"
 
 #include "base/map.h"
+#include "codec/webhook.h" /* JSON */
 
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -19,12 +20,8 @@
 static void
 refuse(struct http_request *r, int status, const char *why)
 {
-	struct buf b = {0};
-
 	r->refused = true;
-	buf_printf(&b, "{\"error\":\"%s\"}", why);
-	http_reply_json(r, status, buf_text(&b));
-	buf_clear(&b);
+	http_reply_error(r, status, why);
 }
 
 /* How much of a path the route covers: all of it, or a prefix that ends in a slash. */
@@ -185,6 +182,18 @@ void
 http_reply_json(struct http_request *r, int status, const char *json)
 {
 	http_reply(r, status, "application/json", span_of(json, strlen(json)));
+}
+
+void
+http_reply_error(struct http_request *r, int status, const char *why)
+{
+	struct buf b = {0};
+
+	buf_put_text(&b, "{\"error\":");
+	json_quote(&b, why);
+	buf_put_u8(&b, '}');
+	http_reply_json(r, status, buf_text(&b));
+	buf_clear(&b);
 }
 
 /* --- the server -------------------------------------------------------------------------- */

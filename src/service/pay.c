@@ -112,7 +112,7 @@ by_key(const void *a, const void *b)
 }
 
 static void
-put_row(struct pay *p, const struct item *i)
+put_row(struct pay *p, struct item *i)
 {
 	struct db_column *c = p->columns;
 	const struct payment *m = &i->m;
@@ -134,7 +134,7 @@ put_row(struct pay *p, const struct item *i)
 	db_column_text(&c[14], m->order_no);
 	db_column_text(&c[15], m->note);
 	db_column_text(&c[16], m->hold);
-	db_column_text(&c[17], i->evidence.len > 0 ? (const char *)i->evidence.bytes : "");
+	db_column_text(&c[17], buf_text(&i->evidence));
 }
 
 /* Whether the sender still waits for it or not, the work it makes is there. */
@@ -445,7 +445,6 @@ pay_settle(struct pay *p, const struct payment *m, struct span body, const char 
 	i->m = *m;
 	buf_put(&i->body, body.bytes, body.len);
 	buf_put_text(&i->evidence, evidence);
-	buf_text(&i->evidence);
 	EVP_Digest(body.bytes, body.len, i->sha, &len, EVP_sha256(), NULL);
 	snprintf(i->actor, sizeof i->actor, "%s", actor);
 	i->received_us = received_us;
@@ -458,6 +457,15 @@ pay_settle(struct pay *p, const struct payment *m, struct span body, const char 
 	loop_defer(&p->poke, p->loop, pay_poke, p);
 	if (!timer_running(&p->impatience))
 		timer_start(&p->impatience, p->loop, PATIENCE_US, pay_impatient, p);
+}
+
+void
+pay_event_id(char *out, size_t room, const char *id, const uint8_t sha[32])
+{
+	char hex[65];
+
+	hex_out(hex, span_of(sha, 32));
+	snprintf(out, room, "%s~%.16s", id, hex);
 }
 
 int64_t

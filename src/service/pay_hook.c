@@ -29,18 +29,6 @@ static const struct db_stmt state = {
 /* --- answers ------------------------------------------------------------------------------ */
 
 static void
-answer_error(struct http_request *r, int status, const char *why)
-{
-	struct buf b = {0};
-
-	buf_put_text(&b, "{\"error\":");
-	json_quote(&b, why);
-	buf_put_u8(&b, '}');
-	http_reply_json(r, status, buf_text(&b));
-	buf_clear(&b);
-}
-
-static void
 answer_as(struct http_request *r, const struct provider *p, enum provider_outcome o,
     enum provider_code code)
 {
@@ -66,13 +54,13 @@ pay_answer_http(const struct pay_answer *a, void *arg)
 		http_reply_json(r, 200, json);
 		return;
 	case PAY_CONFLICT:
-		answer_error(r, 409, a->why);
+		http_reply_error(r, 409, a->why);
 		return;
 	case PAY_UNAVAILABLE:
-		answer_error(r, 503, "not settled: send it again");
+		http_reply_error(r, 503, "not settled: send it again");
 		return;
 	case PAY_REFUSED:
-		answer_error(r, 503, "cannot be settled now: send it again later");
+		http_reply_error(r, 503, "cannot be settled now: send it again later");
 		return;
 	}
 }
@@ -97,7 +85,7 @@ void
 hook_refuse(struct hook *h, int status, const char *why)
 {
 	metric_add(METRIC_HOOKS_REFUSED, 1);
-	answer_error(h->r, status, why);
+	http_reply_error(h->r, status, why);
 	hook_end(h);
 }
 
@@ -121,19 +109,16 @@ on_settled(const struct pay_answer *a, void *arg)
 	}
 }
 
-/* Our own repeats are the same bytes.  Others sign or seal each anew, so theirs are told apart
- * by the bytes, and the payment's number says that it is the same money. */
+/* Our own repeats are the same bytes.  Of the others the payment's number says that it is the same
+ * money. */
 static void
 hook_name(struct hook *h)
 {
-	char sha[65];
-
 	EVP_Digest(h->body.bytes, h->body.len, h->sha, NULL, EVP_sha256(), NULL);
-	hex_out(sha, span_of(h->sha, sizeof h->sha));
 	if (h->own)
 		snprintf(h->m.event_id, sizeof h->m.event_id, "%s", h->notice.event_id);
 	else
-		snprintf(h->m.event_id, sizeof h->m.event_id, "%s~%.16s", h->notice.event_id, sha);
+		pay_event_id(h->m.event_id, sizeof h->m.event_id, h->notice.event_id, h->sha);
 }
 
 static void
@@ -223,7 +208,7 @@ refuse(struct pay *p, struct source *s, struct http_request *r, enum provider_co
 	metric_add(METRIC_HOOKS_REFUSED, 1);
 	provider_answer(provider_of(s->keys), PROVIDER_REFUSED, code, &a);
 	if (s->own)
-		answer_error(r, a.status, why);
+		http_reply_error(r, a.status, why);
 	else
 		http_reply(r, a.status, a.type, span_of(a.body, strlen(a.body)));
 }
@@ -245,14 +230,14 @@ pay_hook(struct pay *p, struct sources *sources, const char *proxies, struct htt
 	struct err e;
 
 	if (!asked_read(&a, r, proxies, pay_now_us(p))) {
-		answer_error(r, 400, "too many headers");
+		http_reply_error(r, 400, "too many headers");
 		return;
 	}
 	h = mem_new(sizeof *h);
 	LIST_INSERT_HEAD(pay_hooks(p), h, all);
 	code = provider_verify(s != NULL ? s->keys : sources_nobody(sources), &a.q, &h->notice, &e);
 	if (s == NULL || (rest[0] != '\0' && !s->own_paths)) {
-		answer_error(r, 404, "no such source");
+		http_reply_error(r, 404, "no such source");
 	} else if (code != PROVIDER_OK) {
 		refuse(p, s, r, code, e.text);
 	} else {
@@ -280,9 +265,9 @@ on_state(const struct db_rows *rows, const struct err *e, void *arg)
 
 	(void)e;
 	if (rows == NULL)
-		answer_error(r, 503, "the database is away: ask again");
+		http_reply_error(r, 503, "the database is away: ask again");
 	else if (db_rows_count(rows) == 0 || db_cell_null(rows, 0, 0))
-		answer_error(r, 404, "no such payment here: send it again");
+		http_reply_error(r, 404, "no such payment here: send it again");
 	else
 		http_reply_json(r, 200, db_cell_text(rows, 0, 0));
 }
@@ -298,17 +283,17 @@ pay_hook_ask(struct pay *p, struct sources *sources, const char *proxies, struct
 	struct err e;
 
 	if (rest[0] == '\0') { /* for whatever it is that sends */
-		answer_error(r, 405, "POST it");
+		http_reply_error(r, 405, "POST it");
 		return;
 	}
 	if (!asked_read(&a, r, proxies, pay_now_us(p))) {
-		answer_error(r, 400, "too many headers");
+		http_reply_error(r, 400, "too many headers");
 		return;
 	}
 	a.q.body = span_of(path, strlen(path));
 	code = provider_signed(s != NULL ? s->keys : sources_nobody(sources), &a.q, &e);
 	if (s == NULL || strncmp(rest, payments, strlen(payments)) != 0)
-		answer_error(r, 404, "no such source");
+		http_reply_error(r, 404, "no such source");
 	else if (code != PROVIDER_OK)
 		refuse(p, s, r, code, e.text);
 	else

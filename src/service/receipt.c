@@ -32,24 +32,12 @@ static const struct db_stmt heard = {"notice_receipt", DB_BULK, true, 5 * SECOND
     "SELECT door.notice_receipt($1, $2::bigint, $3::bigint, $4, $5, $6, $7::text[], $8::bigint)"};
 
 static void
-refuse(struct http_request *r, int status, const char *why)
-{
-	struct buf b = {0};
-
-	buf_put_text(&b, "{\"error\":");
-	json_quote(&b, why);
-	buf_put_u8(&b, '}');
-	http_reply_json(r, status, buf_text(&b));
-	buf_clear(&b);
-}
-
-static void
 hearing_end(struct hearing *h)
 {
 	char json[80];
 
 	if (h->failed) {
-		refuse(h->r, 503, "not noted: send it again");
+		http_reply_error(h->r, 503, "not noted: send it again");
 	} else if (h->aliyun) {
 		http_reply_json(h->r, 200, "{\"code\":0,\"msg\":\"noted\"}");
 	} else {
@@ -142,11 +130,11 @@ hear_twilio(struct notify *n, struct http_request *r)
 	int count;
 
 	if (signature == NULL || !http_header_once(r, "x-twilio-signature")) {
-		refuse(r, 401, "no signature");
+		http_reply_error(r, 401, "no signature");
 		return;
 	}
 	if (form_read(http_body(r), &form, &e) < 0) {
-		refuse(r, 400, e.text);
+		http_reply_error(r, 400, e.text);
 		return;
 	}
 	/* as we gave it: what he called in truth only he and the proxy know */
@@ -154,10 +142,10 @@ hear_twilio(struct notify *n, struct http_request *r)
 	if (message != NULL)
 		buf_printf(&url, "?message=%s", message);
 	if (!twilio_signed(buf_text(&url), &form, n->keys.sms_secret, signature)) {
-		refuse(r, 401, "no signature matches");
+		http_reply_error(r, 401, "no signature matches");
 	} else if ((count = receipt_twilio(&form, message != NULL ? message : "", &receipt, &e)) <
 		   0) {
-		refuse(r, 400, e.text);
+		http_reply_error(r, 400, e.text);
 	} else {
 		note_all(n, r, "sms", &receipt, count, false);
 	}
@@ -174,9 +162,9 @@ hear_aliyun(struct notify *n, struct http_request *r)
 	int count;
 
 	if (n->keys.sms_token[0] == '\0' || token == NULL || !mac_same(n->keys.sms_token, token))
-		refuse(r, 401, "the token is not the one of this address");
+		http_reply_error(r, 401, "the token is not the one of this address");
 	else if ((count = receipt_aliyun(http_body(r), all, MOST, &e)) < 0)
-		refuse(r, 400, e.text);
+		http_reply_error(r, 400, e.text);
 	else
 		note_all(n, r, "sms", all, count, true);
 	free(all);
@@ -195,12 +183,12 @@ hear_standard(struct notify *n, struct http_request *r, const char *channel)
 
 	if (!http_header_once(r, "webhook-id") || !http_header_once(r, "webhook-timestamp") ||
 	    !http_header_once(r, "webhook-signature")) {
-		refuse(r, 400, "webhook headers missing or given twice");
+		http_reply_error(r, 400, "webhook headers missing or given twice");
 	} else if (webhook_verify(&head, http_body(r), &n->keys.receipt,
 		       n->keys.has_receipt ? 1 : 0, loop_now_us(n->loop), &e) < 0) {
-		refuse(r, e.class == ERR_INPUT ? 400 : 401, e.text);
+		http_reply_error(r, e.class == ERR_INPUT ? 400 : 401, e.text);
 	} else if (receipt_standard(http_body(r), &receipt, &e) < 0) {
-		refuse(r, e.class == ERR_REFUSED ? 422 : 400, e.text);
+		http_reply_error(r, e.class == ERR_REFUSED ? 422 : 400, e.text);
 	} else {
 		note_all(n, r, channel, &receipt, 1, false);
 	}
@@ -219,5 +207,5 @@ notify_receipt(struct notify *n, struct http_request *r)
 	else if (strcmp(channel, "sms") == 0 || strcmp(channel, "webhook") == 0)
 		hear_standard(n, r, channel);
 	else
-		refuse(r, 404, "no such channel");
+		http_reply_error(r, 404, "no such channel");
 }

@@ -165,13 +165,6 @@ put_powered(struct buf *out, const char *mode, const struct powered *p)
 static void
 put_own(struct watch *w, struct buf *out)
 {
-	static const char *const lanes[DB_LANES] = {[DB_MONEY] = "money",
-	    [DB_BILLING] = "billing",
-	    [DB_RATING] = "rating",
-	    [DB_COMMANDS] = "commands",
-	    [DB_BULK] = "bulk",
-	    [DB_RECON] = "recon"};
-
 	put_gauge(out, "powergate_sessions", "Open connections of meters and converters.",
 	    gateway_count(w->parts.gateway));
 	put_gauge(out, "powergate_database_up", "1 while every lane to PostgreSQL is connected.",
@@ -182,8 +175,8 @@ put_own(struct watch *w, struct buf *out)
 	metric_head(
 	    out, "powergate_lane_backlog", "gauge", "Statements asked and not answered, by lane.");
 	for (int l = 0; l < DB_LANES; l++)
-		buf_printf(out, "powergate_lane_backlog{lane=\"%s\"} %d\n", lanes[l],
-		    db_backlog(w->parts.db, (enum db_lane)l));
+		buf_printf(out, "powergate_lane_backlog{lane=\"%s\"} %d\n",
+		    db_lane_name((enum db_lane)l), db_backlog(w->parts.db, (enum db_lane)l));
 	metric_head(out, "powergate_build_info", "gauge", "The version, as a label.");
 	buf_printf(out, "powergate_build_info{version=\"%s\"} 1\n", POWERGATE_VERSION);
 }

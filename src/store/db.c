@@ -150,11 +150,18 @@ db_try(const char *conninfo, struct err *e)
 	return 0;
 }
 
+const char *
+db_lane_name(enum db_lane lane)
+{
+	static const char *const names[DB_LANES] = {
+	    "money", "billing", "rating", "commands", "bulk", "recon"};
+
+	return names[lane];
+}
+
 struct db *
 db_new(struct loop *l, const char *conninfo, const char *schema, db_unfit_fn *unfit, void *arg)
 {
-	static const char *const names[DB_LANES] = {"lane=money", "lane=billing", "lane=rating",
-	    "lane=commands", "lane=bulk", "lane=recon"};
 	struct db *db = mem_new(sizeof *db);
 
 	db->loop = l;
@@ -168,7 +175,8 @@ db_new(struct loop *l, const char *conninfo, const char *schema, db_unfit_fn *un
 		lane->db = db;
 		lane->which = (enum db_lane)i;
 		lane->log.module = "db";
-		snprintf(lane->log.who, sizeof lane->log.who, "%s", names[i]);
+		snprintf(
+		    lane->log.who, sizeof lane->log.who, "lane=%s", db_lane_name((enum db_lane)i));
 		queue_init(&lane->waiting);
 		queue_init(&lane->flying);
 		loop_defer(&lane->reconnect, l, lane_connect, lane);

@@ -1,10 +1,12 @@
 #include "store/store_bill.h"
 
+#include "base/loop.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const struct db_stmt charges = {"bill_charges", DB_COMMANDS, true, 10000000,
+static const struct db_stmt charges = {"bill_charges", DB_COMMANDS, true, 10 * SECOND_US,
     "SELECT tenancy_id, id, installation_id, kind, from_us, to_us, from_wh, to_wh, multiplier, wh,"
     " tenant_to, extra_wh, period_us, used_wh, band_wh, quality, state, names, exact, tried,"
     " wraps_wh, reads, meter, point, tenant_from, why, sums, minor, replaces, rated_us, journal,"
@@ -87,9 +89,11 @@ fill(struct bill_of *b, const struct db_rows *rows)
 	b->since_us = db_cell_int(rows, 0, SINCE);
 	b->until_us = db_cell_int(rows, 0, UNTIL);
 	b->charges = mem_new((size_t)n * sizeof *b->charges);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n && i < BILL_MOST; i++)
 		if (!db_cell_null(rows, i, 1))
 			add_charge(b, &reads, rows, i);
+	if (n > BILL_MOST)
+		b->next_us = db_cell_int(rows, BILL_MOST, 4);
 	past_clear(&reads);
 }
 

@@ -396,6 +396,14 @@ def explained(db, d):
     code, out, err = d.ctl("bill", "explain", "GV1", "--day", "2026-09-05")
     gate.ok(code == 1 and "WRONG" in out and "GV1" in d.log(), "a nano that was tampered with is said loudly", out + err)
     gate.ok(d.ctl("bill", "explain", "nobody", "--day", "2026-09-05")[0] == 1, "of nobody there is nothing to explain")
+    answer = d.ask("bill/explain", account="GV1", day="99999999")
+    gate.ok(answer.status == 400, "a day that is none is refused, and not asked for again", answer)
+    bills.sql(db, "INSERT INTO charge (tenancy_id, kind, from_us, to_us, multiplier, wh, extra_wh, period_us, used_wh, band_wh, quality, state, names, exact, sums, minor, rated_us) "
+              "SELECT y.id, 'fixed', 1000 + n, 1001 + n, 1, 0, 0, 0, 0, '{}', 'actual', 'posted', '{}', '{}', '{}', 0, 0 FROM tenancy y "
+              "JOIN account a ON a.id = y.account_id, generate_series(1, 5001) n WHERE a.number = 'GV1'")
+    cut = explain(d, "GV1", since="1970-01-01 08:00")
+    gate.ok(cut["truncated"] and cut["next_us"] == 6001 and len(cut["charges"]) == 5000 and not cut["agrees"],
+            "a bill of more than 5000 charges says where the rest begins, and does not say that it agrees", len(cut["charges"]))
 
 
 def real(db, d):
