@@ -111,27 +111,33 @@ compare_day(const char *site, const struct report_files *r, char sha256[65], str
 {
 	const struct manifest *m = &r->manifest;
 	const char *differs = "";
+	bool others;
 	char dir[REPORT_PATH + 16];
 	struct manifest old;
 
 	snprintf(dir, sizeof dir, "%s/%08d", site, m->day);
 	if (read_manifest(site, m->day, &old, sha256, e) < 0)
 		return -1;
-	if (strcmp(old.previous, m->previous) != 0 || old.n != m->n)
+	others = old.n != m->n;
+	if (strcmp(old.previous, m->previous) != 0)
 		differs = "the day before";
 	for (size_t i = 0; i < r->n; i++) {
 		const struct manifest_file *f = manifest_find(&old, r->of[i].name);
 
-		if (f == NULL || strcmp(f->sha256, m->files[i].sha256) != 0)
+		if (f == NULL)
+			others = true;
+		else if (strcmp(f->sha256, m->files[i].sha256) != 0)
 			differs = r->of[i].name;
 		else if (compare_file(dir, &r->of[i], f->sha256, e) < 0)
 			return -1;
 	}
-	return differs[0] == '\0' ? 0
-				  : err_set(e, ERR_REFUSED,
-					"%.120s is closed; something came later, and %.40s would "
-					"be another",
-					dir, differs);
+	if (differs[0] != '\0')
+		return err_set(e, ERR_REFUSED,
+		    "%.120s is closed; something came later, and %.40s would be another", dir,
+		    differs);
+	return others
+		   ? err_set(e, ERR_REFUSED, "%.120s is closed in other formats or languages", dir)
+		   : 0;
 }
 
 /* Behind the day before; and where there is a day after, only as the one that it names. */
