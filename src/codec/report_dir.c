@@ -2,6 +2,7 @@
 #include "codec/report_files.h"
 
 #include "base/err.h"
+#include "codec/mac.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -83,7 +84,7 @@ read_manifest(const char *site, int day, struct manifest *m, char sha256[65], st
 	rc = report_file_read(path, &text, e);
 	if (rc == 0 && (rc = manifest_in(m, buf_span(&text), e)) < 0)
 		err_wrap(e, "%.150s", path);
-	sha256_hex(buf_span(&text), sha256);
+	mac_sha256_hex(buf_span(&text), sha256);
 	buf_clear(&text);
 	return rc;
 }
@@ -97,7 +98,7 @@ compare_file(const char *dir, const struct report_file *f, const char *sha256, s
 
 	snprintf(path, sizeof path, "%s/%s", dir, f->name);
 	if (report_file_read(path, &there, e) == 0)
-		sha256_hex(buf_span(&there), hash);
+		mac_sha256_hex(buf_span(&there), hash);
 	buf_clear(&there);
 	return strcmp(hash, sha256) == 0
 		   ? 0
@@ -158,7 +159,7 @@ chain_day(const char *site, struct manifest *m, bool there, struct err *e)
 	if (read_manifest(site, after, &other, sha256, e) < 0)
 		return -1;
 	manifest_out(m, &text);
-	sha256_hex(buf_span(&text), sha256);
+	mac_sha256_hex(buf_span(&text), sha256);
 	buf_clear(&text);
 	if (other.previous_day == m->day && strcmp(other.previous, sha256) == 0)
 		return 0;
@@ -298,7 +299,7 @@ report_write(const char *root, struct report_files *r, struct span key, enum rep
 	if (there)
 		return compare_day(site, r, sha256, e);
 	manifest_out(&r->manifest, &text);
-	sha256_hex(buf_span(&text), sha256);
+	mac_sha256_hex(buf_span(&text), sha256);
 	rc = manifest_sign(buf_span(&text), key, signature, e);
 	if (rc == 0)
 		rc = write_day(
