@@ -2,6 +2,7 @@
 #include "codec/report_files.h"
 
 #include "base/err.h"
+#include "base/file.h"
 #include "codec/mac.h"
 
 #include <dirent.h>
@@ -19,19 +20,7 @@
 int
 report_file_read(const char *path, struct buf *out, struct err *e)
 {
-	FILE *in = fopen(path, "re");
-	uint8_t bytes[16384];
-	size_t n;
-	int rc = 0;
-
-	if (in == NULL)
-		return err_set(e, ERR_INPUT, "%.150s: %s", path, strerror(errno));
-	while ((n = fread(bytes, 1, sizeof bytes, in)) > 0)
-		buf_put(out, bytes, n);
-	if (ferror(in))
-		rc = err_set(e, ERR_INPUT, "%.150s: %s", path, strerror(errno));
-	fclose(in);
-	return rc;
+	return file_read(path, FILE_WHOLE, out, e) < 0 ? err_wrap(e, "%.150s", path) : 0;
 }
 
 void
