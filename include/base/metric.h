@@ -33,7 +33,6 @@ enum metric {
 };
 
 void metric_add(enum metric m, int64_t n);
-int64_t metric_value(enum metric m);
 void metric_print(struct buf *out);
 
 /* The two lines before the samples of a family; type is counter, gauge or histogram. */

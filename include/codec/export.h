@@ -42,18 +42,22 @@ void export_csv(const struct ledger_export *x, struct buf *out);
 void export_beancount(const struct ledger_export *x, struct buf *out);
 
 /* --- export_voucher.c ---------------------------------------------------------------------------
- *
+ */
+
+/*
  * A profile:
  *	encoding: UTF-8			or GB18030, for what cannot read anything else
  *	separator: ","			or "tab"
  *	date: "YYYY-MM-DD"		or "YYYY/MM/DD", "YYYYMMDD"
  *	group: journal			a voucher a journal; or day: what is the same is added up
  *	first_line: 1			0 where the program counts so
- *	accounts: {prepaid: "2203.01", ...}	each ledger of the chart in model/ledger.h; one
- *owner's as "clearing:cash", before the ledger's names: {prepaid: "...", ...}	what the accounts
- *are called, in the same way; may be left out
+ *	accounts: {prepaid: "2203.01", ...}
+ *					each ledger of the chart in model/ledger.h; one owner's as
+ *					"clearing:cash", which goes before the ledger's
+ *	names: {prepaid: "...", ...}	what the accounts are called, likewise; may be left out
  *	kinds: {payment: "...", ...}	what kinds of journals are called; may be left out
  *	columns: [{name: FDATE, value: date}, {name: FGROUP, text: "..."}, ...]
+ *
  * Values: date year period voucher line account_code account_name ledger account customer owner
  * memo (or the kind, where it says nothing) kind key debit credit amount direction (1 debit, 0
  * credit) side (debit, credit) currency.

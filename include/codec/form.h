@@ -1,5 +1,5 @@
 /*
- * form -- application/x-www-form-urlencoded, taken apart once and without guessing.
+ * form -- application/x-www-form-urlencoded, taken apart once and without guessing, and written.
  *
  * Names and values are decoded exactly once ("+" is a blank, %XX a byte) and keep their lengths;
  * bytes are bytes, in whatever character set the sender wrote.  Refused: a field without "=", an
@@ -31,5 +31,9 @@ struct form {
 int form_read(struct span body, struct form *f, struct err *e);
 void form_clear(struct form *f);
 const char *form_get(const struct form *f, const char *name); /* NULL when it is not there */
+
+/* Everything but A-Z a-z 0-9 - . _ ~ as %XX (RFC 3986). */
+void form_percent(struct buf *out, const char *text);
+void form_put(struct buf *form, const char *name, const char *value); /* appended with & */
 
 #endif

@@ -37,7 +37,6 @@ struct manifest {
 	size_t n;
 };
 
-void sha256_hex(struct span s, char out[65]);
 /* Adds a file by its content; they must come by rising name.  Too many end the process. */
 void manifest_add(struct manifest *m, const char *name, struct span content);
 void manifest_out(const struct manifest *m, struct buf *out);

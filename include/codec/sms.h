@@ -30,9 +30,6 @@ enum sms_escape { SMS_PLAIN, SMS_FORM, SMS_JSON };
 /* Appends `pattern` with the message's members in it, each escaped. */
 int sms_fill(const char *pattern, enum sms_escape escape, const struct sms *m, struct buf *out,
     struct err *e);
-/* Everything but A-Z a-z 0-9 - . _ ~ as %XX (RFC 3986). */
-void sms_percent(struct buf *out, const char *text);
-void sms_field(struct buf *form, const char *name, const char *value); /* appended with & */
 
 /* --- Twilio ------------------------------------------------------------------------------ */
 

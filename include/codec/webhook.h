@@ -53,6 +53,8 @@ struct cJSON;
 struct cJSON *json_strict(struct span text, struct err *e);
 /* As strict, but for a number that is not such an integer: it becomes a text, spelt as sent. */
 struct cJSON *json_foreign(struct span text, struct err *e);
+/* Beyond 2^53 - 1 readers of JSON differ in what a number is. */
+#define JSON_INTEGER_MOST INT64_C(9007199254740991)
 /* Members of an object; ERR_INPUT names the member.  Empty text is refused like missing text. */
 int json_text(const struct cJSON *o, const char *name, char *out, size_t room, struct err *e);
 int json_integer(const struct cJSON *o, const char *name, int64_t least, int64_t most, int64_t *out,

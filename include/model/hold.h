@@ -6,6 +6,9 @@
  *	SAFETY = MAINTENANCE > FRAUD > temporary supply > ADMIN = MOVE_OUT
  *	       > no-disconnect hours = protected = power-keep > ARREARS
  *
+ * That is whose wish counts.  A meter whose power-keep is on refuses every trip, so none is sent,
+ * whatever it is for, but one for SAFETY, which ends the power-keep first.
+ *
  * ARREARS is never placed by anybody: it is what the balance says.  Paying lifts it and nothing
  * else; every other hold is lifted by a person, with a reason.
  */

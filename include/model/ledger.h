@@ -8,7 +8,8 @@
  *	prepaid		liability	paid by an account and not yet used or delivered
  *	loaded		liability	credit that is in a local meter, by account
  *	arrears		asset		owed by an account, by debt; emergency credit used
- *	energy, fees, tax income	what consumption earned
+ *	energy, fees	income		what consumption earned
+ *	tax		liability	what of a charge is due to the state
  *	suspense	liability	paid by nobody we know
  *	payable		liability	to be paid back, by refund; not gone yet
  *	rounding	income		what is left when an account is closed

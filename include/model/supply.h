@@ -98,7 +98,7 @@ struct meter_view {
 enum notice_kind { NOTICE_NONE, NOTICE_LOW, NOTICE_DAYS, NOTICE_FINAL };
 const char *notice_kind_name(enum notice_kind k);
 
-/* Why a trip that is due by the balance does not leave: the causes of exposure. */
+/* Why a trip that is due does not leave: the causes of exposure. */
 enum hindrance {
 	HINDRANCE_NONE,
 	HINDRANCE_NOTICE,   /* not warned, or not long enough ago */
@@ -119,7 +119,7 @@ const char *hindrance_name(enum hindrance h);
 struct wish {
 	enum relay wanted;        /* RELAY_UNKNOWN: leave it as it is */
 	enum hold hold;           /* what it is for */
-	enum hindrance hindrance; /* of a trip for arrears */
+	enum hindrance hindrance; /* of a trip */
 	bool lock; /* too many overloads: a hold for SAFETY is placed, for that reason */
 	char why[120];
 };

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,20 +38,8 @@ conf_text_check(const char *path, struct span text, struct err *e)
 int
 conf_file_read(const char *path, struct buf *text, struct err *e)
 {
-	FILE *in = fopen(path, "re");
-	char part[4096];
-	size_t n;
-	int why = 0;
-
-	if (in == NULL)
-		return err_set(e, ERR_INPUT, "%s: %s", path, strerror(errno));
-	while (text->len <= FILE_MOST && (n = fread(part, 1, sizeof part, in)) > 0)
-		buf_put(text, part, n);
-	if (ferror(in))
-		why = errno != 0 ? errno : EIO;
-	fclose(in);
-	if (why != 0)
-		return err_set(e, ERR_INPUT, "%s: %s", path, strerror(why));
+	if (file_read(path, FILE_MOST, text, e) < 0)
+		return err_wrap(e, "%s", path);
 	return conf_text_check(path, buf_span(text), e);
 }
 

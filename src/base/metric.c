@@ -39,12 +39,6 @@ metric_add(enum metric m, int64_t n)
 	values[m] += n;
 }
 
-int64_t
-metric_value(enum metric m)
-{
-	return values[m];
-}
-
 void
 metric_head(struct buf *out, const char *family, const char *type, const char *help)
 {

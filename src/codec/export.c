@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXACT INT64_C(9007199254740991)
-
 /* The chart of model/ledger.h, as beancount wants to see it. */
 static const struct book {
 	const char *ledger, *root, *name;
@@ -68,12 +66,13 @@ read_line(const cJSON *row, const struct calendar *zone, struct export_line *l, 
 {
 	int64_t line, value_us;
 
-	if (json_integer(row, "journal", 1, EXACT, &l->journal, e) < 0 ||
-	    json_integer(row, "at_us", 0, EXACT, &l->at_us, e) < 0 ||
+	if (json_integer(row, "journal", 1, JSON_INTEGER_MOST, &l->journal, e) < 0 ||
+	    json_integer(row, "at_us", 0, JSON_INTEGER_MOST, &l->at_us, e) < 0 ||
 	    json_integer(row, "line", 1, 32767, &line, e) < 0 ||
-	    json_integer(row, "amount_minor", -EXACT, EXACT, &l->amount_minor, e) < 0 ||
-	    json_integer(row, "value_us", 0, EXACT, &value_us, e) < 0 ||
-	    json_integer(row, "reverses", 0, EXACT, &l->reverses, e) < 0)
+	    json_integer(row, "amount_minor", -JSON_INTEGER_MOST, JSON_INTEGER_MOST,
+		&l->amount_minor, e) < 0 ||
+	    json_integer(row, "value_us", 0, JSON_INTEGER_MOST, &value_us, e) < 0 ||
+	    json_integer(row, "reverses", 0, JSON_INTEGER_MOST, &l->reverses, e) < 0)
 		return -1;
 	l->line = (int)line;
 	l->day = calendar_day(zone, l->at_us);

@@ -73,21 +73,6 @@ column_value(const struct conf_node *column)
 }
 
 static int
-check_names(const char *path, const struct conf_node *map, const char *const *names, struct err *e)
-{
-	for (const struct conf_node *n = map->first; n != NULL; n = n->next) {
-		size_t i = 0;
-
-		while (names[i] != NULL && strcmp(names[i], n->name != NULL ? n->name : "") != 0)
-			i++;
-		if (names[i] == NULL)
-			return err_set(e, ERR_INPUT, "%.120s:%zu: nothing is called %.40s here",
-			    path, n->line, n->name != NULL ? n->name : "this");
-	}
-	return 0;
-}
-
-static int
 check_columns(const char *path, const struct conf_node *columns, struct err *e)
 {
 	static const char *const names[] = {"name", "value", "text", NULL};
@@ -95,10 +80,9 @@ check_columns(const char *path, const struct conf_node *columns, struct err *e)
 	for (const struct conf_node *c = columns->first; c != NULL; c = c->next) {
 		if (c->kind != CONF_NODE_MAP || setting(c, "name", NULL) == NULL ||
 		    (column_value(c) == V_TEXT) == (setting(c, "text", NULL) == NULL))
-			return err_set(e, ERR_INPUT,
-			    "%.120s:%zu: a column has a name, and a value that is known or a text",
-			    path, c->line);
-		if (check_names(path, c, names, e) < 0)
+			return conf_tree_refuse(
+			    path, c, e, "a column has a name, and a value that is known or a text");
+		if (conf_tree_known(path, c, names, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -122,7 +106,7 @@ take_settings(struct voucher_profile *p, const char *path, struct err *e)
 	p->names = conf_tree_get(p->tree, "names");
 	p->kinds = conf_tree_get(p->tree, "kinds");
 	p->columns = conf_tree_get(p->tree, "columns");
-	if (check_names(path, p->tree, names, e) < 0)
+	if (conf_tree_known(path, p->tree, names, e) < 0)
 		return -1;
 	if ((p->separator != '\t' && strcmp(separator, ",") != 0) ||
 	    (!p->by_day && strcmp(group, "journal") != 0) ||

@@ -142,3 +142,27 @@ form_get(const struct form *f, const char *name)
 			return f->fields[i].value;
 	return NULL;
 }
+
+/* --- written ------------------------------------------------------------------------------ */
+
+void
+form_percent(struct buf *out, const char *text)
+{
+	for (const uint8_t *p = (const uint8_t *)text; *p != '\0'; p++) {
+		if ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+		    (*p >= '0' && *p <= '9') || strchr("-._~", *p) != NULL)
+			buf_put_u8(out, *p);
+		else
+			buf_printf(out, "%%%02X", *p);
+	}
+}
+
+void
+form_put(struct buf *form, const char *name, const char *value)
+{
+	if (form->len > 0)
+		buf_put_u8(form, '&');
+	form_percent(form, name);
+	buf_put_u8(form, '=');
+	form_percent(form, value);
+}

@@ -22,8 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MOST   16
-#define INTEGER_MOST INT64_C(9007199254740991) /* 2^53 - 1: exact in every JSON reader */
+#define DEPTH_MOST 16
 
 struct scan {
 	const uint8_t *p, *start, *end;
@@ -199,7 +198,7 @@ scan_whole_number(struct scan *s)
 	digits = s->p;
 	for (; s->p < s->end && *s->p >= '0' && *s->p <= '9'; s->p++) {
 		v = v * 10 + (*s->p - '0');
-		if (v > INTEGER_MOST)
+		if (v > JSON_INTEGER_MOST)
 			return scan_fail(s, "a number beyond 9007199254740991");
 	}
 	if (s->p == digits)

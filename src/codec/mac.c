@@ -37,19 +37,31 @@ mac_hex(struct buf *out, struct span s)
 		buf_printf(out, "%02x", s.bytes[i]);
 }
 
-void
-mac_sha256_hex(struct span text, char out[65])
+static void
+digest_hex(const EVP_MD *md, struct span text, char *out)
 {
-	uint8_t sum[32];
+	uint8_t sum[EVP_MAX_MD_SIZE];
 	struct buf hex = {0};
 	unsigned len;
 
-	if (!EVP_Digest(text.bytes != NULL ? (const void *)text.bytes : "", text.len, sum, &len,
-		EVP_sha256(), NULL))
+	if (!EVP_Digest(
+		text.bytes != NULL ? (const void *)text.bytes : "", text.len, sum, &len, md, NULL))
 		abort();
-	mac_hex(&hex, span_of(sum, sizeof sum));
-	memcpy(out, buf_text(&hex), 65);
+	mac_hex(&hex, span_of(sum, len));
+	memcpy(out, buf_text(&hex), hex.len + 1);
 	buf_clear(&hex);
+}
+
+void
+mac_sha256_hex(struct span text, char out[65])
+{
+	digest_hex(EVP_sha256(), text, out);
+}
+
+void
+mac_sha1_hex(struct span text, char out[41])
+{
+	digest_hex(EVP_sha1(), text, out);
 }
 
 bool

@@ -1,27 +1,17 @@
 #include "codec/manifest.h"
 
 #include "base/err.h"
+#include "codec/mac.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HEAD "powergate report 1\n"
-
-void
-sha256_hex(struct span s, char out[65])
-{
-	uint8_t hash[SHA256_DIGEST_LENGTH];
-
-	SHA256(s.bytes, s.len, hash);
-	for (size_t i = 0; i < sizeof hash; i++)
-		snprintf(out + 2 * i, 3, "%02x", hash[i]);
-}
 
 void
 manifest_add(struct manifest *m, const char *name, struct span content)
@@ -33,7 +23,7 @@ manifest_add(struct manifest *m, const char *name, struct span content)
 		abort();
 	m->n++;
 	snprintf(f->name, sizeof f->name, "%s", name);
-	sha256_hex(content, f->sha256);
+	mac_sha256_hex(content, f->sha256);
 }
 
 void

@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXACT        INT64_C(9007199254740991)
 #define METER_DIGITS 2 /* of the money in a DL/T 645 meter */
 
 bool
@@ -46,7 +45,7 @@ prove_number(const cJSON *o, const char *name)
 	struct err e;
 	int64_t n;
 
-	return json_integer(o, name, -EXACT, EXACT, &n, &e) == 0 ? n : -1;
+	return json_integer(o, name, -JSON_INTEGER_MOST, JSON_INTEGER_MOST, &n, &e) == 0 ? n : -1;
 }
 
 const char *

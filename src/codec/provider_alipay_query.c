@@ -8,8 +8,8 @@
 #include "codec/provider_inside.h"
 
 #include "base/err.h"
+#include "codec/form.h"
 #include "codec/money.h"
-#include "codec/sms.h"
 #include "codec/webhook.h"
 
 #include <cjson/cJSON.h>
@@ -60,12 +60,10 @@ ask(const void *own, const char *order_no, int64_t now_us, const char *nonce,
 	snprintf(content, sizeof content, "{\"out_trade_no\":\"%s\"}", order_no);
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
 		buf_printf(&text, "%s%s=%s", i > 0 ? "&" : "", fields[i][0], fields[i][1]);
-		buf_printf(&out->body, "%s%s=", i > 0 ? "&" : "", fields[i][0]);
-		sms_percent(&out->body, fields[i][1]);
+		form_put(&out->body, fields[i][0], fields[i][1]);
 	}
 	rsa_sha256_sign(a->app_key, buf_span(&text), &sign);
-	buf_put_text(&out->body, "&sign=");
-	sms_percent(&out->body, buf_text(&sign));
+	form_put(&out->body, "sign", buf_text(&sign));
 	buf_clear(&text);
 	buf_clear(&sign);
 	out->method = "POST";

@@ -16,8 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEX_LEN     128
-#define AMOUNT_MOST INT64_C(9007199254740991)
+#define HEX_LEN 128
 
 struct paystack {
 	char secret[PROVIDER_SECRETS][129];
@@ -88,7 +87,7 @@ read_number(const cJSON *o, const char *name, char *out, size_t room, struct err
 
 	if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(o, name)))
 		return json_identifier(o, name, out, room, e);
-	if (json_integer(o, name, 0, AMOUNT_MOST, &number, e) < 0)
+	if (json_integer(o, name, 0, JSON_INTEGER_MOST, &number, e) < 0)
 		return -1;
 	snprintf(out, room, "%lld", (long long)number);
 	return 0;

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AMOUNT_MOST INT64_C(9007199254740991)
-
 struct standard {
 	struct webhook_secret secret[PROVIDER_SECRETS];
 	size_t nsecrets;
@@ -146,7 +144,7 @@ read_refund(const cJSON *o, struct provider_notice *n, struct err *e)
 		return err_set(e, ERR_INPUT, "data: %s", o != NULL ? "not an object" : "missing");
 	if (json_identifier(o, "refund_no", n->refund_no, sizeof n->refund_no, e) < 0 ||
 	    json_identifier(o, "payment_no", n->payment_no, sizeof n->payment_no, e) < 0 ||
-	    json_integer(o, "amount_minor", 1, AMOUNT_MOST, &n->amount_minor, e) < 0 ||
+	    json_integer(o, "amount_minor", 1, JSON_INTEGER_MOST, &n->amount_minor, e) < 0 ||
 	    json_optional(o, "currency", n->currency, sizeof n->currency, e) < 0)
 		return err_wrap(e, "data");
 	return 0;

@@ -21,7 +21,6 @@
 #define WINDOW_S        300
 #define SIGNATURES_MOST 16
 #define HEX_LEN         64
-#define AMOUNT_MOST     INT64_C(9007199254740991)
 
 struct stripe {
 	char secret[PROVIDER_SECRETS][129];
@@ -183,7 +182,7 @@ to_minor(const char *currency, int64_t *amount, struct err *e)
 static int
 read_money(const cJSON *o, const struct event *ev, struct provider_notice *n, struct err *e)
 {
-	if (json_integer(o, ev->amount, 1, AMOUNT_MOST, &n->amount_minor, e) < 0 ||
+	if (json_integer(o, ev->amount, 1, JSON_INTEGER_MOST, &n->amount_minor, e) < 0 ||
 	    json_identifier(o, "currency", n->currency, sizeof n->currency, e) < 0)
 		return -1;
 	for (char *p = n->currency; *p != '\0'; p++)

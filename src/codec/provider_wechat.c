@@ -19,12 +19,11 @@
 #include <string.h>
 #include <strings.h>
 
-#define KEYS_MOST   WECHAT_KEYS_MOST
-#define APPS_MOST   WECHAT_APPS_MOST
-#define KEY_LEN     WECHAT_KEY_LEN
-#define WINDOW_S    300
-#define AMOUNT_MOST INT64_C(9007199254740991)
-#define API_URL     "https://api.mch.weixin.qq.com"
+#define KEYS_MOST WECHAT_KEYS_MOST
+#define APPS_MOST WECHAT_APPS_MOST
+#define KEY_LEN   WECHAT_KEY_LEN
+#define WINDOW_S  300
+#define API_URL   "https://api.mch.weixin.qq.com"
 
 /* --- keys -------------------------------------------------------------------------------- */
 
@@ -254,7 +253,7 @@ read_transaction(const cJSON *o, struct provider_notice *n, struct err *e)
 
 	if (json_identifier(o, "transaction_id", n->payment_no, sizeof n->payment_no, e) < 0 ||
 	    json_identifier(o, "trade_state", n->state, sizeof n->state, e) < 0 ||
-	    json_integer(amount, "total", 1, AMOUNT_MOST, &n->amount_minor, e) < 0 ||
+	    json_integer(amount, "total", 1, JSON_INTEGER_MOST, &n->amount_minor, e) < 0 ||
 	    json_identifier(amount, "currency", n->currency, sizeof n->currency, e) < 0)
 		return -1;
 	provider_words(o, "attach", n->reference, sizeof n->reference);
@@ -286,7 +285,7 @@ read_refund(const cJSON *o, struct provider_notice *n, struct err *e)
 	if (json_identifier(o, "transaction_id", n->payment_no, sizeof n->payment_no, e) < 0 ||
 	    json_identifier(o, "out_refund_no", n->refund_no, sizeof n->refund_no, e) < 0 ||
 	    json_identifier(o, "refund_status", n->state, sizeof n->state, e) < 0 ||
-	    json_integer(amount, "refund", 1, AMOUNT_MOST, &n->amount_minor, e) < 0 ||
+	    json_integer(amount, "refund", 1, JSON_INTEGER_MOST, &n->amount_minor, e) < 0 ||
 	    provider_text(amount, "currency", n->currency, sizeof n->currency, e) < 0 ||
 	    provider_text(o, "refund_id", n->reference, sizeof n->reference, e) < 0 ||
 	    read_time(o, "success_time", false, &n->paid_us, e) < 0)

@@ -7,7 +7,7 @@
 #include "codec/provider_inside.h"
 
 #include "base/err.h"
-#include "codec/sms.h"
+#include "codec/form.h"
 #include "codec/webhook.h"
 
 #include <cjson/cJSON.h>
@@ -31,7 +31,7 @@ ask(const void *own, const char *order_no, int64_t now_us, const char *nonce,
 	char at[24];
 	int len;
 
-	sms_percent(&number, order_no);
+	form_percent(&number, order_no);
 	snprintf(at, sizeof at, "%lld", (long long)(now_us / 1000000));
 	len = snprintf(out->path, sizeof out->path, "/v3/pay/transactions/out-trade-no/%s?mchid=%s",
 	    buf_text(&number), w->mchid);

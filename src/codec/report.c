@@ -12,8 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EXACT 9007199254740991.0
-
 static bool
 ends(const char *name, const char *tail)
 {
@@ -121,7 +119,8 @@ report_cell(const cJSON *day, const char *column, const cJSON *v, const struct c
 		buf_put_text(out, v->valuestring);
 	if (cJSON_IsBool(v))
 		buf_put_text(out, cJSON_IsTrue(v) ? "yes" : "no");
-	if (!cJSON_IsNumber(v) || v->valuedouble > EXACT || v->valuedouble < -EXACT)
+	if (!cJSON_IsNumber(v) || v->valuedouble > JSON_INTEGER_MOST ||
+	    v->valuedouble < -JSON_INTEGER_MOST)
 		return;
 	n = (int64_t)v->valuedouble;
 	if (ends(column, "_minor"))

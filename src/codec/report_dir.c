@@ -2,6 +2,8 @@
 #include "codec/report_files.h"
 
 #include "base/err.h"
+#include "base/file.h"
+#include "codec/mac.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,19 +20,7 @@
 int
 report_file_read(const char *path, struct buf *out, struct err *e)
 {
-	FILE *in = fopen(path, "re");
-	uint8_t bytes[16384];
-	size_t n;
-	int rc = 0;
-
-	if (in == NULL)
-		return err_set(e, ERR_INPUT, "%.150s: %s", path, strerror(errno));
-	while ((n = fread(bytes, 1, sizeof bytes, in)) > 0)
-		buf_put(out, bytes, n);
-	if (ferror(in))
-		rc = err_set(e, ERR_INPUT, "%.150s: %s", path, strerror(errno));
-	fclose(in);
-	return rc;
+	return file_read(path, FILE_WHOLE, out, e) < 0 ? err_wrap(e, "%.150s", path) : 0;
 }
 
 void
@@ -83,7 +73,7 @@ read_manifest(const char *site, int day, struct manifest *m, char sha256[65], st
 	rc = report_file_read(path, &text, e);
 	if (rc == 0 && (rc = manifest_in(m, buf_span(&text), e)) < 0)
 		err_wrap(e, "%.150s", path);
-	sha256_hex(buf_span(&text), sha256);
+	mac_sha256_hex(buf_span(&text), sha256);
 	buf_clear(&text);
 	return rc;
 }
@@ -97,7 +87,7 @@ compare_file(const char *dir, const struct report_file *f, const char *sha256, s
 
 	snprintf(path, sizeof path, "%s/%s", dir, f->name);
 	if (report_file_read(path, &there, e) == 0)
-		sha256_hex(buf_span(&there), hash);
+		mac_sha256_hex(buf_span(&there), hash);
 	buf_clear(&there);
 	return strcmp(hash, sha256) == 0
 		   ? 0
@@ -111,27 +101,33 @@ compare_day(const char *site, const struct report_files *r, char sha256[65], str
 {
 	const struct manifest *m = &r->manifest;
 	const char *differs = "";
+	bool others;
 	char dir[REPORT_PATH + 16];
 	struct manifest old;
 
 	snprintf(dir, sizeof dir, "%s/%08d", site, m->day);
 	if (read_manifest(site, m->day, &old, sha256, e) < 0)
 		return -1;
-	if (strcmp(old.previous, m->previous) != 0 || old.n != m->n)
+	others = old.n != m->n;
+	if (strcmp(old.previous, m->previous) != 0)
 		differs = "the day before";
 	for (size_t i = 0; i < r->n; i++) {
 		const struct manifest_file *f = manifest_find(&old, r->of[i].name);
 
-		if (f == NULL || strcmp(f->sha256, m->files[i].sha256) != 0)
+		if (f == NULL)
+			others = true;
+		else if (strcmp(f->sha256, m->files[i].sha256) != 0)
 			differs = r->of[i].name;
 		else if (compare_file(dir, &r->of[i], f->sha256, e) < 0)
 			return -1;
 	}
-	return differs[0] == '\0' ? 0
-				  : err_set(e, ERR_REFUSED,
-					"%.120s is closed; something came later, and %.40s would "
-					"be another",
-					dir, differs);
+	if (differs[0] != '\0')
+		return err_set(e, ERR_REFUSED,
+		    "%.120s is closed; something came later, and %.40s would be another", dir,
+		    differs);
+	return others
+		   ? err_set(e, ERR_REFUSED, "%.120s is closed in other formats or languages", dir)
+		   : 0;
 }
 
 /* Behind the day before; and where there is a day after, only as the one that it names. */
@@ -152,7 +148,7 @@ chain_day(const char *site, struct manifest *m, bool there, struct err *e)
 	if (read_manifest(site, after, &other, sha256, e) < 0)
 		return -1;
 	manifest_out(m, &text);
-	sha256_hex(buf_span(&text), sha256);
+	mac_sha256_hex(buf_span(&text), sha256);
 	buf_clear(&text);
 	if (other.previous_day == m->day && strcmp(other.previous, sha256) == 0)
 		return 0;
@@ -292,7 +288,7 @@ report_write(const char *root, struct report_files *r, struct span key, enum rep
 	if (there)
 		return compare_day(site, r, sha256, e);
 	manifest_out(&r->manifest, &text);
-	sha256_hex(buf_span(&text), sha256);
+	mac_sha256_hex(buf_span(&text), sha256);
 	rc = manifest_sign(buf_span(&text), key, signature, e);
 	if (rc == 0)
 		rc = write_day(

@@ -5,6 +5,7 @@
 #include "codec/report_files.h"
 
 #include "base/err.h"
+#include "codec/mac.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -52,7 +53,7 @@ check_file(struct check *k, const char *dir, const struct manifest_file *f)
 		bad(k, path, "it is missing");
 		return;
 	}
-	sha256_hex(buf_span(&content), hash);
+	mac_sha256_hex(buf_span(&content), hash);
 	if (strcmp(hash, f->sha256) != 0)
 		bad(k, path, "it is not what was signed");
 	buf_clear(&content);
@@ -120,7 +121,7 @@ check_day(struct check *k, const char *site_dir, const char *site, const char *n
 	for (size_t i = 0; i < m.n; i++)
 		check_file(k, dir, &m.files[i]);
 	check_strangers(k, dir, &m);
-	sha256_hex(buf_span(&text), k->previous);
+	mac_sha256_hex(buf_span(&text), k->previous);
 	buf_clear(&text);
 	buf_clear(&signature);
 }

@@ -22,28 +22,6 @@ text_span(const char *text)
 
 /* --- texts ------------------------------------------------------------------------------- */
 
-void
-sms_percent(struct buf *out, const char *text)
-{
-	for (const uint8_t *p = (const uint8_t *)text; *p != '\0'; p++) {
-		if ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
-		    (*p >= '0' && *p <= '9') || strchr("-._~", *p) != NULL)
-			buf_put_u8(out, *p);
-		else
-			buf_printf(out, "%%%02X", *p);
-	}
-}
-
-void
-sms_field(struct buf *form, const char *name, const char *value)
-{
-	if (form->len > 0)
-		buf_put_u8(form, '&');
-	sms_percent(form, name);
-	buf_put_u8(form, '=');
-	sms_percent(form, value);
-}
-
 static const char *
 member_of(const struct sms *m, struct span name)
 {
@@ -74,7 +52,7 @@ put_escaped(struct buf *out, const char *text, enum sms_escape escape)
 		buf_put_text(out, text);
 		return;
 	case SMS_FORM:
-		sms_percent(out, text);
+		form_percent(out, text);
 		return;
 	case SMS_JSON: /* the pattern has the quotes */
 		json_quote(&quoted, text);
@@ -120,17 +98,17 @@ twilio_body(const struct sms *m, const char *callback, int64_t valid_s, struct b
 {
 	char seconds[24];
 
-	sms_field(out, "To", m->to);
+	form_put(out, "To", m->to);
 	/* a messaging service has a number of its own in front of the sender's */
-	sms_field(out, strncmp(m->from, "MG", 2) == 0 ? "MessagingServiceSid" : "From", m->from);
-	sms_field(out, "Body", m->text);
+	form_put(out, strncmp(m->from, "MG", 2) == 0 ? "MessagingServiceSid" : "From", m->from);
+	form_put(out, "Body", m->text);
 	snprintf(seconds, sizeof seconds, "%lld",
 	    (long long)(valid_s < 1                  ? 1
 			: valid_s > TWILIO_LONGEST_S ? TWILIO_LONGEST_S
 						     : valid_s));
-	sms_field(out, "ValidityPeriod", seconds); /* an old warning is a wrong one */
+	form_put(out, "ValidityPeriod", seconds); /* an old warning is a wrong one */
 	if (callback[0] != '\0')
-		sms_field(out, "StatusCallback", callback);
+		form_put(out, "StatusCallback", callback);
 }
 
 void
@@ -204,11 +182,11 @@ twilio_signed(const char *url, const struct form *fields, const char *token, con
 void
 aliyun_query(const struct sms *m, struct buf *out)
 {
-	sms_field(out, "OutId", m->id);
-	sms_field(out, "PhoneNumbers", m->to);
-	sms_field(out, "SignName", m->from);
-	sms_field(out, "TemplateCode", m->code);
-	sms_field(out, "TemplateParam", m->params);
+	form_put(out, "OutId", m->id);
+	form_put(out, "PhoneNumbers", m->to);
+	form_put(out, "SignName", m->from);
+	form_put(out, "TemplateCode", m->code);
+	form_put(out, "TemplateParam", m->params);
 }
 
 void

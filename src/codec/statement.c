@@ -2,11 +2,11 @@
 #include "codec/statement_parts.h"
 
 #include "base/err.h"
+#include "codec/mac.h"
 #include "codec/money.h"
 #include "codec/provider.h"
 #include "codec/webhook.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,19 +177,6 @@ statement_kind_name(enum statement_kind kind)
 
 /* --- files ------------------------------------------------------------------------------- */
 
-static void
-digest_out(const EVP_MD *md, struct span bytes, char *hex)
-{
-	uint8_t sum[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
-
-	if (EVP_Digest(bytes.len > 0 ? bytes.bytes : (const uint8_t *)"", bytes.len, sum, &len, md,
-		NULL) != 1)
-		abort();
-	for (unsigned i = 0; i < len; i++)
-		snprintf(hex + 2 * i, 3, "%02x", sum[i]);
-}
-
 /* A zip holds the rows and a summary of them; which is which shows by their heads. */
 static int
 take_text(struct buf *text, void *arg, struct err *e)
@@ -224,8 +211,8 @@ read_format(const struct format *f, struct span file, struct statement *s, struc
 		return -1;
 	if (s->text.len == 0)
 		return err_set(e, ERR_INPUT, "nothing in it");
-	digest_out(EVP_sha256(), file, s->sha256);
-	digest_out(EVP_sha1(), buf_span(&s->text), s->sha1);
+	mac_sha256_hex(file, s->sha256);
+	mac_sha1_hex(buf_span(&s->text), s->sha1);
 	return f->read(s, e);
 }
 

@@ -23,7 +23,6 @@
 #define SECRET_LEAST    16
 #define BODY_MOST       65536
 #define SIGNATURES_MOST 16
-#define AMOUNT_MOST     INT64_C(9007199254740991)
 
 int
 webhook_secret_parse(const char *text, struct webhook_secret *s, struct err *e)
@@ -220,7 +219,7 @@ payment_read(const cJSON *o, struct payment *p, struct err *e)
 		return -1;
 	if (p->account_no[0] == '\0' && p->meter_no[0] == '\0')
 		return err_set(e, ERR_INPUT, "meter_no and account_no are both missing");
-	if (json_integer(o, "amount_minor", 1, AMOUNT_MOST, &p->amount_minor, e) < 0 ||
+	if (json_integer(o, "amount_minor", 1, JSON_INTEGER_MOST, &p->amount_minor, e) < 0 ||
 	    currency_read(o, p->currency, e) < 0 || paid_at_read(o, &p->paid_us, e) < 0 ||
 	    json_identifier(o, "method", p->method, sizeof p->method, e) < 0 ||
 	    json_optional(o, "terminal", p->terminal, sizeof p->terminal, e) < 0 ||

@@ -8,10 +8,10 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "codec/provider.h"
 #include "codec/webhook.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,13 +85,8 @@ now_in(const char *text, int64_t *us, struct err *e)
 static int
 body_in(struct question *q, struct err *e)
 {
-	uint8_t bytes[4096];
-	size_t n;
-
-	while (q->body.len <= PROVIDER_BODY_MOST && (n = fread(bytes, 1, sizeof bytes, stdin)) > 0)
-		buf_put(&q->body, bytes, n);
-	if (ferror(stdin))
-		return err_set(e, ERR_INPUT, "standard input: %s", strerror(errno));
+	if (file_read_open(stdin, PROVIDER_BODY_MOST, &q->body, e) < 0)
+		return err_wrap(e, "standard input");
 	q->request.body = buf_span(&q->body);
 	return 0;
 }

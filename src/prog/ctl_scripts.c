@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -89,19 +90,8 @@ scripts_number(struct scripts *s, int known, struct err *e)
 int
 script_read(const struct script *s, struct buf *sql, struct err *e)
 {
-	FILE *in = fopen(s->path, "re");
-	char part[8192];
-	size_t n;
-	int bad;
-
-	if (in == NULL)
-		return err_set(e, ERR_INPUT, "%s: %s", s->path, strerror(errno));
-	while ((n = fread(part, 1, sizeof part, in)) > 0)
-		buf_put(sql, part, n);
-	bad = ferror(in);
-	fclose(in);
-	if (bad)
-		return err_set(e, ERR_INPUT, "%s: cannot be read", s->path);
+	if (file_read(s->path, FILE_WHOLE, sql, e) < 0)
+		return err_wrap(e, "%s", s->path);
 	if (strlen(buf_text(sql)) != sql->len)
 		return err_set(e, ERR_INPUT, "%s: has a NUL inside", s->path);
 	return 0;

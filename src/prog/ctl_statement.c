@@ -5,10 +5,10 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "codec/statement.h"
 #include "codec/webhook.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,20 +17,8 @@
 int
 ctl_read_file(const char *path, struct buf *out, struct err *e)
 {
-	FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	uint8_t bytes[16384];
-	size_t n;
-	int rc = 0;
-
-	if (in == NULL)
-		return err_set(e, ERR_INPUT, "%s", strerror(errno));
-	while (out->len <= STATEMENT_MOST && (n = fread(bytes, 1, sizeof bytes, in)) > 0)
-		buf_put(out, bytes, n);
-	if (ferror(in))
-		rc = err_set(e, ERR_INPUT, "%s", strerror(errno));
-	if (in != stdin)
-		fclose(in);
-	return rc;
+	return strcmp(path, "-") == 0 ? file_read_open(stdin, STATEMENT_MOST, out, e)
+				      : file_read(path, STATEMENT_MOST, out, e);
 }
 
 /* --- as JSON ------------------------------------------------------------------------------- */

@@ -9,13 +9,12 @@
 #include "base/buf.h"
 #include "base/words.h"
 #include "codec/money.h"
+#include "codec/webhook.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
-
-#define EXACT_MOST 9007199254740991.0 /* 2^53 - 1: beyond, a double is no longer the number */
 
 static bool
 ends(const char *name, const char *tail)
@@ -34,7 +33,8 @@ ctl_first(const cJSON *list)
 bool
 ctl_integer(const cJSON *v, int64_t *out)
 {
-	if (!cJSON_IsNumber(v) || v->valuedouble > EXACT_MOST || v->valuedouble < -EXACT_MOST)
+	if (!cJSON_IsNumber(v) || v->valuedouble > JSON_INTEGER_MOST ||
+	    v->valuedouble < -JSON_INTEGER_MOST)
 		return false;
 	*out = (int64_t)v->valuedouble;
 	return (double)*out == v->valuedouble;

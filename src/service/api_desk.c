@@ -7,6 +7,7 @@
 
 #include "base/conf.h"
 #include "base/loop.h"
+#include "codec/webhook.h"
 #include "service/pay_parts.h"
 #include "service/topup.h"
 
@@ -41,7 +42,7 @@ sale_new(struct call *c)
 	    !call_copy(c, "amount_minor", amount, sizeof amount))
 		why = "a value is too long or no text";
 	else if ((m->amount_minor = strtoll(amount, &end, 10)) < 1 || amount[0] == '\0' ||
-		 *end != '\0' || m->amount_minor > INT64_C(9007199254740991))
+		 *end != '\0' || m->amount_minor > JSON_INTEGER_MOST)
 		why = "amount_minor is a whole number above 0";
 	else if ((m->account_no[0] == '\0') == (m->meter_no[0] == '\0'))
 		why = "one of account and meter is needed";

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/words.h"
 #include "codec/export.h"
+#include "codec/mac.h"
 #include "codec/manifest.h"
 #include "codec/report.h"
 
@@ -28,7 +29,7 @@ some_day(void)
 {
 	struct manifest m = {.site = "West side", .day = 20261119, .previous_day = 20261118};
 
-	sha256_hex(text_span("the day before"), m.previous);
+	mac_sha256_hex(text_span("the day before"), m.previous);
 	manifest_add(&m, "accounts.csv", text_span("a"));
 	manifest_add(&m, "meters.csv", text_span(""));
 	return m;

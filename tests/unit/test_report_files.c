@@ -150,6 +150,7 @@ START_TEST(a_day_made_again_is_the_same)
 	ck_assert_int_eq(e.class, ERR_REFUSED);
 	ck_assert_ptr_nonnull(strstr(e.text, "something came later"));
 	ck_assert_int_lt(write_day(20261118, 3, 70, "csv", &how, &e), 0);
+	ck_assert_ptr_nonnull(strstr(e.text, "is closed in other formats or languages"));
 	ck_assert_int_lt(write_day(20261116, 3, 70, "csv json html", &how, &e), 0);
 	ck_assert_ptr_nonnull(strstr(e.text, "closed already"));
 	ck_assert_int_eq(bad_now(), 0);
