@@ -79,6 +79,7 @@ struct meter {
 	int64_t clock_skew_us;          /* meter's clock less ours, read once a session */
 	int64_t clock_due_us;           /* when it is read again (monotonic); 0: not noted yet */
 	int64_t auth_until_us;          /* its authentication, below, is good so long; 0: none */
+	int64_t logged_until_us;        /* every frame is kept until then; 0: none is */
 	int64_t quiet_until_us;         /* not asked before (monotonic) */
 	int64_t poll_us;                /* next scheduled read (monotonic) */
 	int64_t line_us;                /* next reading of what flows (monotonic); 0: not set yet */

@@ -141,7 +141,8 @@ ctl_fn ctl_push_tariff;
 ctl_fn ctl_group_preview, ctl_group_status;
 /* A tariff file, --file and --at, as what is wanted of a meter; priced: it keeps money itself. */
 enum ctl_exit ctl_wish(struct ctl *c, bool priced);
-ctl_fn ctl_order, ctl_why, ctl_cash, ctl_preview, ctl_payment_show, ctl_ledger_check;
+ctl_fn ctl_order, ctl_why, ctl_survey, ctl_bundle, ctl_cash, ctl_preview, ctl_payment_show,
+    ctl_ledger_check;
 ctl_fn ctl_bill_explain;
 ctl_fn ctl_frame_decode, ctl_arrows, ctl_conf_check, ctl_conf_sample, ctl_conf_manual, ctl_profiles,
     ctl_notice_texts;

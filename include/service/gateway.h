@@ -26,6 +26,7 @@ struct gateway_conf {
 	char *password_key; /* file of the key that seals meter passwords */
 	int64_t most_sessions;
 	int64_t sweep_us;
+	int64_t ways_us; /* how often what was counted of the lines is written down */
 };
 
 /* What others want to know about sessions; called from the loop. */

@@ -31,6 +31,9 @@ struct session_events {
 	    struct session *s, struct meter *m, const struct meter_event *ev, int n, void *arg);
 	void (*on_free)(struct session *s, void *arg); /* ready, and nobody holds it */
 	void (*on_closed)(struct session *s, const char *why, void *arg);
+	void (*on_reply)(struct session *s, int64_t took_us, void *arg); /* -1: silence */
+	void (*on_frame)(
+	    struct session *s, const struct meter *m, char dir, struct span frame, void *arg);
 };
 
 struct session_conf {

@@ -25,6 +25,7 @@ struct question {
 	session_frame_fn *frame;
 	session_answer_fn *fn;
 	void *arg;
+	int64_t sent_us;    /* the frame that is out; monotonic */
 	uint64_t signature; /* asked of the encryption machine */
 };
 

@@ -7,7 +7,7 @@
 CREATE OR REPLACE FUNCTION door.session_open(p_identity text[], p_kind text[], p_peer text[], p_node text, p_now bigint)
 RETURNS TABLE (n int, endpoint_id bigint, epoch bigint, state text, meter_id bigint, address text,
     protocol text, profile text, customer text, password bytea, zone text, live boolean, limited boolean, overloads bigint,
-    alarm_counts text, report_stuck boolean, waited_for boolean)
+    alarm_counts text, report_stuck boolean, waited_for boolean, logged_until bigint)
 LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE ids bigint[]; taken bigint[];
@@ -40,7 +40,7 @@ BEGIN
     RETURN QUERY SELECT t.n::int, e.id, e.epoch, e.state, m.id, m.address, m.protocol, m.profile,
         m.customer, m.password, m.zone, m.mode = 'live', m.limited, m.overloads,
         array_to_string(m.alarm_counts, ' ', '-1'), m.report_stuck,
-        EXISTS (SELECT FROM command c WHERE c.meter_id = m.id AND c.state IN ('waiting', 'unsure') AND c.priority <= 1)
+        EXISTS (SELECT FROM command c WHERE c.meter_id = m.id AND c.state IN ('waiting', 'unsure') AND c.priority <= 1), COALESCE(m.logged_until_us, 0)
     FROM unnest(p_identity) WITH ORDINALITY AS t(identity, n)
     JOIN LATERAL (SELECT x.* FROM endpoint x WHERE x.identity = t.identity LIMIT 1) e ON true
     LEFT JOIN LATERAL (SELECT x.*, s.zone, s.mode, q.limit_watts IS NOT NULL AS limited, q.overloads, q.alarm_counts, q.report_stuck

@@ -11,7 +11,7 @@ END $$;
 -- One stage, and what follows from it.
 CREATE OR REPLACE FUNCTION door.qualify_step(p_qualification bigint, p_command bigint, p_epoch bigint, p jsonb, p_out bytea[],
     p_in bytea[], p_now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE q qualification; m meter; steps int;
+DECLARE q qualification; m meter; steps int; was text;
 BEGIN
     SELECT * INTO q FROM qualification WHERE id = p_qualification AND state IN ('running', 'power') FOR UPDATE;
     IF q.id IS NULL OR NOT EXISTS (SELECT FROM command c WHERE c.id = p_command AND c.epoch = p_epoch AND c.kind = 'qualify'
@@ -19,6 +19,7 @@ BEGIN
         RETURN false;
     END IF;
     SELECT * INTO m FROM meter WHERE id = q.meter_id;
+    was := powergate.capability(m);
     SELECT count(*) INTO steps FROM qualification_step s WHERE s.qualification_id = q.id;
     INSERT INTO qualification_step (qualification_id, n, at_us, stage, said, number, count_before, count_after, bought_before, bought_after,
         credit_before, credit_after, verdict, frames_out, frames_in)
@@ -34,8 +35,9 @@ BEGIN
     IF p ? 'class' THEN
         PERFORM powergate.event_add('qualified', q.meter_id, NULL, format('%s %s is of class %s: %s', q.profile,
             CASE WHEN q.model = '' THEN 'of no model' ELSE q.model END, p ->> 'class', p ->> 'why'), p_now);
-        INSERT INTO audit (at_us, actor, action, args, outcome) VALUES (p_now, q.asked_by, 'meter.qualify',
-            jsonb_build_object('meter', m.address, 'qualification', q.id, 'profile', q.profile, 'model', q.model), 'class ' || (p ->> 'class'));
+        INSERT INTO audit (at_us, actor, action, args, outcome, before, after) VALUES (p_now, q.asked_by, 'meter.qualify',
+            jsonb_build_object('meter', m.address, 'qualification', q.id, 'profile', q.profile, 'model', q.model), 'class ' || (p ->> 'class'),
+            jsonb_build_object('class', was), jsonb_build_object('class', p ->> 'class'));
     END IF;
     RETURN true;
 END $$;

@@ -225,6 +225,44 @@ ctl_why(struct ctl *c)
 	return result;
 }
 
+/* The table, and the sentence under it. */
+enum ctl_exit
+ctl_survey(struct ctl *c)
+{
+	struct buf answer = {0};
+	cJSON *json;
+	enum ctl_exit result = ask(c, &answer, &json);
+
+	if (json != NULL) {
+		ctl_print(c, &answer);
+		if (c->form == CTL_TABLE) {
+			putchar('\n');
+			put_text(stdout, text_of(json, "advice"));
+			putchar('\n');
+		}
+	}
+	cJSON_Delete(json);
+	buf_clear(&answer);
+	return result;
+}
+
+/* A file for somebody else: whole, whatever form the terminal has. */
+enum ctl_exit
+ctl_bundle(struct ctl *c)
+{
+	struct buf answer = {0};
+	cJSON *json;
+	enum ctl_exit result = ask(c, &answer, &json);
+	char *text = json != NULL ? cJSON_Print(json) : NULL;
+
+	if (text != NULL)
+		puts(text);
+	cJSON_free(text);
+	cJSON_Delete(json);
+	buf_clear(&answer);
+	return result;
+}
+
 /* --- money --------------------------------------------------------------------------------- */
 
 /* Said before anything is asked: with the same number the payment is taken once, however often

@@ -41,6 +41,9 @@
 	"owed_minor needs requested_by approved_by reference reason"
 #define EMERGENCY \
 	"account state limit_minor below_minor automatic balance_minor used_minor left_minor"
+#define SURVEY                                                                              \
+	"site carrier link endpoints online_now online_percent answers silent_percent p50_ms " \
+	"p95_ms p99_ms retries_percent signal_dbm worst_dbm"
 #define QUALIFICATION "qualification meter profile model claim state stage class why"
 #define PUSH                                                                       \
 	"meter set version state switch_us why wanted_us sent_us acknowledged_us " \
@@ -238,6 +241,18 @@ static const struct ctl_command orders[] = {
     SPECIAL("push tariff", "meter=ADDRESS file=FILE [--at=WHEN]", "push/want", true, "set=tariff",
 	NULL, ctl_push_tariff,
 	"Have the meter charge by a tariff file, from its beginning on or from --at."),
+
+    WRITE("endpoint link",
+	"endpoint=NAME [--link=4g|nbiot|rs485] [--carrier=TEXT] [--signal=TEXT]", "endpoint/link",
+	"What a connection does not tell itself; the signal as measured there, in dBm."),
+    SPECIAL("survey", "[--site=SITE] [--days=N]", "survey", false, NULL, SURVEY, ctl_survey,
+	"How well each site's links and carriers serve, and which to choose."),
+    WRITE("meter log", "meter=ADDRESS [--minutes=N] --reason=TEXT", "meter/log",
+	"Keep every frame of a meter for an hour or so; passwords are blotted out."),
+    READ("frame list", "meter=ADDRESS [--limit=N]", "frame/list", "at_us dir frame",
+	"The newest frames that were kept."),
+    SPECIAL("support bundle", "meter=ADDRESS", "support/bundle", false, NULL, NULL, ctl_bundle,
+	"All that a maker needs of a meter and its connection, as JSON; nobody's data is in it."),
 
     READ("session list", "", "session/list", "endpoint peer meters heard_s",
 	"Connections that are up now."),

@@ -78,6 +78,8 @@ static const struct conf_field meters_fields[] = {
 	"another daemon on the port or until there is room."),
     CONF_TIME(struct gateway_conf, sweep_us, "sweep", "10s", SECOND_US / 10, HOUR_US, true,
 	"How often silent sessions are looked for."),
+    CONF_TIME(struct gateway_conf, ways_us, "survey", "1m", SECOND_US / 10, HOUR_US, true,
+	"How often answers, silences and logged frames are written down: what a crash may cost."),
     {0},
 };
 

@@ -6,6 +6,7 @@
 #include "service/link.h"
 #include "service/listener.h"
 #include "service/logins.h"
+#include "service/ways.h"
 #include "store/db.h"
 
 #include <stdio.h>
@@ -26,6 +27,7 @@ struct gateway {
 	void *arg;
 	struct listener *listener;
 	struct sessions all;
+	struct ways *ways;
 	struct logins *logins;
 	struct map *by_endpoint;
 	struct timer sweep, drain;
@@ -162,7 +164,28 @@ on_closed(struct session *s, const char *why, void *arg)
 		listener_shut(g->listener, false);
 }
 
-static const struct session_events session_events = {on_named, on_heard, on_free, on_closed};
+static void
+on_reply(struct session *s, int64_t took_us, void *arg)
+{
+	struct gateway *g = arg;
+
+	if (took_us >= 0)
+		ways_answered(g->ways, session_endpoint(s)->id, took_us);
+	else
+		ways_silent(g->ways, session_endpoint(s)->id);
+}
+
+static void
+on_frame(struct session *s, const struct meter *m, char dir, struct span frame, void *arg)
+{
+	struct gateway *g = arg;
+
+	(void)s;
+	ways_frame(g->ways, m, dir, frame);
+}
+
+static const struct session_events session_events = {
+    on_named, on_heard, on_free, on_closed, on_reply, on_frame};
 
 void
 gateway_admit(struct gateway *g, struct link *link)
@@ -253,6 +276,7 @@ gateway_new(struct loop *l, struct db *db, struct signer *signer, const char *no
 	g->events = events;
 	g->arg = arg;
 	g->by_endpoint = map_new();
+	g->ways = ways_new(l, db, &conf->ways_us);
 	g->logins = logins_new(l, db, node, on_opened, g);
 	g->log.module = "gateway";
 	g->most = most_sessions(g);
@@ -270,6 +294,7 @@ gateway_free(struct gateway *g)
 	timer_stop(&g->drain);
 	listener_free(g->listener);
 	logins_free(g->logins);
+	ways_free(g->ways);
 	map_free(g->by_endpoint);
 	free(g);
 }

@@ -80,6 +80,7 @@ on_silence(void *arg)
 	bool alone = s->mine->n == 1 && m->silences + 1 >= s->all->conf->quiet_after;
 
 	metric_add(METRIC_SILENCES, 1);
+	s->all->events->on_reply(s, -1, s->all->arg);
 	note_silence(s, m);
 	s->settling = true;
 	session_follow(s, q->protocol->silent(&q->talk, now_us(s)));
@@ -127,6 +128,7 @@ session_answers(struct session *s, const struct meter *m, struct span frame)
 	next = q->protocol->heard(&q->talk, frame, now_us(s));
 	if (next == TALK_UNRELATED)
 		return false;
+	s->all->events->on_reply(s, loop_mono_us(s->all->loop) - q->sent_us, s->all->arg);
 	session_follow(s, next);
 	return true;
 }
@@ -144,6 +146,8 @@ session_follow(struct session *s, enum talk_next next)
 	case TALK_SEND:
 		metric_add(METRIC_FRAMES_SENT, 1);
 		s->link->kind->send(s->link, buf_span(&t->out));
+		q->sent_us = loop_mono_us(s->all->loop);
+		s->all->events->on_frame(s, t->meter, '>', buf_span(&t->out), s->all->arg);
 		if (q->frame != NULL)
 			q->frame('>', buf_span(&t->out), now_us(s), q->arg);
 		session_wait(s, t->patience_us, on_silence);

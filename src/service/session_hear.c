@@ -124,6 +124,7 @@ hear_frame(struct session *s, struct span frame)
 	}
 	m->silences = 0;
 	m->quiet_until_us = 0;
+	s->all->events->on_frame(s, m, '<', frame, s->all->arg);
 	if (session_answers(s, m, frame))
 		return;
 	n = protocol_dlt645.overheard(frame, now, events, REG_COUNT);

@@ -9,7 +9,7 @@
 static const struct db_stmt session_open = {"session_open", DB_COMMANDS, true, 0,
     "SELECT n, endpoint_id, epoch, state, meter_id, address, protocol, profile,"
     " customer, encode(password, 'hex'), zone, live, limited, overloads,"
-    " alarm_counts, report_stuck, waited_for"
+    " alarm_counts, report_stuck, waited_for, logged_until"
     " FROM door.session_open($1::text[], $2::text[], $3::text[], $4, $5::bigint)"};
 static const struct db_stmt session_close = {"session_close", DB_COMMANDS, true, 0,
     "SELECT door.session_close($1::bigint[], $2::bigint[], $3::text[], $4::bigint)"};
@@ -102,6 +102,7 @@ meter_from(struct meter *m, const struct db_rows *rows, int row)
 	m->overloads = db_cell_null(rows, row, 13) ? -1 : (int32_t)db_cell_int(rows, row, 13);
 	counts_from(m, db_cell_text(rows, row, 14));
 	m->report_stuck = db_cell_bool(rows, row, 15);
+	m->logged_until_us = db_cell_int(rows, row, 17);
 }
 
 /* From one row on: the endpoint, and as many meters as rows. */

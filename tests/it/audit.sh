@@ -17,7 +17,7 @@ STORIES = {
     "refund/withdraw": "refunds", "reading/accept": "billing", "reading/refuse": "billing", "meter/swap": "billing",
     "account/refund": "billing", "bill/rebill": "billing", "work/resolve": "delivery_faults", "halt/release": "storm", "notice/retry": "messages",
     "tariff/load": "tariff_versions", "tariff/submit": "tariff_versions", "tariff/approve": "tariff_versions", "tariff/withdraw": "tariff_versions",
-    "recon/resolve": "recon", "approval/give": "permissions",
+    "recon/resolve": "recon", "meter/qualify": "qualify", "approval/give": "permissions",
     "approval/refuse": "permissions", "alarm/ack": "alarms", "alarm/resolve": "alarms", "ledger/reverse": "refunds", "meter/multiplier": "billing", "account/move-in": "billing", "account/move-out": "billing", "emergency/activate": "emergency",
 }
 
@@ -86,6 +86,8 @@ def meters(call):
     call("headend/hold", hold="off", reason="looked at")
     call("endpoint/quarantine", endpoint=A, reason="who is that")
     call("endpoint/claim", endpoint=A)
+    call("endpoint/link", endpoint=A, carrier="Blue", signal="-80")
+    call("meter/log", meter=A, minutes="5", reason="it is silent")
 
 
 def money(call):

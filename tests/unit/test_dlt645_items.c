@@ -468,7 +468,7 @@ START_TEST(registers_arrive_in_our_units)
 }
 END_TEST
 
-START_TEST(there_are_two_families_of_meters)
+START_TEST(there_are_four_families_of_meters)
 {
 	const struct dlt645_profile *p = dlt645_profile("remote");
 
@@ -478,7 +478,12 @@ START_TEST(there_are_two_families_of_meters)
 	ck_assert(p->local && p->recharge == RECHARGE_ESAM && p->auth == AUTH_ESAM);
 	ck_assert_str_eq(capability_name(p->capability), "counted");
 	ck_assert_ptr_null(dlt645_profile("none such"));
-	p = dlt645_profile_next(dlt645_profile_next(NULL));
+	p = dlt645_profile("wallet-plain");
+	ck_assert(p->local && p->recharge == RECHARGE_ORDER && p->auth == AUTH_PASSWORD);
+	ck_assert_str_eq(capability_name(p->capability), "none");
+	p = dlt645_profile_next(p);
+	ck_assert(p->local && p->recharge == RECHARGE_EAST && p->short_control);
+	ck_assert_str_eq(capability_name(p->capability), "none");
 	ck_assert_ptr_null(dlt645_profile_next(p));
 }
 END_TEST
@@ -501,7 +506,7 @@ main(void)
 	tcase_add_test(formats, a_number_goes_into_its_bytes_or_not_at_all);
 	tcase_add_test(formats, registers_arrive_in_our_units);
 	tcase_add_test(formats, a_register_without_data_has_no_value);
-	tcase_add_test(formats, there_are_two_families_of_meters);
+	tcase_add_test(formats, there_are_four_families_of_meters);
 	tcase_add_test(records, a_tariff_block_is_as_long_as_it_is);
 	tcase_add_test(records, any_tariff_and_settlement_day_has_its_name);
 	tcase_add_test(records, zones_periods_and_holidays_name_their_table);
