@@ -275,6 +275,9 @@ static const struct word {
     {C_("state", "acknowledged")},
     {C_("state", "ordered")},
     {C_("state", "skipped")},
+    {C_("state", "preview")},
+    {C_("state", "running")},
+    {C_("state", "stopped")},
 };
 
 const char *
