@@ -71,7 +71,7 @@ void headend_free(struct headend *h); /* NULL is fine */
 
 int headend_meters_port(const struct headend *h);
 int headend_hooks_port(const struct headend *h);
-int headend_api_port(const struct headend *h); /* the TLS port; 0: none */
+int headend_api_port(const struct headend *h);        /* the TLS port; 0: none */
 const struct db *headend_db(const struct headend *h); /* for its backlog */
 
 /* Again from their files, after a reload; the sources and channels that cannot be read are an

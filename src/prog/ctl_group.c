@@ -1,5 +1,6 @@
 /* Orders to many meters: whom they hit, and how far they are. */
 #include "base/buf.h"
+#include "base/words.h"
 #include "codec/dlt645_profile.h"
 #include "prog/ctl.h"
 
@@ -61,11 +62,11 @@ draw(FILE *out, const cJSON *json, const char *end)
 	memset(bar, '#', (size_t)(percent < 0 || percent > 100 ? 0 : percent * BAR / 100));
 	bar[BAR] = '\0';
 	fprintf(out,
-	    "%s [%s] %" PRId64 " %%, %" PRId64 " of %" PRId64 ": %" PRId64 " done, %" PRId64
-	    " failed, %" PRId64 " left out, %s%s",
-	    action != NULL ? action : "", bar, percent, number_of(json, "ended"),
-	    number_of(json, "meters"), number_of(json, "done"), number_of(json, "failed"),
-	    number_of(json, "skipped"), state_of(json), end);
+	    _("%s [%s] %lld %%, %lld of %lld: %lld done, %lld failed, %lld left out, %s%s"),
+	    action != NULL ? action : "", bar, (long long)percent,
+	    (long long)number_of(json, "ended"), (long long)number_of(json, "meters"),
+	    (long long)number_of(json, "done"), (long long)number_of(json, "failed"),
+	    (long long)number_of(json, "skipped"), ctl_word("state", state_of(json)), end);
 	fflush(out);
 }
 

@@ -4,6 +4,7 @@
 PYTHONPATH=$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec python3 - "$@" <<'PY'
 import json
 import os
+import re
 import subprocess
 import sys
 import unicodedata
@@ -41,6 +42,31 @@ def cut(line, at):
     return line[:n]
 
 
+def label(name):
+    """The heading of a name, as ctl_label() makes it."""
+    for end, word in (("at_us", "at"), ("_us", " at"), ("_minor", ""), ("_micro", " per kWh"), ("_wh", " kWh"), ("_s", "")):
+        if name.endswith(end):
+            return name[:-len(end)].replace("_", " ") + word
+    return name.replace("_", " ")
+
+
+def headings():
+    """Those of the columns that the table of commands names, beside those that are listed to be translated."""
+    with open(gate.ROOT + "/src/prog/ctl_commands.c", encoding="utf-8") as f:
+        table = f.read()
+    with open(gate.ROOT + "/src/prog/ctl_words.c", encoding="utf-8") as f:
+        listed = set(re.findall(r'C_\("column", "([^"]+)"\)', f.read()))
+    macros = {m[1]: "".join(re.findall(r'"([^"]*)"', m[2]))
+              for m in re.finditer(r'#define (\w+)\s*\\?\s*((?:"[^"]*"\s*\\?\s*)+)', table)}
+    names = set()
+    for m in re.finditer(r"(READ|SHOW|SPECIAL)\((.*?)\),\n", table, re.S):
+        argument = re.findall(r'((?:"(?:[^"\\]|\\.)*"|[^,"])+)', m[2])[5 if m[1] == "SPECIAL" else 3]
+        names |= set(("".join(re.findall(r'"([^"]*)"', argument)) or macros.get(argument.strip(), "")).split())
+    return {label(n) for n in names}, listed
+
+
+named, listed = headings()
+gate.ok(len(named) > 150 and named <= listed, "every column that a command names has its heading in ctl_words.c", named - listed)
 with gate.Cluster(BUILD) as db, gate.Daemon(BUILD, db) as d:
     d.remote("R1", METER)
     field.cash(d, "R1", 5000)
@@ -65,7 +91,7 @@ with gate.Cluster(BUILD) as db, gate.Daemon(BUILD, db) as d:
     gate.ok(refused[0] == refused[1] and refused[0][0] == 2, "and so is what it complains of to a program", refused)
 
     code, _, said = ctl(d, "meter", "show", "12", LC_ALL="es_MX.UTF-8")
-    gate.ok(code == 2 and '"12" no es una dirección de contador' in said and "Todo lo que se sabe de un contador" in said,
+    gate.ok(code == 2 and '"12" no es una dirección de medidor' in said and "Todo lo que se sabe de un medidor" in said,
             "a wrong word is refused in the reader's language, with the help of its command", said)
     gate.ok("打印" in ctl(d, "help", LANGUAGE="zh_CN:es", LANG="de_DE.UTF-8")[1], "LANGUAGE goes before LANG", ctl(d, "help", LANGUAGE="zh_CN:es", LANG="de_DE.UTF-8")[1][:300])
     gate.ok(ctl(d, "help", LANGUAGE="zh_CN", LC_ALL="C")[1] == ctl(d, "help", LC_ALL="C")[1], "but the C locale is English whatever it says")

@@ -2,7 +2,9 @@
 # The TLS port: who comes by the network has a token, and without a good one he learns nothing, not
 # even which routes there are.
 #   tests/it/tokens.sh BUILD-DIR
-PYTHONPATH=$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec python3 - "$@" <<'PY'
+python=/usr/bin/python3 # Debian's own: it is the one that has aiosmtpd
+[ -x "$python" ] || python=python3
+PYTHONPATH=$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec "$python" - "$@" <<'PY'
 import os, re, signal, socket, ssl, subprocess, sys, time, warnings
 import gate, post
 
