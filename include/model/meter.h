@@ -101,7 +101,8 @@ struct meter {
 	bool limited;  /* a limit of its load is in force: asked for overloads */
 	bool off_told; /* its relay was found open, and why is known */
 	bool off_said; /* it says that its relay is open, and nobody knows why yet */
-	bool report_stuck; /* it refused to have its report reset: only a person may have it tried */
+	bool
+	    report_stuck; /* it refused to have its report reset: only a person may have it tried */
 };
 
 /* What it refuses to be read is left out for a day: it may be programmed anew, or exchanged. */
