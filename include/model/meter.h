@@ -81,6 +81,7 @@ struct meter {
 	int64_t auth_until_us;          /* its authentication, below, is good so long; 0: none */
 	int64_t quiet_until_us;         /* not asked before (monotonic) */
 	int64_t poll_us;                /* next scheduled read (monotonic) */
+	int64_t hour_us;                /* next look at its hours (monotonic); 0: not set yet */
 	int64_t line_us;                /* next reading of what flows (monotonic); 0: not set yet */
 	int64_t refuses_until_us;       /* then what it refused is asked for once more */
 	int64_t check_us, counters_us;  /* next look for alarms, for counts (monotonic) */
@@ -100,7 +101,8 @@ struct meter {
 	bool limited;  /* a limit of its load is in force: asked for overloads */
 	bool off_told; /* its relay was found open, and why is known */
 	bool off_said; /* it says that its relay is open, and nobody knows why yet */
-	bool report_stuck; /* it refused to have its report reset: only a person may have it tried */
+	bool
+	    report_stuck; /* it refused to have its report reset: only a person may have it tried */
 };
 
 /* What it refuses to be read is left out for a day: it may be programmed anew, or exchanged. */
