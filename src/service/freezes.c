@@ -47,6 +47,7 @@ struct freezes {
 };
 
 static void on_look(void *arg);
+static void serve(struct freezes *f, int64_t endpoint_id);
 
 /* --- one day of one meter ----------------------------------------------------------------- */
 
@@ -224,6 +225,8 @@ on_gaps_done(int64_t upto, const struct err *e, void *arg)
 		f->after = upto;
 	if (e->class == ERR_NONE && upto != 0)
 		timer_start(&f->look, f->loop, SECOND_US, on_look, f);
+	if (f->deep)
+		serve(f, 0); /* who is free begins at once */
 }
 
 static void
