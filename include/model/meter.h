@@ -82,6 +82,7 @@ struct meter {
 	int64_t logged_until_us;        /* every frame is kept until then; 0: none is */
 	int64_t quiet_until_us;         /* not asked before (monotonic) */
 	int64_t poll_us;                /* next scheduled read (monotonic) */
+	int64_t hour_us;                /* next look at its hours (monotonic); 0: not set yet */
 	int64_t line_us;                /* next reading of what flows (monotonic); 0: not set yet */
 	int64_t refuses_until_us;       /* then what it refused is asked for once more */
 	int64_t check_us, counters_us;  /* next look for alarms, for counts (monotonic) */

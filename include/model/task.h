@@ -17,6 +17,7 @@ enum task_kind {
 	TASK_CREDIT_LOOK, /* purchase count, and the record of `purchase` if the meter keeps it */
 	TASK_CREDIT_SEND, /* hand over credit: never proves anything by itself */
 	TASK_FREEZE,      /* the n-th last daily freeze record */
+	TASK_HOUR,        /* the n-th last hourly record */
 	TASK_CLOCK,       /* read the meter's clock */
 	TASK_CLOCK_SET,   /* read it, put it right, read it back */
 	TASK_LOOK,        /* parameters: read them */
@@ -53,7 +54,7 @@ struct task {
 	uint32_t purchase;    /* CREDIT_*: the purchase count; 0 when looking for none */
 	int64_t order_no;     /* CREDIT_SEND: 16 digits, where a meter wants such a number */
 	bool with_status;     /* CREDIT_LOOK: the status word too, when adopting a meter */
-	int record;           /* FREEZE: 1 newest .. 62 */
+	int record;           /* FREEZE: 1 newest .. 62; HOUR: .. 254 */
 	bool by_write;        /* CLOCK_SET: with the password; else by broadcast, which all hear */
 	uint32_t operator_code; /* RELAY, WRITE: the meter logs it, so that we know our own */
 	/* LOOK, WRITE: borrowed until answered; what was seen is noted in them */
@@ -103,7 +104,7 @@ struct answer {
 	struct purchase_record record;
 	int64_t clock_us;     /* CLOCK */
 	int64_t was_off_us;   /* CLOCK_SET: before it was put right; clock_us is after it */
-	int64_t frozen_us;    /* FREEZE: the record's own time */
+	int64_t frozen_us;    /* FREEZE, HOUR: the record's own time */
 	int64_t frozen_wh[5]; /* total, T1..T4; -1 where the meter has none */
 };
 

@@ -22,6 +22,7 @@ struct reader_conf {
 	int64_t freeze_window_us; /* yesterday's freezes are spread over this after midnight */
 	int64_t freeze_days;      /* how far back gaps are looked for, at most 62 */
 	char *lines;              /* what flows: a schedule (model/schedule.h) */
+	char *hours;              /* the load profile: likewise */
 	int64_t keep_months;      /* readings stay as long and a little longer; 0: for ever */
 	char *zone;
 };

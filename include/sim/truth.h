@@ -12,6 +12,7 @@
  *	overload   watts limit_watts count trips
  *	warn       level credit_minor
  *	freeze     day energy_wh
+ *	hour       at_us energy_wh: by the clock of the meter, at a full hour
  *	load       watts energy_wus t_wus relay power: what flows from now on, and what the
  *	           registers hold, in watt-microseconds; at the start and whenever it is set
  *	power      on

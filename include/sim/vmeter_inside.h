@@ -37,6 +37,7 @@
 #define STEPS          6
 #define HOLIDAYS       254
 #define FREEZES        62
+#define HOURS          254
 #define MONTHS         12
 #define RECORDS        10
 #define REGISTERS      (1 + BANDS) /* total, sharp, peak, flat, valley */
@@ -71,6 +72,11 @@ enum vmeter_class { CLASS_PASSWORD, CLASS_98, CLASS_99 };
 struct freeze {
 	int64_t clock_us;
 	uint32_t regs[REGISTERS]; /* as displayed: 0.01 kWh */
+};
+
+struct hour {
+	int64_t clock_us;
+	uint32_t reg;
 };
 
 struct relay_record {
@@ -142,6 +148,10 @@ struct vmeter {
 	struct freeze *freezes;             /* [0] newest */
 	int nfreezes, history_days;
 	struct freeze instant[3];
+	struct hour *hours; /* [0] newest; NULL: it keeps none */
+	int nhours;
+	bool hourly;
+	int64_t hour_us; /* when the clock gets to the next, our time */
 	struct freeze settled[MONTHS];
 	uint32_t month_use[MONTHS]; /* 0.01 kWh */
 	int band;                   /* 1..4 */

@@ -17,7 +17,7 @@ END $$;
 
 -- The tables that lie in months; nobody else's names get into a statement.
 CREATE OR REPLACE FUNCTION powergate.month_tables() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
-    SELECT ARRAY['reading', 'line_value'];
+    SELECT ARRAY['reading', 'line_value', 'hour_value'];
 $$;
 
 -- One month of one table; its name, or NULL when it is there.  What lies in the rest and is of this

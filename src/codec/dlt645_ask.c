@@ -21,6 +21,7 @@
 #define DI_RECORD   0x0333ff00u
 #define DI_FREEZE   0x05060000u
 #define DI_EAST     0x000a0100u
+#define DI_HOUR     0x0504ff00u
 
 #define CAST_US INT64_C(1500000) /* no answer says that a broadcast has arrived */
 
@@ -447,6 +448,8 @@ ask_step(struct talk *t, enum step step, int64_t now_us)
 	case STEP_FREEZE_WH:
 		return read_item(t,
 		    DI_FREEZE | (step == STEP_FREEZE_WH ? 0x100u : 0) | (uint32_t)t->task->record);
+	case STEP_HOUR:
+		return read_item(t, DI_HOUR | (uint32_t)t->task->record);
 	case STEP_PARAMETER_BEFORE:
 	case STEP_PARAMETER_AFTER:
 		return read_parameter(t, now_us);

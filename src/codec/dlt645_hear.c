@@ -355,6 +355,31 @@ heard_freeze(struct talk *t, struct span data, int64_t now_us)
 	    t, t->answer.frozen_wh[0] < 0 ? ERR_RETRY : ERR_NONE, "frozen energy cannot be read");
 }
 
+/* mm hh DD MM YY, forward and reverse energy; some meters put AA between them (dlt645.md 2.8). */
+static enum talk_next
+heard_hour(struct talk *t, struct span data)
+{
+	size_t at = data.len == 15 && data.bytes[5] == 0xaa ? 6 : 5;
+	struct civil c;
+	int64_t v[5];
+
+	if (data.len != 13 && data.len != 15)
+		return talk_done(t, ERR_RETRY, "hourly record of a strange length");
+	for (size_t i = 0; i < 5; i++)
+		if (bcd_get(span_of(data.bytes + i, 1), &v[i]) < 0)
+			v[i] = 99; /* filler: nothing recorded */
+	c = (struct civil){2000 + (int)v[4], (int)v[3], (int)v[2], (int)v[1], (int)v[0], 0, 0};
+	if (!calendar_valid(&c)) {
+		t->answer.refusal = REFUSAL_NO_DATA;
+		return talk_done(t, ERR_REFUSED, "no such record");
+	}
+	t->answer.frozen_us = calendar_instant(t->meter->zone, &c);
+	if (dlt645_reg_value(
+		REG_TOTAL_WH, span_of(data.bytes + at, 4), &t->answer.frozen_wh[0], &t->err) < 0)
+		return talk_done(t, ERR_RETRY, "hourly energy cannot be read");
+	return talk_done(t, ERR_NONE, NULL);
+}
+
 static enum talk_next
 next_parameter(struct talk *t, int64_t now_us)
 {
@@ -437,6 +462,8 @@ heard_whole(struct talk *t, struct span data, int64_t now_us)
 	case STEP_FREEZE_TIME:
 	case STEP_FREEZE_WH:
 		return heard_freeze(t, data, now_us);
+	case STEP_HOUR:
+		return heard_hour(t, data);
 	case STEP_PARAMETER_BEFORE:
 	case STEP_PARAMETER_AFTER:
 		return heard_parameter(t, data, now_us);

@@ -8,6 +8,7 @@
  *	CREDIT_LOOK  [clock] [auth] wallet -> record, record, ... [-> status]
  *	CREDIT_SEND  [auth] -> 03
  *	FREEZE       time -> energies
+ *	HOUR         time and energy in one
  *	CLOCK        clock
  *	CLOCK_SET    clock -> 08 to all, or 14 -> clock
  *	LOOK         parameter, parameter, ...
@@ -63,6 +64,8 @@ talk_begin_proper(struct talk *t, int64_t now_us)
 		return talk_go(t, STEP_ACT, now_us);
 	case TASK_FREEZE:
 		return talk_go(t, STEP_FREEZE_TIME, now_us);
+	case TASK_HOUR:
+		return talk_go(t, STEP_HOUR, now_us);
 	case TASK_CLOCK:
 	case TASK_CLOCK_SET:
 		return talk_go(t, STEP_CLOCK, now_us);

@@ -1,16 +1,13 @@
 #include "model/record_search.h"
 
-#include "model/calendar.h"
-
 void
-record_search_begin(struct record_search *s, int day, int nth)
+record_search_begin(struct record_search *s, int day, int nth, int kept)
 {
-	*s = (struct record_search){
-	    .day = day, .at = nth, .older = RECORDS_KEPT + 1, .none = RECORDS_KEPT + 1};
+	*s = (struct record_search){.day = day, .at = nth, .older = kept + 1, .none = kept + 1};
 	if (s->at < 1)
 		s->at = 1;
-	if (s->at > RECORDS_KEPT)
-		s->at = RECORDS_KEPT;
+	if (s->at > kept)
+		s->at = kept;
 }
 
 #define GUESSES 4 /* by the calendar; then by halves */
@@ -19,7 +16,7 @@ record_search_begin(struct record_search *s, int day, int nth)
 enum search_end
 record_search_heard(struct record_search *s, int day)
 {
-	int ahead = day != 0 ? (int)calendar_days_between(s->day, day) : 0, next;
+	int ahead = day != 0 ? day - s->day : 0, next;
 
 	if (day != 0 && ahead == 0)
 		return SEARCH_FOUND;

@@ -51,3 +51,12 @@ schedule_every(const char *text, const char *profile, int64_t *every_us, struct 
 	}
 	return 0;
 }
+
+int64_t
+schedule_next(int64_t every_us, int64_t id, int64_t now_us)
+{
+	int64_t place =
+	    (int64_t)((uint64_t)id * UINT64_C(11400714819323198485) % (uint64_t)every_us);
+
+	return every_us - (now_us - place) % every_us;
+}

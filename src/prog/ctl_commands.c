@@ -284,6 +284,9 @@ static const struct ctl_command books[] = {
     READ("freeze list", "[--meter=ADDRESS] [--day=DAY] [--limit=N]", "freeze/list",
 	"day meter at_us total_wh quality balance_minor balance_quality",
 	"Registers and balances at midnight."),
+    READ("hour list", "meter=ADDRESS [--since=TIME] [--limit=N]", "hour/list",
+	"at_us total_wh doubt",
+	"What a meter's own records of the hours say, the newest first."),
     READ("line list", "meter=ADDRESS [--since=TIME] [--limit=N]", "line/list",
 	"at_us voltage_a_mv voltage_b_mv voltage_c_mv current_a_ma current_b_ma current_c_ma "
 	"power_mw factor_milli",

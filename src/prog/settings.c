@@ -127,6 +127,9 @@ static const struct conf_field reading_fields[] = {
     CONF_CHECKED(struct reader_conf, lines, check_schedule, "1h", true,
 	"How often voltage, current and power of each meter are read: 1h for all of them, or "
 	"1h, remote 15m for one profile at another time; empty: never."),
+    CONF_CHECKED(struct reader_conf, hours, check_schedule, "", true,
+	"How often missing hours of the meters' own load profile are looked for and read, in the "
+	"same form; empty: never. An hour is one question, and a meter keeps 254."),
     CONF_TIME(struct reader_conf, freeze_window_us, "freeze_window", "30m", 0, 12 * HOUR_US, true,
 	"After midnight the freezes of a fleet are read over this time."),
     CONF_RANGE(struct reader_conf, freeze_days, CONF_INT, "62", 1, 62, true,

@@ -153,6 +153,7 @@ static const struct api_route routes[] = {
     WRITE("bill/rebill", "rebill", ROLE_MONEY, SITE_NAMED),
     SPECIAL_READ("bill/explain", SITE_NAMED, "account day from to", call_bill_explain),
     READ("freeze/list", "freeze_list", SITE_NAMED, "meter day limit"),
+    READ("hour/list", "hour_list", SITE_NAMED, "meter since limit"),
     READ("line/list", "line_list", SITE_NAMED, "meter since limit"),
     READ("event/list", "event_list", SITE_NAMED, "meter account limit"),
     READ("work/list", "work_list", SITE_ROWS, "all limit"),

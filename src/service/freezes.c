@@ -47,6 +47,7 @@ struct freezes {
 };
 
 static void on_look(void *arg);
+static void serve(struct freezes *f, int64_t endpoint_id);
 
 /* --- one day of one meter ----------------------------------------------------------------- */
 
@@ -54,10 +55,17 @@ struct freezing {
 	struct freezes *f;
 	struct meter *m;
 	struct record_search search;
+	int day;
 	int today; /* on the meter's clock, when the search began */
 };
 
 static void freeze_ask(struct session *s, struct freezing *z);
+
+static int
+day_count(int day)
+{
+	return (int)calendar_days_between(20000101, day);
+}
 
 static int64_t
 meter_now(const struct freezing *z)
@@ -94,7 +102,7 @@ freeze_done(struct session *s, struct freezing *z)
 	const struct dlt645_profile *profile = dlt645_profile(z->m->profile);
 
 	if (profile != NULL && profile->recharge != RECHARGE_NONE &&
-	    z->search.day == calendar_day(z->m->zone, loop_now_us(z->f->loop)))
+	    z->day == calendar_day(z->m->zone, loop_now_us(z->f->loop)))
 		session_ask(s, z->m, &counts, NULL, on_counted, z);
 	else
 		freeze_end(s, z);
@@ -117,7 +125,7 @@ forget_gaps(struct freezes *f, int64_t meter_id, int day)
 static bool
 freeze_is_over(const struct freezing *z)
 {
-	int64_t since = meter_now(z) - calendar_day_start(z->m->zone, z->search.day);
+	int64_t since = meter_now(z) - calendar_day_start(z->m->zone, z->day);
 
 	return calendar_day(z->m->zone, meter_now(z)) == z->today &&
 	       since > (z->m->skew_known ? SURE_US : UNSURE_US);
@@ -127,7 +135,7 @@ static void
 freeze_missing(struct session *s, struct freezing *z, enum search_end end)
 {
 	struct freezes *f = z->f;
-	int from = z->search.day;
+	int from = z->day;
 
 	if (!freeze_is_over(z)) {
 		freeze_end(s, z);
@@ -135,11 +143,11 @@ freeze_missing(struct session *s, struct freezing *z, enum search_end end)
 	}
 	if (end == SEARCH_OLDER) {
 		from = calendar_day_add(z->today, -(int)f->conf->freeze_days + 1);
-		if (from > z->search.day)
-			from = z->search.day;
-		forget_gaps(f, z->m->id, z->search.day);
+		if (from > z->day)
+			from = z->day;
+		forget_gaps(f, z->m->id, z->day);
 	}
-	store_freeze_absent(f->db, z->m->id, from, z->search.day, loop_now_us(f->loop));
+	store_freeze_absent(f->db, z->m->id, from, z->day, loop_now_us(f->loop));
 	freeze_done(s, z);
 }
 
@@ -160,7 +168,7 @@ on_frozen(struct session *s, const struct answer *a, const struct err *e, void *
 		freeze_end(s, z);
 		return;
 	}
-	end = record_search_heard(&z->search, day);
+	end = record_search_heard(&z->search, day != 0 ? day_count(day) : 0);
 	if (end == SEARCH_FOUND)
 		freeze_done(s, z);
 	else if (end != SEARCH_ON)
@@ -185,8 +193,9 @@ freeze_begin(struct freezes *f, struct session *s, struct meter *m, const struct
 	struct freezing *z = mem_new(sizeof *z);
 
 	*z = (struct freezing){.f = f, .m = m};
+	z->day = gap->day;
 	z->today = calendar_day(m->zone, meter_now(z));
-	record_search_begin(&z->search, gap->day, gap->nth);
+	record_search_begin(&z->search, day_count(gap->day), gap->nth, RECORDS_KEPT);
 	session_hold(s);
 	freeze_ask(s, z);
 }
@@ -216,6 +225,8 @@ on_gaps_done(int64_t upto, const struct err *e, void *arg)
 		f->after = upto;
 	if (e->class == ERR_NONE && upto != 0)
 		timer_start(&f->look, f->loop, SECOND_US, on_look, f);
+	if (f->deep)
+		serve(f, 0); /* who is free begins at once */
 }
 
 static void

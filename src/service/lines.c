@@ -159,11 +159,10 @@ line_ask(struct session *s, struct lining *q)
 	    NULL, on_line, q);
 }
 
-/* When a meter's turn is next: each at a place of its own, the same after a restart. */
 static bool
 line_due(struct lines *x, struct meter *m)
 {
-	int64_t every, now = loop_now_us(x->loop), mono = loop_mono_us(x->loop), place;
+	int64_t every, mono = loop_mono_us(x->loop);
 	bool first = m->line_us == 0;
 	struct err e;
 
@@ -173,8 +172,7 @@ line_due(struct lines *x, struct meter *m)
 		m->line_us = mono + LOOK_US;
 		return false;
 	}
-	place = (int64_t)((uint64_t)m->id * UINT64_C(11400714819323198485) % (uint64_t)every);
-	m->line_us = mono + every - (now - place) % every;
+	m->line_us = mono + schedule_next(every, m->id, loop_now_us(x->loop));
 	return !first;
 }
 

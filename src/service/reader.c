@@ -2,6 +2,7 @@
 
 #include "base/loop.h"
 #include "service/freezes.h"
+#include "service/hours.h"
 #include "service/lines.h"
 #include "service/poll.h"
 
@@ -20,6 +21,7 @@ struct reader {
 	const struct reader_conf *conf;
 	struct freezes *freezes;
 	struct lines *lines;
+	struct hours *hours;
 	struct timer tick;
 };
 
@@ -85,8 +87,10 @@ on_tick(void *arg)
 			poll_meter(&r->polls, s, m, r->conf->poll_us);
 		else if (!check_one(r, s, mono))
 			lines_serve(r->lines, s);
+		hours_look(r->hours, s);
 	}
 	freezes_serve(r->freezes, false);
+	hours_freed(r->hours, 0);
 }
 
 struct reader *
@@ -109,6 +113,7 @@ reader_new(struct loop *l, struct db *db, struct dispatch *d, struct intake *i, 
 	r->conf = conf;
 	r->freezes = f;
 	r->lines = lines_new(l, db, d, conf);
+	r->hours = hours_new(l, db, d, conf);
 	return r;
 }
 
@@ -118,6 +123,7 @@ reader_set_gateway(struct reader *r, struct gateway *g)
 	r->gateway = g;
 	timer_start(&r->tick, r->loop, TICK_US, on_tick, r);
 	freezes_set_gateway(r->freezes, g);
+	hours_set_gateway(r->hours, g);
 }
 
 void
@@ -128,6 +134,7 @@ reader_free(struct reader *r)
 	timer_stop(&r->tick);
 	freezes_free(r->freezes);
 	lines_free(r->lines);
+	hours_free(r->hours);
 	free(r);
 }
 
@@ -138,6 +145,8 @@ reader_freed(struct reader *r, struct session *s)
 	if (!intake_behind(r->intake) && idle(r, s) &&
 	    poll_due(session_endpoint(s), loop_mono_us(r->loop)) == NULL)
 		freezes_freed(r->freezes, s);
+	if (idle(r, s))
+		hours_freed(r->hours, session_endpoint(s)->id);
 }
 
 void

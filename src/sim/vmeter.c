@@ -84,12 +84,15 @@ find_settlement(struct vmeter *v)
 	v->settle_at_us = vmeter_clock_reaches(v, at);
 }
 
+static void find_hour(struct vmeter *v);
+
 void
 vmeter_look_at_clock(struct vmeter *v)
 {
 	int64_t midnight = calendar_midnight_after(v->world->zone, vmeter_clock(v, v->at_us));
 
 	v->midnight_us = vmeter_clock_reaches(v, midnight);
+	find_hour(v);
 	find_settlement(v);
 	vmeter_find_switches(v);
 	vmeter_find_band(v);
@@ -180,6 +183,8 @@ piece_end(const struct vmeter *v, int64_t now_us)
 
 	if (v->midnight_us < end)
 		end = v->midnight_us;
+	if (v->hourly && v->hour_us < end)
+		end = v->hour_us;
 	if (v->band_until_us < end)
 		end = v->band_until_us;
 	if (v->settle_at_us < end)
@@ -256,9 +261,40 @@ midnight(struct vmeter *v)
 	    day.year * 10000 + day.month * 100 + day.day, (long long)f.regs[0] * 10);
 }
 
+/* The next full hour of its clock on the wall. */
+static void
+find_hour(struct vmeter *v)
+{
+	int64_t clock = vmeter_clock(v, v->at_us);
+	struct civil c = calendar_civil(v->world->zone, clock);
+
+	clock -= clock % SECOND_US + (c.minute * INT64_C(60) + c.second) * SECOND_US;
+	v->hour_us = vmeter_clock_reaches(v, clock + HOUR_US);
+}
+
+static void
+hour(struct vmeter *v)
+{
+	int64_t clock = vmeter_clock(v, v->at_us) / MINUTE_US * MINUTE_US;
+
+	if (v->off || (v->nhours > 0 && v->hours[0].clock_us >= clock))
+		return; /* nobody there to write it down, or the clock was put back */
+	if (v->hours == NULL)
+		v->hours = mem_new(HOURS * sizeof *v->hours);
+	memmove(v->hours + 1, v->hours, (HOURS - 1) * sizeof *v->hours);
+	v->hours[0] = (struct hour){clock, vmeter_reg(v, 0)};
+	v->nhours += v->nhours < HOURS;
+	vmeter_tell(v, v->at_us, "hour", "\"at_us\":%lld,\"energy_wh\":%lld", (long long)clock,
+	    (long long)v->hours[0].reg * 10);
+}
+
 static void
 piece_ended(struct vmeter *v)
 {
+	if (v->hourly && v->at_us >= v->hour_us) {
+		hour(v);
+		find_hour(v);
+	}
 	if (v->trip_due_us != 0 && v->at_us >= v->trip_due_us)
 		vmeter_trip_due(v);
 	if (v->at_us >= v->settle_at_us) {
@@ -379,6 +415,7 @@ vmeter_free(struct vmeter *v)
 	if (v == NULL)
 		return;
 	free(v->freezes);
+	free(v->hours);
 	buf_clear(&v->rest);
 	buf_clear(&v->last_answer);
 	free(v);

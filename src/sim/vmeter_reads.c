@@ -261,6 +261,26 @@ read_freeze(struct vmeter *v, uint32_t di, struct buf *out)
 	return put_item(out, &record, lens, sizeof lens, item == 0xff ? item : item + 1);
 }
 
+/* One register of each direction: 13 bytes in all (dlt645.md 2.8). */
+static bool
+read_hour(struct vmeter *v, uint32_t di, struct buf *out)
+{
+	static const uint8_t lens[] = {5, 4, 4};
+	unsigned item = di >> 8 & 0xff, n = di & 0xff;
+	struct buf record = {0};
+
+	if (!v->hourly || n == 0 || n > HOURS)
+		return false;
+	if ((int)n <= v->nhours) {
+		vmeter_put_time(v, &record, v->hours[n - 1].clock_us, false);
+		vmeter_put_bcd(&record, 4, v->hours[n - 1].reg);
+		vmeter_put_bcd(&record, 4, 0);
+	} else {
+		put_fill(&record, 13, 0xff);
+	}
+	return put_item(out, &record, lens, sizeof lens, item == 0xff ? item : item + 1);
+}
+
 static bool
 read_recharge(struct vmeter *v, uint32_t di, struct buf *out)
 {
@@ -413,6 +433,7 @@ static const struct readable {
     {0x04050000, 0xffff0000, vmeter_tariff_read  },
     {0x04060000, 0xffff0000, vmeter_tariff_read  },
     {0x04000000, 0xffff0000, read_settings       },
+    {0x05040000, 0xffff0000, read_hour           },
     {0x05060000, 0xffff0000, read_freeze         },
     {0x05010000, 0xffff0000, read_freeze         },
     {0x03330000, 0xffff0000, read_recharge       },

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What flows at a meter: read on the schedule of its profile, behind everything else.
+# What flows at a meter, and what its hourly records say: on the schedule of its profile, behind everything else.
 #   tests/it/lines.sh BUILD-DIR
 PYTHONPATH=$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec python3 - "$@" <<'PY'
 import sys
@@ -9,7 +9,7 @@ import field
 import gate
 
 BUILD = sys.argv[1]
-OFTEN, SELDOM, SLOW, OFF = METERS = [f"2026000082{n:02d}" for n in range(4)]
+OFTEN, SELDOM, SLOW, OFF, HOURLY = METERS = [f"2026000082{n:02d}" for n in range(5)]
 VOLTAGE, VOLTAGE_B, POWER = 0x02010100, 0x02010200, 0x02030000
 
 
@@ -53,29 +53,50 @@ def gives_way(d, sim):
     gate.ok(len(between) <= 1 and took < 2.5, f"an order waits for one answer at most: it left after {took:.1f} s", between)
 
 
+def hours(d, db, sim):
+    """A meter that is five days old keeps a hundred and twenty; 254 are asked for."""
+    def known():
+        return db.rows("SELECT v.at_us, v.total_wh FROM powergate.hour_value v JOIN powergate.meter m ON m.id = v.meter_id "
+                       f"WHERE m.address = '{HOURLY}' ORDER BY 1 DESC")
+
+    gate.until(lambda: len(known()) >= 254, 25, "all that a meter can have")
+    there = [(int(at), int(wh)) for at, wh in known() if wh]
+    gate.ok(119 <= len(there) <= 122 and all(a[0] - b[0] == 3600000000 for a, b in zip(there, there[1:])),
+            "the hours of five days are read, each full hour once", len(there))
+    used = [a[1] - b[1] for a, b in zip(there, there[1:])]
+    gate.ok(all(990 <= wh <= 1010 for wh in used[1:]), "each with the energy the meter wrote down then", used)
+    reads = [f for f in field.heard(sim, HOURLY) if f.control == 0x11 and f.di >> 16 == 0x0504]
+    gate.ok(len(reads) < 175, f"by {len(reads)} questions: what is older than its oldest record is not asked for hour by hour", len(reads))
+    db.run(f"DELETE FROM powergate.hour_value WHERE at_us IN ({there[7][0]}, {there[60][0]})")
+    gate.ok(gate.comes(lambda: [r for r in known() if r[1]][60:61] == [[str(there[60][0]), str(there[60][1])]], 10), "what goes missing is found and read again",
+            known()[58:62])
+    code, out, err = d.ctl("hour", "list", HOURLY, "--limit=3")
+    gate.ok(code == 0 and f"{there[1][1] / 1000:.2f}" in out, "powergatectl hour list shows them", out + err)
+    gate.ok(not [f for f in field.heard(sim, SELDOM) if f.control == 0x11 and f.di >> 16 == 0x0504], "another profile is not asked")
+
+
 def never(d, sim):
     d.configure({"reading": {"lines": ""}})
     d.signal(1)
-    time.sleep(3)
+    time.sleep(2.5)
     n = len(asked(sim, OFTEN, POWER))
-    time.sleep(3)
+    time.sleep(2.5)
     gate.ok(len(asked(sim, OFTEN, POWER)) == n, "an empty schedule is never", n)
 
 
 with gate.Cluster(BUILD) as db:
-    d = gate.Daemon(BUILD, db, {"reading": {"poll_interval": "30s", "lines": "1h, remote 2s"}, "commands": {"sweep": "200ms"}})
+    d = gate.Daemon(BUILD, db, {"reading": {"poll_interval": "30s", "lines": "1h, remote 2s", "hours": "remote 2s"}, "commands": {"sweep": "200ms"}})
     for n, m in enumerate(METERS):
         if m == SELDOM:
             d.local(f"L{n}", m)
         else:
             d.remote(f"L{n}", m)
             d.order("payment/cash", account=f"L{n}", amount_minor="100000", payment_no=f"l{n}")
-    about = {SELDOM: {"profile": "wallet-esam", "opened": "yes", "customer": SELDOM}, OFF: {"relay": "open"}}
+    about = {HOURLY: {"hours": "yes", "history": 5, "watts": 1000, "energy_wh": 500000}, SELDOM: {"profile": "wallet-esam", "opened": "yes", "customer": SELDOM}, OFF: {"relay": "open"}}
     d.order("hold/add", hold="ADMIN", meter=OFF, reason="a test", at_once="true")
     with gate.Sim(BUILD, d, [{"address": m, "watts": 1500, **about.get(m, {})} for m in METERS], "--truth-frames") as sim:
         sim.online(len(METERS))
-        flows(d, db, sim)
-        gives_way(d, sim)
+        field.together(lambda: flows(d, db, sim), lambda: gives_way(d, sim), lambda: hours(d, db, sim))
         never(d, sim)
     bad = d.write("bad.yaml", "reading:\n  lines: 1h, remote soon\n")
     code, out, err = d.ctl("conf", "check", bad)

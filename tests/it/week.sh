@@ -55,6 +55,22 @@ def judge(life, facts, rows):
     return missing, strange, [x for x in given_up if x[1] in holds[x[0]]], sum(map(len, holds.values()))
 
 
+def hours(life):
+    """(meter, hour) that a meter wrote down, and what is known of it."""
+    wrote = {}
+    for line in life.file("truth.log").splitlines():
+        if b'"event":"hour"' in line:
+            event = json.loads(line)
+            wrote[event["meter"], event["at_us"]] = event["energy_wh"]
+    known = {(a, int(at)): int(wh) for a, at, wh in life.rows(
+        "SELECT m.address, v.at_us, v.total_wh FROM powergate.hour_value v JOIN powergate.meter m ON m.id = v.meter_id WHERE v.total_wh IS NOT NULL")}
+    late = week.tell.us(life.end) - 4 * 3600 * 1000000  # the last turn of each was at most three hours ago
+    missing = [k for k in wrote if k not in known and k[1] < late]
+    wrong = [k for k, wh in known.items() if wrote.get(k, wh) != wh]
+    gate.ok(not missing, f"of {len(wrote)} full hours that a meter wrote down none is missing", f"{len(missing)} are: {sorted(missing)[:10]}")
+    gate.ok(not wrong and len(known) > len(wrote) / 2, "each as it wrote it down", wrong[:5])
+
+
 def eventful(life, days):
     truth = life.file("truth.log")
     midnights = collections.Counter(json.loads(line)["meter"] for line in truth.splitlines() if b'"event":"freeze"' in line)
@@ -96,6 +112,8 @@ def tell(world, meters, days):
     gate.ok(not missing, f"of {n} midnights that a meter still holds none is missing", f"{len(missing)} are: {sorted(missing)[:10]}")
     gate.ok(not strange, "each as the meter wrote it down, and no other", strange[:5])
     gate.ok(not given_up, "and none was given up", given_up[:5])
+    life.end = story.end
+    hours(life)
     rest = life.rows("SELECT count(*) FROM powergate.reading_rest")[0][0]
     gate.ok(rest == "0", "no reading lies outside of its month", rest)
     wakeful(life, facts)

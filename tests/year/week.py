@@ -13,7 +13,7 @@ HOUR = 3600
 
 
 class Week(tell.Story):
-    conf = tell.CONF.replace("freeze_days: 2", "freeze_days: 62").replace('lines: ""', "lines: 8h")
+    conf = tell.CONF.replace("freeze_days: 2", "freeze_days: 62").replace('lines: ""', "lines: 8h, hours: 3h")
 
     def spell(self, address, begin, end, hours):
         """From when to when, in the days of trouble."""
@@ -44,6 +44,8 @@ class Week(tell.Story):
         site = "east" if zone == CHINA else "west"
         self.account(number, site, f"{site}-flat", trip="-1000000000", warn="2,1")
         words = {"history": self.rng.choice((0, 0, 3, 12, 40, 75)), "energy_wh": 90_000_000, "watts": self.rng.randint(20, 3000), **self.clock()}
+        if i % 8 == 0:
+            words["hours"] = "yes"
         bus = f"{site[0].upper()}BUS{i // BUS}" if i // BUS % 5 == 0 else None
         self.meter(address, number, bus=bus, **words)
         self.facts.setdefault("week", {})[address] = {"zone": zone[0], "history": words["history"], "offset_s": words["clock_offset_s"]}
