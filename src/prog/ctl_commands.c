@@ -417,6 +417,13 @@ static const struct ctl_command sites[] = {
 	"Only watch, or switch and charge as well."),
 };
 
+static const struct ctl_command fleets[] = {
+    LOCAL("import", "file=FILE [--dry-run]", ctl_import,
+	"Places, accounts and meters from a CSV or JSON file: all of it or nothing."),
+    READ("import list", "[--all] [--limit=N]", "import/list",
+	"import state file rows meters done_us by undone_by reason", "What was imported."),
+};
+
 static const struct ctl_command prices[] = {
     READ("tariff list", "[--tariff=TARIFF]", "tariff/list",
 	"version state begins currency accounts author approver single forced",
@@ -576,6 +583,7 @@ static const struct {
     PIECE(supply),
     PIECE(notices),
     PIECE(sites),
+    PIECE(fleets),
     PIECE(prices),
     PIECE(people),
     PIECE(groups),

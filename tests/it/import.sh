@@ -1,0 +1,140 @@
+#!/bin/sh
+# A fleet in a spreadsheet: what is wrong with it is told all at once, a dry run changes nothing,
+# and what was taken over is billed from where it was left.
+#   tests/it/import.sh BUILD-DIR
+PYTHONPATH=$(dirname "$0")/../lib PYTHONDONTWRITEBYTECODE=1 exec python3 - "$@" <<'PY'
+import csv, datetime, io, json, os, sys, time, zoneinfo
+import gate
+
+BUILD = sys.argv[1]
+R1, R2, L1, STOCK = "202600000501", "202600000502", "202600000503", "202600000504"
+TABLES = ("site", "account", "account_state", "meter", "meter_state", "endpoint", "service_point", "tenancy", "installation", "debt",
+          "journal", "posting", "import_made")
+
+
+def table(rows):
+    """A spreadsheet of these rows, its columns in the order in which they turn up."""
+    names = list(dict.fromkeys(n for r in rows for n in r))
+    out = io.StringIO()
+    w = csv.DictWriter(out, names, restval="")
+    w.writeheader()
+    w.writerows(rows)
+    return out.getvalue()
+
+
+def counts():
+    return [int(n) for n in db.rows("SELECT " + ", ".join(f"(SELECT count(*) FROM powergate.{t})" for t in TABLES))[0]]
+
+
+def load(d, text, *words, name="fleet.csv"):
+    path = d.write(name, text)
+    code, out, err = d.ctl("--json", "import", path, *words)
+    return code, json.loads(out) if out else {}, err
+
+
+def house(at):
+    """Two households that we bill, one whose money is in its meter, and a meter on the shelf."""
+    return [
+        {"site": "garden", "zone": "Asia/Shanghai"},
+        {"site": "garden", "building": "3", "floor": "2", "unit": "201", "account": "G201", "customer": "Household 201, \"upper\"", "fee_mode": "remote",
+         "tariff": "steps", "warn": "30.00 10.00", "balance": "12.34", "debt": "100.00", "debt_reference": "lease 7", "debt_percent": "25.00",
+         "debt_week_cap": "20.00", "settlement_day": "1", "meter": R1, "profile": "remote", "multiplier": "2", "most_watts": "2000000",
+         "service_point": "201 main", "opening_read": "1000", "opening_at": at, "used_kwh": "99.5", "password": "4:135790"},
+        {"site": "garden", "building": "3", "floor": "2", "unit": "202", "account": "G202", "customer": "'=1+1", "fee_mode": "remote", "tariff": "steps",
+         "balance": "-7.50", "meter": R2, "profile": "remote", "gateway": "DTU-3"},
+        {"site": "garden", "building": "4", "account": "G401", "fee_mode": "local", "meter": L1, "profile": "wallet-esam", "capability": "counted",
+         "purchases": "17", "bought": "850.00"},
+        {"site": "garden", "building": "4", "meter": STOCK, "profile": "remote", "gateway": "DTU-3"},
+        {"site": "garden", "building": "3", "floor": "2", "unit": "201", "account": "G201", "debt": "5.00", "debt_reference": "key"},
+    ]
+
+
+def faults(d):
+    rows = house("2026-01-01T00:00:00Z")
+    rows[0]["zone"] = "Asia/Nowhere"
+    rows[1].update(balance="12.3", meter="2.026E+11", tariff="gone", opening_at="2026-02-31T00:00:00Z")
+    rows[2].update(meter=L1, fee_mode="prepaid")
+    rows[3].update(balance="5.00", password="12345")
+    rows[4].update(account="G202", profile="no-such")
+    rows[5].update(building="9")
+    was = counts()
+    for words in (("--dry-run",), ()):
+        code, told, err = load(d, table(rows), *words)
+        seen = {(r["line"], r["field"]) for r in told.get("rows", [])}
+        wanted = {(2, "zone"), (3, "balance"), (3, "meter"), (3, "tariff"), (4, "fee_mode"), (5, "meter"), (5, "balance"), (5, "password"),
+                  (6, "profile"), (7, "place")}
+        gate.ok(code == 1 and told["state"] == "refused" and wanted <= seen and told["faults"] == len(told["rows"]),
+                f"{'a dry run' if words else 'the run itself'} tells all {len(told.get('rows', []))} faults with their lines", (code, wanted - seen, told, err))
+    gate.ok(counts() == was, "and nothing of it is there")
+    gate.ok(db.value("SELECT count(*) FROM powergate.import_row") == 0, "nor are its rows kept")
+    code, out, err = d.ctl("import", d.write("fleet.csv", table(rows)))
+    gate.ok(code == 1 and "fleet.csv:3: balance: an amount has two decimals" in err, "people read file, line and column", err)
+    for text, words in (("sites,account\na,b\n", 'no column is called "sites"'), ("site,zone\na\n", "line 2: 1 cells in 2 columns"),
+                        ('site,zone\n"a,b\n', "a quote is not closed"), ("site,site\na,b\n", "stands twice"), ("", "it is empty"),
+                        ('[{"site": 5}]', "is no text"), ('[{"site": "a", "site": "b"}]', "given twice"), ("site\n", "it has no rows")):
+        code, out, err = d.ctl("import", d.write("odd.csv", text))
+        gate.ok(code == 1 and words in err, f"refused where it lies: {words}", err)
+    many = table([{"site": "x", "zone": "UTC", "account": f"bad {i}"} for i in range(1500)])
+    code, told, err = load(d, many, "--dry-run")
+    gate.ok(told["faults"] >= 3000 and len(told["rows"]) == 1000, "of very many faults the first thousand are told, and how many there are", told["faults"])
+
+
+def adopted(d, at):
+    was = counts()
+    code, told, err = load(d, table(house(at)), "--dry-run")
+    gate.ok(code == 0 and told["state"] == "tried" and (told["meters"], told["accounts"], told["sites"]) == (4, 3, 6) and told["balance_minor"] == 484,
+            "a dry run says what would be made", (told, err))
+    gate.ok(counts() == was, "and makes none of it")
+    code, told, err = load(d, table(house(at)).replace("\r\n", "\n"), name="again.csv")
+    gate.ok(code == 0 and told["state"] == "done" and told["debt_minor"] == 10500, "the run makes it", (told, err))
+    modes = db.rows("SELECT DISTINCT mode FROM powergate.site WHERE name LIKE 'garden%'")
+    gate.ok(modes == [["observe"]] and told["live_meters"] == 0, "what was imported is only observed", modes)
+    gate.ok([r[0] for r in db.rows("SELECT s.name FROM powergate.account a JOIN powergate.site s ON s.id = a.site_id WHERE a.number = 'G201'")]
+            == ["garden/3/2/201"], "a household lives in its unit, on its floor, in its building")
+    held = db.rows("SELECT a.number, s.prepaid_minor, s.arrears_minor FROM powergate.account a JOIN powergate.account_state s ON s.account_id = a.id ORDER BY 1")
+    gate.ok(held == [["G201", "1234", "10500"], ["G202", "-750", "0"], ["G401", "0", "0"]], "balances and debts are what the file says", held)
+    kinds = db.rows("SELECT j.kind, l.ledger, sum(l.amount_minor) FROM powergate.journal j JOIN powergate.posting l ON l.journal_id = j.id GROUP BY 1, 2 ORDER BY 2")
+    gate.ok(kinds == [["opening", "arrears", "10500"], ["opening", "opening", "-10016"], ["opening", "prepaid", "-484"]] and not db.ledger_problems()
+            and db.value("SELECT count(*) FROM powergate.payment") == 0, "they are in the books against what was taken over, and are no payments", kinds)
+    gate.ok(db.rows("SELECT customer FROM powergate.account WHERE number = 'G202'") == [["=1+1"]], "what a spreadsheet would calculate comes as it was written")
+    gate.ok(db.rows("SELECT base_count, base_bought, base_by, account_open FROM powergate.meter_state x JOIN powergate.meter m ON m.id = x.meter_id WHERE address = :'m'", m=L1)
+            == [["17", "85000", "tester", "t"]], "what was bought before is not ours")
+    key = db.value("SELECT encode(password, 'hex') FROM powergate.meter WHERE address = :'m'", m=R1)
+    secret = db.value("SELECT count(*) FROM powergate.audit WHERE args::text LIKE '%135790%'") + d.log().count("135790")
+    gate.ok(key and len(str(key)) == 64 and secret == 0 and db.value("SELECT count(sealed) FROM powergate.import_row") == 0,
+            "a password is sealed; neither log nor audit nor the rows have it", key)
+    last = db.rows("SELECT outcome, after ->> 'meters', actor FROM powergate.audit WHERE action = 'import.run' ORDER BY id DESC LIMIT 1")
+    gate.ok(last == [["done", "4", "tester"]] and d.ctl("audit", "verify")[0] == 0, "the audit has who did it and what came of it", last)
+    code, again, err = load(d, table(house(at)))
+    gate.ok(code == 1 and {"meter", "account"} <= {r["field"] for r in again["rows"]}, "the same file again is refused: it is all there", again)
+    return told["import"]
+
+
+def billed(d):
+    """From where it was left: the first kWh of the second step is the 101st of the month."""
+    with gate.Sim(BUILD, d, [{"address": R1, "profile": "remote", "watts": 0, "energy_wh": 1000500}]) as sim:
+        gate.until(lambda: db.value("SELECT count(*) FROM powergate.charge") > 0, 15, "a charge")
+        row = db.rows("SELECT wh, used_wh, minor FROM powergate.charge c ORDER BY c.id LIMIT 1")
+        # 0.5 kWh by a multiplier of 2 is 1 kWh; 99.5 are used: half of it costs 1.00, half 2.00
+        gate.ok(row == [["1000", "99500", "150"]], "use is charged from the opening read, from where in the tiers the account was", row)
+        d.pay("G201", 8000, "P1")
+        gate.until(lambda: db.value("SELECT count(*) FROM powergate.waterfall WHERE split_us IS NOT NULL"), 10, "the split")
+        owed = db.rows("SELECT s.prepaid_minor, s.arrears_minor FROM powergate.account a JOIN powergate.account_state s ON s.account_id = a.id WHERE number = 'G201'")
+        gate.ok(owed == [[str(1234 - 150 + 8000 - 2500), "8000"]], "a payment repays the debts that were taken over", owed)
+        gate.ok(not db.ledger_problems(), "the books are in order", db.ledger_problems())
+
+
+with gate.Cluster(BUILD) as db:
+    daemon = gate.Daemon(BUILD, db, start=False)
+    daemon.configure({"meters": {"password_key": daemon.write("key", os.urandom(32).hex() + "\n")}})
+    daemon.start()
+    daemon.order("tariff/add", name="steps", steps="0:1000000 100000:2000000", zone="Asia/Shanghai")
+    gate.until(lambda: daemon.ask("tariff/list").json["rows"][0]["state"] == "active", 5)
+    now = datetime.datetime.now(zoneinfo.ZoneInfo("Asia/Shanghai"))
+    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    moment = (now - min(datetime.timedelta(hours=1), (now - month) / 2)).isoformat(timespec="microseconds")
+    faults(daemon)
+    batch = adopted(daemon, moment)
+    billed(daemon)
+sys.exit(gate.done())
+PY
