@@ -111,6 +111,6 @@ call_fn call_bill_explain;
 
 /* --- api_fleet.c --------------------------------------------------------------------------- */
 
-call_fn call_import_rows, call_import_run;
+call_fn call_import_rows, call_fleet;
 
 #endif

@@ -14,6 +14,25 @@ ALTER TABLE meter DROP CONSTRAINT meter_address_check, DROP CONSTRAINT meter_sta
     ADD CONSTRAINT meter_state_check CHECK (state IN ('active', 'retired', 'withdrawn')),
     ADD CONSTRAINT meter_address_check CHECK (address ~ '^[0-9]{12}(~[0-9]+)?$' AND (address LIKE '%~%') = (state = 'withdrawn'));
 ALTER TABLE site ADD COLUMN withdrawn boolean NOT NULL DEFAULT false;
+-- As 0003 has it; and nothing is posted to an account that was withdrawn while somebody looked.
+CREATE OR REPLACE FUNCTION posting_balanced() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE bad bigint; total numeric;
+BEGIN
+    SELECT f.journal_id, f.total INTO bad, total
+    FROM (SELECT x.journal_id, sum(x.amount_minor) AS total FROM fresh x GROUP BY x.journal_id, x.currency) f
+    WHERE f.total <> 0 OR (SELECT j.xid FROM journal j WHERE j.id = f.journal_id) IS DISTINCT FROM pg_current_xact_id() LIMIT 1;
+    IF total <> 0 THEN
+        RAISE EXCEPTION 'journal % does not balance', bad USING ERRCODE = '23514';
+    ELSIF bad IS NOT NULL THEN
+        RAISE EXCEPTION 'journal % is closed or not there: no later lines', bad USING ERRCODE = '23514';
+    END IF;
+    SELECT f.account_id INTO bad FROM fresh f
+    WHERE f.account_id IS NOT NULL AND COALESCE((SELECT a.state FROM account a WHERE a.id = f.account_id), 'withdrawn') = 'withdrawn' LIMIT 1;
+    IF bad IS NOT NULL THEN
+        RAISE EXCEPTION 'there is no account %', bad USING ERRCODE = '23503';
+    END IF;
+    RETURN NULL;
+END $$;
 
 --      open --all is well--> done --undo--> undone
 --        \--a fault, or a dry run--> open

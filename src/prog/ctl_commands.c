@@ -418,10 +418,16 @@ static const struct ctl_command sites[] = {
 };
 
 static const struct ctl_command fleets[] = {
-    LOCAL("import", "file=FILE [--dry-run]", ctl_import,
-	"Places, accounts and meters from a CSV or JSON file: all of it or nothing."),
     READ("import list", "[--all] [--limit=N]", "import/list",
 	"import state file rows meters done_us by undone_by reason", "What was imported."),
+    SPECIAL("import undo", "import=N --reason=TEXT", "import/undo", true, NULL, NULL,
+	ctl_import_undo,
+	"Take an import back, as long as nothing has happened on what it made."),
+    /* behind those that begin as it does */
+    LOCAL("import", "file=FILE [--dry-run]", ctl_import,
+	"Places, accounts and meters from a CSV or JSON file: all of it or nothing."),
+    SPECIAL("export fleet", "", "fleet/export", false, NULL, NULL, ctl_export_fleet,
+	"The fleet as import reads it: CSV, or with --json an array; secrets are sealed."),
 };
 
 static const struct ctl_command prices[] = {

@@ -1,6 +1,6 @@
 /*
- * import: a fleet in a file, read where it lies and handed to the daemon in portions; what is
- * wrong with it is said all at once, and nothing of it is done then.
+ * import, import undo, export fleet: a fleet in a file, read where it lies and handed to the daemon
+ * in portions; what is wrong with it is said all at once, and nothing of it is done then.
  */
 #include "prog/ctl.h"
 
@@ -152,6 +152,75 @@ hand_over(struct ctl *c, const struct fleet *f, struct span file)
 		end = send_portion(c, id, f, &next);
 	return end == CTL_DONE ? finish(c, id) : end;
 }
+
+/* --- and back -------------------------------------------------------------------------------- */
+
+enum ctl_exit
+ctl_import_undo(struct ctl *c)
+{
+	struct buf answer = {0};
+	enum ctl_exit end;
+
+	c->patience_s = PATIENCE_S;
+	end = ctl_ask(c, c->command->path, true, c->values, c->n, &answer);
+	if (end == CTL_DONE) {
+		if (member(&answer, "hindrances") > 0 || member(&answer, "approval") > 0)
+			end = CTL_NO;
+		ctl_print(c, &answer);
+	}
+	buf_clear(&answer);
+	return end;
+}
+
+/* --- out ------------------------------------------------------------------------------------- */
+
+static void
+put_row(const struct ctl *c, const cJSON *json, bool first, struct buf *out)
+{
+	struct fleet_row row = {0};
+
+	for (int i = 0; i < FLEET_COLUMNS; i++)
+		row.cell[i] =
+		    cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, fleet_columns[i]));
+	if (c->form == CTL_TABLE || c->form == CTL_CSV) {
+		fleet_put_csv(out, &row);
+	} else {
+		buf_put_text(out, first ? "[" : ",\n ");
+		fleet_put_json(out, &row, false);
+	}
+}
+
+enum ctl_exit
+ctl_export_fleet(struct ctl *c)
+{
+	struct buf answer = {0}, out = {0};
+	const cJSON *row;
+	enum ctl_exit end;
+	bool first = true, csv = c->form == CTL_TABLE || c->form == CTL_CSV;
+	cJSON *json;
+
+	c->patience_s = PATIENCE_S;
+	end = ctl_ask(c, c->command->path, false, c->values, c->n, &answer);
+	if (end == CTL_DONE) {
+		json = cJSON_Parse(buf_text(&answer));
+		if (csv)
+			fleet_put_csv_head(&out);
+		cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(json, "rows"))
+		{
+			put_row(c, row, first, &out);
+			first = false;
+		}
+		if (!csv)
+			buf_put_text(&out, first ? "[]\n" : "]\n");
+		fwrite(out.bytes, 1, out.len, stdout);
+		cJSON_Delete(json);
+	}
+	buf_clear(&answer);
+	buf_clear(&out);
+	return end;
+}
+
+/* --- in -------------------------------------------------------------------------------------- */
 
 enum ctl_exit
 ctl_import(struct ctl *c)

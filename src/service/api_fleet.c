@@ -25,6 +25,9 @@ static const struct db_stmt tariffs = {"fleet_tariffs", DB_RECON, true, 60 * SEC
 static const struct db_stmt run = {"api_import_run", DB_RECON, false, 120 * SECOND_US,
     "SELECT door.api_import_run($1::jsonb, $2, $3::bigint[], $4::bigint[], $5::int[], "
     "$6::bigint)"};
+static const struct db_stmt export = {"api_fleet_export", DB_RECON, true, 120 * SECOND_US,
+    "SELECT CASE WHEN g.problem IS NULL THEN door.api_fleet_export(g.args, $8::bigint[], "
+    "$9::bigint[]) ELSE g.problem END FROM " API_ENTER " g"};
 
 /* --- rows ------------------------------------------------------------------------------------ */
 
@@ -166,26 +169,54 @@ periods_free(struct periods *p)
 }
 
 static void
+ask_run(struct call *c, struct periods *p)
+{
+	char *args = cJSON_PrintUnformatted(c->args);
+
+	db_ask(c->parts->db, &run, call_answered, c, db_text(args), db_text(c->who),
+	    db_array(&p->tariff), db_array(&p->from_us), db_array(&p->day), db_int(call_now_us(c)));
+	cJSON_free(args);
+}
+
+/* enter() says once more, in the statement that looks, which sites may be shown. */
+static void
+ask_export(struct call *c, struct periods *p)
+{
+	char *args = cJSON_PrintUnformatted(c->args);
+	struct buf roles = {0};
+
+	buf_put_u8(&roles, '{');
+	route_roles(c->route, "", &roles);
+	buf_put_u8(&roles, '}');
+	db_ask(c->parts->db, &export, call_answered, c, db_text(args), db_int(c->uid),
+	    db_text(c->route->path + strlen("/v1/")), db_text("false"), db_text(buf_text(&roles)),
+	    db_text(route_site_rule(c->route)), db_int(call_now_us(c)), db_array(&p->tariff),
+	    db_array(&p->from_us));
+	buf_clear(&roles);
+	cJSON_free(args);
+}
+
+static void
 on_tariffs(const struct db_rows *rows, const struct err *e, void *arg)
 {
 	struct call *c = arg;
 	struct periods p = {0};
-	char *args;
 
 	if (rows == NULL) {
 		call_error(c, 503, e->text);
 		return;
 	}
 	periods_of(c, rows, &p);
-	args = cJSON_PrintUnformatted(c->args);
-	db_ask(c->parts->db, &run, call_answered, c, db_text(args), db_text(c->who),
-	    db_array(&p.tariff), db_array(&p.from_us), db_array(&p.day), db_int(call_now_us(c)));
-	cJSON_free(args);
+	if (route_writes(c->route))
+		ask_run(c, &p);
+	else
+		ask_export(c, &p);
 	periods_free(&p);
 }
 
+/* Both begin with the periods. */
 void
-call_import_run(struct call *c)
+call_fleet(struct call *c)
 {
 	char *args = cJSON_PrintUnformatted(c->args);
 

@@ -124,7 +124,95 @@ def billed(d):
         gate.ok(not db.ledger_problems(), "the books are in order", db.ledger_problems())
 
 
+def back(d, batch):
+    """What is in use stays; what is not goes, and its money by journals."""
+    code, out, err = d.ctl("--json", "import", "undo", str(batch), "--reason", "wrong house")
+    told = json.loads(out)
+    ways = {r["what"] for r in told["rows"]}
+    gate.ok(code == 1 and told["state"] == "refused" and {"payment", "charge", "journal"} <= ways and db.value(
+        "SELECT state FROM powergate.import_batch WHERE id = :'b'", b=batch) == "done", "what is in use is not taken back, and why is said", told)
+    rows = [{"site": "court", "zone": "Asia/Shanghai", "currency": "CNY"},
+            {"site": "court", "unit": "1", "account": "C1", "fee_mode": "remote", "tariff": "steps", "balance": "50.00", "debt": "7.00", "meter": "202600000601",
+             "profile": "remote", "gateway": "DTU-9"},
+            {"site": "court", "unit": "2", "account": "C2", "fee_mode": "local", "meter": "202600000602", "profile": "wallet-esam", "capability": "counted",
+             "purchases": "3", "bought": "60.00"}]
+    kept = db.value("SELECT sum(amount_minor) FROM powergate.posting WHERE ledger = 'opening'")
+    first = load(d, table(rows))[1]["import"]
+    code, out, err = d.ctl("import", "undo", str(first), "--reason", " ")
+    gate.ok(code == 1 and "a reason is needed" in err, "without a reason nothing is taken back", err)
+    code, out, err = d.ctl("import", "undo", str(first), "--reason", "another house")
+    gate.ok(code == 0, "an import of which nothing is in use is taken back", out + err)
+    gate.ok(db.value("SELECT sum(amount_minor) FROM powergate.posting WHERE ledger = 'opening'") == kept and not db.ledger_problems()
+            and db.value("SELECT count(*) FROM powergate.journal WHERE reverses IS NOT NULL AND kind = 'opening'") == 2, "its balances went back by journals",
+            db.ledger_problems())
+    gate.ok(d.ask("account/show", account="C1").status == 404 and d.ask("meter/show", meter="202600000601").status == 404
+            and all("court" not in r["site"] for r in d.ask("site/list").json["rows"]), "nobody sees it any more")
+    d.pay("C1", 5000, "P-LATE")
+    gate.ok(db.rows("SELECT state FROM powergate.payment WHERE payment_no = 'P-LATE'") == [["suspense"]], "what somebody pays for it all the same is in suspense")
+    try:
+        db.run("SET search_path = powergate; WITH j AS (INSERT INTO powergate.journal (key, kind, at_us) VALUES ('x', 'x', 1) RETURNING id) INSERT INTO powergate.posting "
+               "SELECT j.id, l.n, l.c, '', CASE WHEN l.n = 1 THEN a.id END, l.m, 'CNY' FROM j, powergate.account a, (VALUES (1, 'prepaid', -1), (2, 'fees', 1)) l(n, c, m) "
+               "WHERE a.number LIKE 'C1~%'")
+        gate.ok(False, "something was posted to it")
+    except RuntimeError as e:
+        gate.ok("there is no account" in str(e), "and nothing can be posted to it", str(e))
+    code, told, err = load(d, table(rows))
+    gate.ok(code == 0 and told["meters"] == 2, "the same file can be imported again", (told, err))
+    gate.ok(d.ctl("import", "undo", str(first), "--reason", "again")[0] == 1, "what is undone is not undone twice")
+    d.order("hold/add", hold="FRAUD", meter="202600000601", reason="a wire")
+    code, out, err = d.ctl("--json", "import", "undo", str(told["import"]), "--reason", "no")
+    gate.ok(code == 1 and "hold" in {r["what"] for r in json.loads(out)["rows"]}, "a hold stands in the way", out + err)
+    seen = d.ask("import/list").json["rows"]
+    gate.ok({r["state"] for r in seen} == {"done", "undone"}, "the list has what was imported and what was taken back", seen)
+
+
+def dear(d):
+    """Above the limit of refunds two people take it back."""
+    rows = [{"site": "tower", "zone": "Asia/Shanghai", "account": "T1", "fee_mode": "remote", "tariff": "steps", "balance": "90000.00"}]
+    batch = load(d, table(rows))[1]["import"]
+    code, out, err = d.ctl("--json", "import", "undo", str(batch), "--reason", "too dear")
+    told = json.loads(out)
+    gate.ok(code == 1 and told["state"] == "asked" and db.value("SELECT state FROM powergate.import_batch WHERE id = :'b'", b=batch) == "done",
+            "much money is not taken back by one person", told)
+    db.run("INSERT INTO powergate.principal VALUES (61009, 'second', 'approver', 0); "
+           f"UPDATE powergate.approval SET decision = 'given', decided_uid = 61009, decided_by = 'second', decided_us = 1 WHERE id = {told['approval']}")
+    code, out, err = d.ctl("import", "undo", str(batch), "--reason", "too dear")
+    gate.ok(code == 0, "when another agrees it is", out + err)
+
+
+def round_trip(d):
+    """Out of one head-end and into another, and what comes out there is the same."""
+    tables = {}
+    for form in ("csv", "json"):
+        code, out, err = d.ctl(*([] if form == "csv" else ["--json"]), "export", "fleet")
+        gate.ok(code == 0 and "G201" in out and "135790" not in out, f"the fleet comes out as {form}, without passwords", out[:300] + err)
+        tables[form] = d.write(f"out.{form}", out)
+    other = gate.Daemon(BUILD, db, {"daemon": {"node": "b"}, "meters": {"listen": "127.0.0.1:0", "password_key": d.settings["meters"]["password_key"]}},
+                        conninfo=empty, start=False)
+    other.start()
+    other.order("tariff/add", name="steps", steps="0:1000000 100000:2000000", zone="Asia/Shanghai")
+    gate.until(lambda: other.ask("tariff/list").json["rows"][0]["state"] == "active", 5)
+    for form in ("csv", "json"):
+        code, out, err = other.ctl("import", tables[form], "--dry-run")
+        gate.ok(code == 0, f"{form}: an empty head-end would take it", err)
+    code, out, err = other.ctl("import", tables["csv"])
+    with open(tables["csv"], encoding="utf-8") as f:
+        was = f.read()
+    code, now_is, err = other.ctl("export", "fleet")
+    gate.ok(now_is == was and was.count("\n") > 12, "imported and exported again it is the same, byte for byte", f"{was}\n----\n{now_is}{out}{err}")
+    with open(tables["json"], encoding="utf-8") as f:
+        gate.ok(other.ctl("--json", "export", "fleet")[1] == f.read(), "as JSON too")
+    for name in ("account_state s JOIN powergate.account a ON a.id = s.account_id", ):
+        money = [db.psql(f"SELECT a.number, s.prepaid_minor, s.arrears_minor FROM powergate.{name} WHERE a.state = 'active' ORDER BY 1", conninfo=c)
+                 for c in (db.conninfo, empty)]
+        gate.ok(money[0] == money[1], "every account has and owes the same", money)
+    gate.ok(not db.psql("SELECT * FROM door.ledger_check()", conninfo=empty), "and its books are in order")
+    other.stop()
+
+
 with gate.Cluster(BUILD) as db:
+    empty = db.database("empty")
+    db.prepare(empty)
     daemon = gate.Daemon(BUILD, db, start=False)
     daemon.configure({"meters": {"password_key": daemon.write("key", os.urandom(32).hex() + "\n")}})
     daemon.start()
@@ -136,5 +224,8 @@ with gate.Cluster(BUILD) as db:
     faults(daemon)
     batch = adopted(daemon, moment)
     billed(daemon)
+    back(daemon, batch)
+    dear(daemon)
+    round_trip(daemon)
 sys.exit(gate.done())
 PY
