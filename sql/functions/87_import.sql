@@ -160,18 +160,17 @@ END $$;
 CREATE OR REPLACE FUNCTION powergate.import_check_places(p_import bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO import_fault (import_id, line, field, text)
-    SELECT p_import, min(x.line), x.field, x.text FROM (
-        SELECT p.line, p.field, CASE
-            WHEN s.id IS NULL AND p.field = 'site' AND NOT EXISTS (SELECT FROM import_row r WHERE r.import_id = p_import AND r.site = p.name AND r.zone IS NOT NULL)
-                THEN format('site %s is new: it needs a zone, such as Asia/Shanghai', p.name)
+    SELECT p_import, p.line, p.field, x.text
+    FROM (SELECT min(q.line) AS line, q.field, q.name, min(q.above) AS above, max(q.zone) AS zone, max(q.currency) AS currency, max(q.mode) AS mode
+          FROM powergate.import_places(p_import) q GROUP BY q.field, q.name) p LEFT JOIN site s ON s.name = p.name LEFT JOIN site a ON a.id = s.parent_id
+    CROSS JOIN LATERAL (SELECT CASE
+            WHEN s.id IS NULL AND p.field = 'site' AND p.zone IS NULL THEN format('site %s is new: it needs a zone, such as Asia/Shanghai', p.name)
             WHEN s.kind <> p.field THEN format('%s is there, and is a %s', p.name, s.kind)
-            WHEN p.above IS DISTINCT FROM (SELECT a.name FROM site a WHERE a.id = s.parent_id) AND s.id IS NOT NULL
-                THEN format('%s is there, and lies elsewhere', p.name)
+            WHEN s.id IS NOT NULL AND p.above IS DISTINCT FROM a.name THEN format('%s is there, and lies elsewhere', p.name)
             WHEN p.zone <> s.zone THEN format('the zone of %s is %s', p.name, s.zone)
             WHEN p.currency <> s.currency THEN format('the currency of %s is %s', p.name, s.currency)
-            WHEN p.mode <> s.mode THEN format('the mode of %s is %s: powergatectl site mode changes it', p.name, s.mode) END AS text
-        FROM powergate.import_places(p_import) p LEFT JOIN site s ON s.name = p.name) x
-    WHERE x.text IS NOT NULL GROUP BY x.field, x.text;
+            WHEN p.mode <> s.mode THEN format('the mode of %s is %s: powergatectl site mode changes it', p.name, s.mode) END AS text) x
+    WHERE x.text IS NOT NULL;
 END $$;
 
 -- What each account of the file comes to, said in whichever of its rows.
@@ -188,8 +187,8 @@ BEGIN
     SELECT p_import, a.line, x.field, x.text
     FROM powergate.import_accounts(p_import) a LEFT JOIN account k ON k.number = a.number LEFT JOIN tariff t ON t.name = a.tariff
     LEFT JOIN site s ON s.name = a.site
-    LEFT JOIN LATERAL (SELECT COALESCE(s.currency, max(r.currency), 'CNY') AS currency, COALESCE(s.zone, max(r.zone)) AS zone
-        FROM import_row r WHERE r.import_id = p_import AND r.site = a.site AND s.id IS NULL) z ON true
+    LEFT JOIN (SELECT r.site, max(r.currency) AS currency, max(r.zone) AS zone FROM import_row r WHERE r.import_id = p_import GROUP BY r.site) f ON f.site = a.site
+    CROSS JOIN LATERAL (SELECT COALESCE(s.currency, f.currency, 'CNY') AS currency, COALESCE(s.zone, f.zone) AS zone) z
     LEFT JOIN unnest(p_tariffs, p_periods, p_days) AS d(tariff, period_us, day) ON d.tariff = t.id
     CROSS JOIN LATERAL (VALUES
         ('account', k.state <> 'active', 'this account is closed'),

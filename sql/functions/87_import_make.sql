@@ -76,15 +76,14 @@ BEGIN
         SELECT m.site_id, COALESCE(r.service_point, r.meter), COALESCE(r.extra_wh::bigint, 0), p_now
         FROM import_row r JOIN meter m ON m.id = r.meter_id WHERE r.import_id = p_import AND r.account_id IS NOT NULL ORDER BY r.line RETURNING id)
     INSERT INTO import_made SELECT p_import, 'point', f.id FROM fresh f;
-    UPDATE import_row r SET point_id = p.id, period_us = (SELECT d.period_us FROM account k JOIN unnest(p_tariffs, p_periods) AS d(tariff, period_us)
-            ON d.tariff = k.tariff_id WHERE k.id = r.account_id)
-    FROM meter m, service_point p
-    WHERE r.import_id = p_import AND r.account_id IS NOT NULL AND m.id = r.meter_id AND p.site_id = m.site_id AND p.name = COALESCE(r.service_point, r.meter);
+    UPDATE import_row r SET point_id = p.id, period_us = p_periods[array_position(p_tariffs, k.tariff_id)]
+    FROM meter m, service_point p, account k
+    WHERE r.import_id = p_import AND r.account_id IS NOT NULL AND m.id = r.meter_id AND k.id = r.account_id AND p.site_id = m.site_id AND p.name = COALESCE(r.service_point, r.meter);
     INSERT INTO tenancy (point_id, account_id, from_us, period_us, used_wh, band_wh)
     SELECT r.point_id, r.account_id, -9223372036854775808, CASE WHEN r.used_kwh IS NOT NULL THEN r.period_us ELSE 0 END,
         COALESCE(x.wh[1], 0), COALESCE(x.wh[2:], '{}')
     FROM import_row r CROSS JOIN LATERAL (SELECT powergate.kwh_in(r.used_kwh) AS wh) x WHERE r.import_id = p_import AND r.point_id IS NOT NULL;
-    UPDATE import_row r SET tenancy_id = y.id FROM tenancy y WHERE r.import_id = p_import AND y.point_id = r.point_id;
+    UPDATE import_row r SET tenancy_id = y.id FROM tenancy y WHERE r.import_id = p_import AND y.point_id = r.point_id AND y.to_us IS NULL;
     INSERT INTO installation (point_id, tenancy_id, meter_id, multiplier, from_us, open_wh, billed_us, billed_wh, moved_us)
     SELECT r.point_id, r.tenancy_id, r.meter_id, COALESCE(r.multiplier::int, 1), x.us, x.wh, x.us, x.wh, x.us
     FROM import_row r CROSS JOIN LATERAL (SELECT powergate.instant_in(r.opening_at) AS us,
@@ -93,7 +92,8 @@ BEGIN
 END $$;
 
 -- What the accounts had and owed where they come from.
-CREATE OR REPLACE FUNCTION powergate.import_make_money(p_import bigint, p_who text, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION powergate.import_make_money(p_import bigint, p_who text, p_now bigint) RETURNS void LANGUAGE plpgsql
+SET enable_nestloop = off AS $$ -- how many are due nobody can guess beforehand
 BEGIN
     UPDATE import_row r SET debt_id = nextval(pg_get_serial_sequence('powergate.debt', 'id')) WHERE r.import_id = p_import AND r.debt IS NOT NULL;
     INSERT INTO debt (id, account_id, kind, reference, amount_minor, percent_bp, week_cap_minor, created_us, created_by) OVERRIDING SYSTEM VALUE
@@ -114,13 +114,13 @@ BEGIN
         INSERT INTO posting (journal_id, line, ledger, owner, account_id, amount_minor, currency)
         SELECT j.id, l.line, l.ledger, l.owner, l.account_id, l.minor, s.currency
         FROM due d JOIN j ON j.key = d.key JOIN site s ON s.id = d.site_id CROSS JOIN LATERAL (VALUES
-            (1, d.ledger, d.owner, d.account_id, d.minor), (2, 'opening', '', NULL, -d.minor)) l(line, ledger, owner, account_id, minor))
+            (1, d.ledger, d.owner, d.account_id, d.minor), (2, 'opening', '', NULL, -d.minor)) l(line, ledger, owner, account_id, minor)),
+    kept AS (
+        UPDATE account_state s SET prepaid_minor = s.prepaid_minor + x.prepaid, arrears_minor = s.arrears_minor + x.arrears, owes = s.owes OR x.arrears > 0
+        FROM (SELECT d.account_id, -COALESCE(sum(d.minor) FILTER (WHERE d.ledger = 'prepaid'), 0)::bigint AS prepaid,
+                COALESCE(sum(d.minor) FILTER (WHERE d.ledger = 'arrears'), 0)::bigint AS arrears FROM due d GROUP BY 1) x
+        WHERE s.account_id = x.account_id)
     INSERT INTO import_made SELECT p_import, 'journal', j.id FROM j;
-    UPDATE account_state s SET prepaid_minor = s.prepaid_minor + x.prepaid, arrears_minor = s.arrears_minor + x.arrears, owes = s.owes OR x.arrears > 0
-    FROM (SELECT l.account_id, -COALESCE(sum(l.amount_minor) FILTER (WHERE l.ledger = 'prepaid'), 0)::bigint AS prepaid,
-            COALESCE(sum(l.amount_minor) FILTER (WHERE l.ledger = 'arrears'), 0)::bigint AS arrears
-          FROM import_made d JOIN posting l ON l.journal_id = d.id WHERE d.import_id = p_import AND d.what = 'journal' AND l.account_id IS NOT NULL GROUP BY 1) x
-    WHERE s.account_id = x.account_id;
     PERFORM powergate.mark_dirty(array_agg(d.id), p_now) FROM import_made d WHERE d.import_id = p_import AND d.what = 'account';
 END $$;
 

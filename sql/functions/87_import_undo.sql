@@ -7,45 +7,47 @@
 CREATE OR REPLACE FUNCTION powergate.import_hindrances(p_import bigint) RETURNS TABLE (what text, text text) LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
-    RETURN QUERY WITH a AS (SELECT k.id, k.number, k.state FROM import_made d JOIN account k ON k.id = d.id WHERE d.import_id = p_import AND d.what = 'account'),
-    m AS (SELECT q.id, q.address, q.state, q.endpoint_id FROM import_made d JOIN meter q ON q.id = d.id WHERE d.import_id = p_import AND d.what = 'meter'),
-    s AS (SELECT q.id, q.name FROM import_made d JOIN site q ON q.id = d.id WHERE d.import_id = p_import AND d.what = 'site'),
-    ours AS (SELECT d.what, d.id FROM import_made d WHERE d.import_id = p_import)
+    RETURN QUERY WITH a AS NOT MATERIALIZED (SELECT k.id, k.number, k.state FROM import_made d JOIN account k ON k.id = d.id WHERE d.import_id = p_import AND d.what = 'account'),
+    m AS NOT MATERIALIZED (SELECT q.id, q.address, q.state, q.endpoint_id FROM import_made d JOIN meter q ON q.id = d.id WHERE d.import_id = p_import AND d.what = 'meter'),
+    s AS NOT MATERIALIZED (SELECT q.id, q.name FROM import_made d JOIN site q ON q.id = d.id WHERE d.import_id = p_import AND d.what = 'site')
     SELECT 'account', format('account %s is %s', a.number, a.state) FROM a WHERE a.state <> 'active'
     UNION ALL SELECT 'payment', format('account %s has payment %s', a.number, q.payment_no) FROM a JOIN payment q ON q.account_id = a.id
     UNION ALL SELECT 'order', format('account %s has order %s', a.number, o.number) FROM a JOIN pay_order o ON o.account_id = a.id
     UNION ALL SELECT 'journal', format('account %s has journal %s, %s', a.number, j.id, j.kind)
         FROM a JOIN posting l ON l.account_id = a.id JOIN journal j ON j.id = l.journal_id
-        WHERE NOT EXISTS (SELECT FROM ours o WHERE o.what = 'journal' AND o.id = j.id)
-    UNION ALL SELECT 'journal', format('journal %s was reversed by %s', v.reverses, v.id) FROM ours o JOIN journal v ON v.reverses = o.id WHERE o.what = 'journal'
+        WHERE NOT EXISTS (SELECT FROM import_made o WHERE o.import_id = p_import AND o.what = 'journal' AND o.id = j.id)
+    UNION ALL SELECT 'journal', format('journal %s was reversed by %s', v.reverses, v.id) FROM import_made o JOIN journal v ON v.reverses = o.id WHERE o.import_id = p_import AND o.what = 'journal'
     UNION ALL SELECT 'charge', format('account %s has charge %s', a.number, c.id) FROM a JOIN tenancy y ON y.account_id = a.id JOIN charge c ON c.tenancy_id = y.id
     UNION ALL SELECT 'debt', format('account %s has debt %s', a.number, b.reference) FROM a JOIN debt b ON b.account_id = a.id
-        WHERE NOT EXISTS (SELECT FROM ours o WHERE o.what = 'debt' AND o.id = b.id)
+        WHERE NOT EXISTS (SELECT FROM import_made o WHERE o.import_id = p_import AND o.what = 'debt' AND o.id = b.id)
     UNION ALL SELECT 'credit', format('account %s has emergency credit', a.number) FROM a JOIN emergency e ON e.account_id = a.id
     UNION ALL SELECT 'override', format('account %s pays for override %s', a.number, o.id) FROM a JOIN supply_override o ON o.charged_account_id = a.id
     UNION ALL SELECT 'tenancy', format('account %s has moved since', a.number) FROM a JOIN tenancy y ON y.account_id = a.id
-        WHERE y.to_us IS NOT NULL OR NOT EXISTS (SELECT FROM ours o WHERE o.what = 'point' AND o.id = y.point_id)
+        WHERE y.to_us IS NOT NULL OR NOT EXISTS (SELECT FROM import_made o WHERE o.import_id = p_import AND o.what = 'point' AND o.id = y.point_id)
     UNION ALL SELECT 'meter', format('meter %s is %s', m.address, m.state) FROM m WHERE m.state <> 'active'
     UNION ALL SELECT 'meter', format('meter %s was added to account %s', q.address, a.number) FROM a JOIN meter q ON q.account_id = a.id
-        WHERE NOT EXISTS (SELECT FROM m WHERE m.id = q.id)
+        WHERE NOT EXISTS (SELECT FROM import_made o WHERE o.import_id = p_import AND o.what = 'meter' AND o.id = q.id)
     UNION ALL SELECT 'command', format('meter %s had command %s, %s', m.address, c.id, c.kind) FROM m JOIN command c ON c.meter_id = m.id
         WHERE NOT (c.kind = 'push' AND c.state IN ('waiting', 'cancelled'))
     UNION ALL SELECT 'delivery', format('meter %s had delivery %s', m.address, c.id) FROM m JOIN credit_delivery c ON c.meter_id = m.id
     UNION ALL SELECT 'hold', format('meter %s had hold %s', m.address, h.kind) FROM m JOIN hold h ON h.meter_id = m.id
     UNION ALL SELECT 'override', format('meter %s had override %s', m.address, o.id) FROM m JOIN supply_override o ON o.meter_id = m.id
-    UNION ALL SELECT 'installation', format('meter %s was put elsewhere, or another in its place', m.address) FROM m JOIN installation i ON i.meter_id = m.id
-        WHERE i.to_us IS NOT NULL OR (SELECT count(*) FROM installation x WHERE x.point_id = i.point_id) > 1
+    UNION ALL SELECT 'installation', format('meter %s was taken away', m.address) FROM m JOIN installation i ON i.meter_id = m.id
+        WHERE i.to_us IS NOT NULL
+    UNION ALL SELECT 'installation', format('another meter was at %s', p.name) FROM import_made o JOIN service_point p ON p.id = o.id
+        JOIN installation i ON i.point_id = o.id AND NOT EXISTS (SELECT FROM import_made x WHERE x.import_id = p_import AND x.what = 'meter' AND x.id = i.meter_id)
+        WHERE o.import_id = p_import AND o.what = 'point'
     UNION ALL SELECT 'master', format('meter %s is a master, or below one', m.address) FROM m
         WHERE EXISTS (SELECT FROM master_meter x WHERE x.meter_id = m.id) OR EXISTS (SELECT FROM submeter x WHERE x.meter_id = m.id)
-    UNION ALL SELECT 'site', format('%s lies within %s', q.name, s.name) FROM s JOIN site q ON q.parent_id = s.id WHERE NOT EXISTS (SELECT FROM s x WHERE x.id = q.id)
+    UNION ALL SELECT 'site', format('%s lies within %s', q.name, s.name) FROM s JOIN site q ON q.parent_id = s.id WHERE NOT EXISTS (SELECT FROM import_made o WHERE o.import_id = p_import AND o.what = 'site' AND o.id = q.id)
     UNION ALL SELECT 'site', format('account %s is at %s', q.number, s.name) FROM s JOIN account q ON q.site_id = s.id
-        WHERE q.state <> 'withdrawn' AND NOT EXISTS (SELECT FROM a WHERE a.id = q.id)
+        WHERE q.state <> 'withdrawn' AND NOT EXISTS (SELECT FROM import_made o WHERE o.import_id = p_import AND o.what = 'account' AND o.id = q.id)
     UNION ALL SELECT 'site', format('meter %s is at %s', q.address, s.name) FROM s JOIN meter q ON q.site_id = s.id
-        WHERE q.state <> 'withdrawn' AND NOT EXISTS (SELECT FROM m WHERE m.id = q.id)
+        WHERE q.state <> 'withdrawn' AND NOT EXISTS (SELECT FROM import_made o WHERE o.import_id = p_import AND o.what = 'meter' AND o.id = q.id)
     UNION ALL SELECT 'site', format('%s is for %s', q.name, s.name) FROM s JOIN principal_site x ON x.site_id = s.id JOIN principal q ON q.uid = x.uid
     UNION ALL SELECT 'site', format('day %s of %s is closed', q.day, s.name) FROM s JOIN recon_day q ON q.site_id = s.id
-    UNION ALL SELECT 'gateway', format('meter %s is behind %s', q.address, e.identity) FROM ours o JOIN endpoint e ON o.what = 'endpoint' AND e.id = o.id
-        JOIN meter q ON q.endpoint_id = e.id WHERE NOT EXISTS (SELECT FROM m WHERE m.id = q.id);
+    UNION ALL SELECT 'gateway', format('meter %s is behind %s', q.address, e.identity) FROM import_made o JOIN endpoint e ON e.id = o.id
+        JOIN meter q ON q.endpoint_id = e.id WHERE o.import_id = p_import AND o.what = 'endpoint' AND NOT EXISTS (SELECT FROM import_made o WHERE o.import_id = p_import AND o.what = 'meter' AND o.id = q.id);
 END $$;
 
 -- Each opening journal the other way round.
@@ -75,12 +77,13 @@ BEGIN
     UPDATE command c SET state = 'cancelled', ended_us = p_now, outcome = 'its meter was withdrawn' FROM import_made x
     WHERE x.import_id = p_import AND x.what = 'meter' AND c.meter_id = x.id AND c.state = 'waiting';
     DELETE FROM meter_parameter q USING import_made x WHERE x.import_id = p_import AND x.what = 'meter' AND q.meter_id = x.id;
-    UPDATE work w SET state = 'resolved', resolved_us = p_now, resolution = jsonb_build_object('by', p_who, 'reason', p_reason) FROM import_made x
-    WHERE x.import_id = p_import AND w.state <> 'resolved' AND ((x.what = 'meter' AND w.meter_id = x.id) OR (x.what = 'account' AND w.account_id = x.id));
+    UPDATE work w SET state = 'resolved', resolved_us = p_now, resolution = jsonb_build_object('by', p_who, 'reason', p_reason)
+    WHERE w.state <> 'resolved' AND (w.meter_id IN (SELECT x.id FROM import_made x WHERE x.import_id = p_import AND x.what = 'meter')
+        OR w.account_id IN (SELECT x.id FROM import_made x WHERE x.import_id = p_import AND x.what = 'account'));
     UPDATE installation i SET to_us = p_now, close_wh = open_wh, close_quality = 'estimate', settled = true FROM import_made x
     WHERE x.import_id = p_import AND x.what = 'meter' AND i.meter_id = x.id;
     UPDATE tenancy y SET to_us = p_now, settled = true, reviewed = true FROM import_made x
-    WHERE x.import_id = p_import AND x.what = 'point' AND y.point_id = x.id;
+    WHERE x.import_id = p_import AND x.what = 'point' AND y.point_id = x.id AND y.to_us IS NULL;
     UPDATE service_point p SET name = p.name || mark FROM import_made x WHERE x.import_id = p_import AND x.what = 'point' AND p.id = x.id;
     UPDATE endpoint e SET state = 'quarantined', why = format('import %s was undone', p_import)
     WHERE e.id IN (SELECT m.endpoint_id FROM import_made x JOIN meter m ON m.id = x.id WHERE x.import_id = p_import AND x.what = 'meter')

@@ -70,6 +70,7 @@ BEGIN
     IF (SELECT count(*) FROM import_row q WHERE q.import_id = b.id) <> b.row_count THEN
         RETURN powergate.api_error(409, 'not all of its rows are here');
     END IF;
+    ANALYZE import_row; -- or it would be joined as if it had a row
     wrong := powergate.import_check(b.id, p_tariffs, p_periods, p_days, p_now);
     IF wrong = 0 THEN
         SELECT * INTO r FROM powergate.import_try(b.id, p_tariffs, p_periods, dry, p_who, p_now);
