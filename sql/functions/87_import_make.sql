@@ -16,7 +16,6 @@ BEGIN
             RETURNING id)
         INSERT INTO import_made SELECT p_import, 'site', f.id FROM fresh f;
     END LOOP;
-    UPDATE import_row r SET place_id = s.id FROM site s WHERE r.import_id = p_import AND s.name = r.place;
 END $$;
 
 CREATE OR REPLACE FUNCTION powergate.import_make_accounts(p_import bigint, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
@@ -31,7 +30,6 @@ BEGIN
         RETURNING id), state AS (
         INSERT INTO account_state (account_id) SELECT f.id FROM fresh f)
     INSERT INTO import_made SELECT p_import, 'account', f.id FROM fresh f;
-    UPDATE import_row r SET account_id = k.id FROM account k WHERE r.import_id = p_import AND k.number = r.account;
 END $$;
 
 CREATE OR REPLACE FUNCTION powergate.import_make_endpoints(p_import bigint) RETURNS void LANGUAGE plpgsql AS $$
@@ -43,7 +41,12 @@ BEGIN
         FROM import_row r WHERE r.import_id = p_import AND r.meter IS NOT NULL GROUP BY 1 ORDER BY 1
         ON CONFLICT (identity) DO NOTHING RETURNING id)
     INSERT INTO import_made SELECT p_import, 'endpoint', f.id FROM fresh f;
-    UPDATE import_row r SET endpoint_id = e.id FROM endpoint e WHERE r.import_id = p_import AND r.meter IS NOT NULL AND e.identity = COALESCE(r.gateway, r.meter);
+    -- what the rows lead to, once for all three: a row is long and is written as a whole
+    UPDATE import_row r SET place_id = x.place_id, account_id = x.account_id, endpoint_id = x.endpoint_id
+    FROM (SELECT q.line, s.id AS place_id, k.id AS account_id, e.id AS endpoint_id
+          FROM import_row q JOIN site s ON s.name = q.place LEFT JOIN account k ON k.number = q.account
+          LEFT JOIN endpoint e ON q.meter IS NOT NULL AND e.identity = COALESCE(q.gateway, q.meter) WHERE q.import_id = p_import) x
+    WHERE r.import_id = p_import AND r.line = x.line;
     -- a stranger becomes ours with its first meter; what was quarantined since stays so
     UPDATE endpoint e SET state = 'claimed', why = '', link = COALESCE((SELECT max(r.link) FROM import_row r WHERE r.import_id = p_import AND r.endpoint_id = e.id), e.link)
     WHERE e.state = 'quarantined' AND e.id IN (SELECT r.endpoint_id FROM import_row r WHERE r.import_id = p_import)
@@ -76,17 +79,15 @@ BEGIN
         SELECT m.site_id, COALESCE(r.service_point, r.meter), COALESCE(r.extra_wh::bigint, 0), p_now
         FROM import_row r JOIN meter m ON m.id = r.meter_id WHERE r.import_id = p_import AND r.account_id IS NOT NULL ORDER BY r.line RETURNING id)
     INSERT INTO import_made SELECT p_import, 'point', f.id FROM fresh f;
-    UPDATE import_row r SET point_id = p.id, period_us = p_periods[array_position(p_tariffs, k.tariff_id)]
-    FROM meter m, service_point p, account k
-    WHERE r.import_id = p_import AND r.account_id IS NOT NULL AND m.id = r.meter_id AND k.id = r.account_id AND p.site_id = m.site_id AND p.name = COALESCE(r.service_point, r.meter);
+    UPDATE import_row r SET point_id = p.id FROM meter m, service_point p
+    WHERE r.import_id = p_import AND r.account_id IS NOT NULL AND m.id = r.meter_id AND p.site_id = m.site_id AND p.name = COALESCE(r.service_point, r.meter);
     INSERT INTO tenancy (point_id, account_id, from_us, period_us, used_wh, band_wh)
-    SELECT r.point_id, r.account_id, -9223372036854775808, CASE WHEN r.used_kwh IS NOT NULL THEN r.period_us ELSE 0 END,
+    SELECT r.point_id, r.account_id, -9223372036854775808, CASE WHEN r.used_kwh IS NOT NULL THEN p_periods[array_position(p_tariffs, k.tariff_id)] ELSE 0 END,
         COALESCE(x.wh[1], 0), COALESCE(x.wh[2:], '{}')
-    FROM import_row r CROSS JOIN LATERAL (SELECT powergate.kwh_in(r.used_kwh) AS wh) x WHERE r.import_id = p_import AND r.point_id IS NOT NULL;
-    UPDATE import_row r SET tenancy_id = y.id FROM tenancy y WHERE r.import_id = p_import AND y.point_id = r.point_id AND y.to_us IS NULL;
+    FROM import_row r JOIN account k ON k.id = r.account_id CROSS JOIN LATERAL (SELECT powergate.kwh_in(r.used_kwh) AS wh) x WHERE r.import_id = p_import AND r.point_id IS NOT NULL;
     INSERT INTO installation (point_id, tenancy_id, meter_id, multiplier, from_us, open_wh, billed_us, billed_wh, moved_us)
-    SELECT r.point_id, r.tenancy_id, r.meter_id, COALESCE(r.multiplier::int, 1), x.us, x.wh, x.us, x.wh, x.us
-    FROM import_row r CROSS JOIN LATERAL (SELECT powergate.instant_in(r.opening_at) AS us,
+    SELECT r.point_id, y.id, r.meter_id, COALESCE(r.multiplier::int, 1), x.us, x.wh, x.us, x.wh, x.us
+    FROM import_row r JOIN tenancy y ON y.point_id = r.point_id AND y.to_us IS NULL CROSS JOIN LATERAL (SELECT powergate.instant_in(r.opening_at) AS us,
         CASE WHEN r.opening_read IS NOT NULL THEN powergate.registers_kwh(r.opening_read) END AS wh) x
     WHERE r.import_id = p_import AND r.point_id IS NOT NULL;
 END $$;

@@ -64,8 +64,7 @@ CREATE TABLE import_row (
     meter text, profile text, capability text, customer_number text, multiplier text, most_watts text,
     gateway text, link text, opening_read text, opening_at text, purchases text, bought text, sealed text,
     -- what it leads to, filled in by import_check() and import_make()
-    place text, place_id bigint, account_id bigint, meter_id bigint, endpoint_id bigint, point_id bigint, tenancy_id bigint,
-    debt_id bigint, period_us bigint,
+    place text, place_id bigint, account_id bigint, meter_id bigint, endpoint_id bigint, point_id bigint, debt_id bigint,
     PRIMARY KEY (import_id, line)
 );
 CREATE TABLE import_fault (
