@@ -101,7 +101,7 @@ BEGIN
     IF why IS NOT NULL THEN
         problem := jsonb_build_object('error', why, 'status', 403);
         IF p_writes AND q.uid IS NOT NULL THEN
-            PERFORM powergate.audited(q.name, replace(p_route, '/', '.'), args - '{source,rows}'::text[], 'forbidden', p_now);
+            PERFORM powergate.audited(q.name, replace(p_route, '/', '.'), args - 'source', 'forbidden', p_now);
         END IF;
     ELSIF p_writes THEN
         PERFORM door.audit_begin();

@@ -111,7 +111,8 @@ BEGIN
     SELECT count(*), COALESCE(jsonb_agg(jsonb_build_object('what', h.what, 'text', h.text)) FILTER (WHERE h.n <= 1000), '[]') INTO n, listed
     FROM (SELECT q.what, q.text, row_number() OVER (ORDER BY q.what, q.text) AS n FROM powergate.import_hindrances(b.id) q) h;
     IF n > 0 THEN
-        PERFORM powergate.audited(p_who, 'import.undo', p, 'refused', p_now);
+        INSERT INTO audit (at_us, actor, action, args, outcome, before, after) VALUES (p_now, p_who, 'import.undo', p, 'refused',
+            '{"state": "done"}', jsonb_build_object('state', 'done', 'hindrances', n));
         RETURN jsonb_build_object('import', b.id, 'state', 'refused', 'hindrances', n, 'rows', listed);
     END IF;
     SELECT COALESCE(sum(l.amount_minor), 0) INTO money FROM import_made d JOIN posting l ON l.journal_id = d.id

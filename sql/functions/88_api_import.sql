@@ -94,8 +94,8 @@ BEGIN
         DELETE FROM import_fault q WHERE q.import_id = b.id;
         DELETE FROM import_row q WHERE q.import_id = b.id;
     END IF;
-    INSERT INTO audit (at_us, actor, action, args, outcome, after) VALUES (p_now, p_who, 'import.run', p || jsonb_build_object('file', b.file_name, 'sha256', b.sha256),
-        answer ->> 'state', answer - '{rows,refresh}'::text[]);
+    INSERT INTO audit (at_us, actor, action, args, outcome, before, after) VALUES (p_now, p_who, 'import.run',
+        p || jsonb_build_object('file', b.file_name, 'sha256', b.sha256), answer ->> 'state', '{"state": "open"}', answer - '{rows,refresh}'::text[]);
     RETURN answer;
 END $$;
 CREATE OR REPLACE FUNCTION door.api_import_list(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$

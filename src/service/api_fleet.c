@@ -188,7 +188,7 @@ ask_export(struct call *c, struct periods *p)
 	buf_put_u8(&roles, '{');
 	route_roles(c->route, "", &roles);
 	buf_put_u8(&roles, '}');
-	db_ask(c->parts->db, &export, call_answered, c, db_text(args), db_int(c->uid),
+	db_ask(c->parts->db, &export, call_answered, c, db_text(args), db_text(c->from),
 	    db_text(c->route->path + strlen("/v1/")), db_text("false"), db_text(buf_text(&roles)),
 	    db_text(route_site_rule(c->route)), db_int(call_now_us(c)), db_array(&p->tariff),
 	    db_array(&p->from_us));

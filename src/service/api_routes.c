@@ -71,7 +71,7 @@ static const struct api_route routes[] = {
     {"POST", "/v1/import/undo", ROLE_ADMIN, SITE_ALL, NULL,
 	{"api_import_undo", DB_RECON, false, 120 * SECOND_US,
 	    "SELECT door.api_import_undo"
-	    "($1::jsonb, $2, $3::bigint, $4::bigint, $5::bigint, $6::bigint)"},
+	    "($1::jsonb, $2, $3::bigint, $4::bigint, $5::bigint, $6::bigint)" API_AUDITED},
 	call_take_back},
     {"GET", "/v1/fleet/export", ROLE_ADMIN, SITE_ROWS, "", {0}, call_fleet},
     READ("tariff/list", "tariff_list", SITE_ANY, "tariff"),
