@@ -28,9 +28,10 @@ $$;
 
 -- A row a place, then the accounts with a row for each meter and each debt, then meters of nobody.
 -- What stands in an account's first row alone is said there.
-CREATE OR REPLACE FUNCTION door.api_fleet_export(p jsonb, p_tariffs bigint[], p_periods bigint[]) RETURNS jsonb LANGUAGE plpgsql STABLE
+CREATE OR REPLACE FUNCTION door.api_fleet_export(p jsonb, p_tariffs bigint[], p_periods bigint[]) RETURNS jsonb LANGUAGE plpgsql
 SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
+    PERFORM set_config('statement_timeout', '30s', false); -- as it was before fleet_tariffs()
     RETURN (WITH at AS MATERIALIZED (SELECT * FROM powergate.fleet_places()),
     meters AS MATERIALIZED (
         SELECT m.id, m.account_id, m.site_id, m.address, row_number() OVER (PARTITION BY m.account_id ORDER BY m.address) AS n, jsonb_build_object(

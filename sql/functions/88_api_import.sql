@@ -37,8 +37,9 @@ BEGIN
 END $$;
 
 -- The tariffs whose periods have to be known; of all of them, when no import is named.
-CREATE OR REPLACE FUNCTION door.fleet_tariffs(p jsonb) RETURNS TABLE (tariff_id bigint) LANGUAGE plpgsql STABLE AS $$
+CREATE OR REPLACE FUNCTION door.fleet_tariffs(p jsonb) RETURNS TABLE (tariff_id bigint) LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM set_config('statement_timeout', '120s', false); -- of what follows: a large fleet takes its time
     RETURN QUERY SELECT t.id FROM tariff t WHERE NOT p ? 'import' OR EXISTS (SELECT FROM import_row r WHERE r.import_id = powergate.id_arg(p, 'import') AND r.tariff = t.name)
         OR EXISTS (SELECT FROM import_row r JOIN account a ON a.number = r.account WHERE r.import_id = powergate.id_arg(p, 'import') AND a.tariff_id = t.id)
     ORDER BY t.id;
@@ -63,6 +64,7 @@ END $$;
 CREATE OR REPLACE FUNCTION door.api_import_run(p jsonb, p_who text, p_tariffs bigint[], p_periods bigint[], p_days int[], p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE b import_batch; dry boolean := COALESCE((p ->> 'dry_run')::boolean, false); wrong bigint; r record; answer jsonb;
 BEGIN
+    PERFORM set_config('statement_timeout', '30s', false); -- as it was
     PERFORM pg_advisory_xact_lock(hashtext('powergate import'));
     SELECT * INTO b FROM import_batch q WHERE q.id = powergate.id_arg(p, 'import') FOR UPDATE;
     IF b.id IS NULL THEN RETURN powergate.api_error(404, 'no such import'); END IF;
