@@ -151,6 +151,10 @@ struct price_book {
 /* One currency, one zone and one rounding for all, and each version good by itself. */
 int price_book_check(const struct price_book *b, struct err *e);
 
+/* When the tier period around an instant began, and its settlement day: the day of the month on
+ * which one of its periods begins by the clock of the zone.  -1: no version is in force then. */
+int price_period_at(const struct price_book *b, int64_t at_us, int64_t *from_us, int *day);
+
 /* Whose use it is: the thresholds begin anew with a tenancy, and grow with the household. */
 struct price_tenancy {
 	int64_t from_us, to_us; /* INT64_MIN, INT64_MAX: not in sight */

@@ -148,6 +148,7 @@ ctl_fn ctl_frame_decode, ctl_arrows, ctl_conf_check, ctl_conf_sample, ctl_conf_m
     ctl_notice_texts;
 ctl_fn ctl_help, ctl_migrate, ctl_init;
 ctl_fn ctl_hook_verify, ctl_statement_check, ctl_statement_import;
+ctl_fn ctl_import, ctl_import_undo, ctl_export_fleet;
 ctl_fn ctl_recharge_prove;
 ctl_fn ctl_report_day, ctl_report_verify;
 ctl_fn ctl_ledger_export, ctl_payment_receipt;

@@ -109,4 +109,8 @@ call_fn call_cash, call_preview, call_order;
 
 call_fn call_bill_explain;
 
+/* --- api_fleet.c --------------------------------------------------------------------------- */
+
+call_fn call_import_rows, call_fleet;
+
 #endif

@@ -52,7 +52,7 @@ BEGIN
 END $$;
 CREATE OR REPLACE FUNCTION door.api_site_list(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
     SELECT powergate.rows_json(jsonb_agg(jsonb_build_object('site', s.name, 'zone', s.zone, 'currency', s.currency, 'mode', s.mode,
-        'kind', s.kind, 'parent', (SELECT x.name FROM site x WHERE x.id = s.parent_id), 'meters', (SELECT count(*) FROM meter m WHERE m.site_id = s.id)) ORDER BY s.name)) FROM site s WHERE powergate.shown(p, s.id);
+        'kind', s.kind, 'parent', (SELECT x.name FROM site x WHERE x.id = s.parent_id), 'meters', (SELECT count(*) FROM meter m WHERE m.site_id = s.id)) ORDER BY s.name)) FROM site s WHERE powergate.shown(p, s.id) AND NOT s.withdrawn;
 $$;
 CREATE OR REPLACE FUNCTION door.api_site_mode(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
@@ -97,7 +97,7 @@ CREATE OR REPLACE FUNCTION powergate.account_json(a account, s account_state) RE
 $$;
 CREATE OR REPLACE FUNCTION door.api_account_list(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
     SELECT powergate.rows_json(jsonb_agg(powergate.account_json(a, s) ORDER BY a.number))
-    FROM (SELECT * FROM account WHERE number > COALESCE(p ->> 'after', '') AND powergate.shown(p, site_id) ORDER BY number LIMIT powergate.limited(p)) a
+    FROM (SELECT * FROM account WHERE number > COALESCE(p ->> 'after', '') AND state <> 'withdrawn' AND powergate.shown(p, site_id) ORDER BY number LIMIT powergate.limited(p)) a
     JOIN account_state s ON s.account_id = a.id;
 $$;
 CREATE OR REPLACE FUNCTION door.api_account_show(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
@@ -157,7 +157,7 @@ CREATE OR REPLACE FUNCTION powergate.meter_json(m meter, s meter_state, e endpoi
 $$;
 CREATE OR REPLACE FUNCTION door.api_meter_list(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$
     SELECT powergate.rows_json(jsonb_agg(powergate.meter_json(m, s, e) ORDER BY m.address))
-    FROM (SELECT * FROM meter WHERE address > COALESCE(p ->> 'after', '') AND powergate.shown(p, site_id) ORDER BY address LIMIT powergate.limited(p)) m
+    FROM (SELECT * FROM meter WHERE address > COALESCE(p ->> 'after', '') AND state <> 'withdrawn' AND powergate.shown(p, site_id) ORDER BY address LIMIT powergate.limited(p)) m
     JOIN meter_state s ON s.meter_id = m.id LEFT JOIN endpoint e ON e.id = m.endpoint_id;
 $$;
 CREATE OR REPLACE FUNCTION door.api_meter_show(p jsonb, p_who text, p_now bigint) RETURNS jsonb LANGUAGE sql AS $$

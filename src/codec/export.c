@@ -25,6 +25,7 @@ static const struct book {
     {"suspense",   "Liabilities", "Suspense"  },
     {"payable",    "Liabilities", "Payable"   },
     {"tax",        "Liabilities", "Tax"       },
+    {"opening",    "Equity",      "Opening"   },
     {"energy",     "Income",      "Energy"    },
     {"fees",       "Income",      "Fees"      },
     {"rounding",   "Income",      "Rounding"  },

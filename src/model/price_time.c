@@ -147,6 +147,16 @@ price_span_at(const struct price_book *b, const struct price_tenancy *who, int64
 	return span;
 }
 
+int
+price_period_at(const struct price_book *b, int64_t at_us, int64_t *from_us, int *day)
+{
+	if (price_version_at(b, at_us) == NULL)
+		return -1;
+	*from_us = price_span_at(b, NULL, at_us).from_us;
+	*day = calendar_civil(b->calendar, *from_us).day;
+	return 0;
+}
+
 /* --- thresholds -------------------------------------------------------------------------- */
 
 /* By the calendar, so that a day is a day when the clocks change. */

@@ -420,6 +420,19 @@ static const struct ctl_command sites[] = {
 	"Only watch, or switch and charge as well."),
 };
 
+static const struct ctl_command fleets[] = {
+    READ("import list", "[--all] [--limit=N]", "import/list",
+	"import state file rows meters done_us by undone_by reason", "What was imported."),
+    SPECIAL("import undo", "import=N --reason=TEXT", "import/undo", true, NULL, NULL,
+	ctl_import_undo,
+	"Take an import back, as long as nothing has happened on what it made."),
+    /* behind those that begin as it does */
+    LOCAL("import", "file=FILE [--dry-run]", ctl_import,
+	"Places, accounts and meters from a CSV or JSON file: all of it or nothing."),
+    SPECIAL("export fleet", "", "fleet/export", false, NULL, NULL, ctl_export_fleet,
+	"The fleet as import reads it: CSV, or with --json an array; secrets are sealed."),
+};
+
 static const struct ctl_command prices[] = {
     READ("tariff list", "[--tariff=TARIFF]", "tariff/list",
 	"version state begins currency accounts author approver single forced",
@@ -579,6 +592,7 @@ static const struct {
     PIECE(supply),
     PIECE(notices),
     PIECE(sites),
+    PIECE(fleets),
     PIECE(prices),
     PIECE(people),
     PIECE(groups),

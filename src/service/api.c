@@ -65,12 +65,15 @@ static void
 follow(struct call *c, const cJSON *answer)
 {
 	const cJSON *look = cJSON_GetObjectItemCaseSensitive(answer, "look");
-	const cJSON *refresh = cJSON_GetObjectItemCaseSensitive(answer, "refresh");
+	const cJSON *refresh = cJSON_GetObjectItemCaseSensitive(answer, "refresh"), *one;
 
 	if (cJSON_IsNumber(look))
 		dispatch_look(c->api->parts.dispatch, (int64_t)look->valuedouble);
 	if (cJSON_IsNumber(refresh))
 		gateway_refresh(c->api->parts.gateway, (int64_t)refresh->valuedouble);
+	else if (cJSON_IsArray(refresh))
+		cJSON_ArrayForEach(one, refresh)
+			gateway_refresh(c->api->parts.gateway, (int64_t)one->valuedouble);
 	if (route_writes(c->route)) {
 		prices_look(c->api->parts.prices);
 		billing_look(c->api->parts.billing);

@@ -20,7 +20,7 @@ import gate  # noqa: E402
 from crowd import cpu_us, private_bytes, register, settled  # noqa: E402
 
 BUILD = os.path.abspath(sys.argv[1])
-PARTS = sys.argv[2:] or ["frames", "sessions", "ingest", "quarters", "webhooks", "restore", "storm", "billing", "recon"]
+PARTS = sys.argv[2:] or ["frames", "sessions", "ingest", "quarters", "webhooks", "restore", "storm", "billing", "recon", "fleet"]
 FLEET = 10_000      # sessions held
 ACCOUNTS = 2_000    # that payments go to
 ONLINE = 1_000      # meters while payments are timed
@@ -469,12 +469,44 @@ def recon(db):
     right({k: int(v) for k, v in found.items()} == expected, f"breaks: planted {expected}, found {found}")
 
 
+# --- fleets -----------------------------------------------------------------------------------
+
+IMPORTED = 10_000
+
+
+def fleet(db):
+    """Ten thousand households in a spreadsheet, through program, door and checks into the tables; and the same rows copied."""
+    at = database(db, "fleet")
+    where = db.place("i")
+    os.chmod(where, 0o777)
+    began = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) - datetime.timedelta(minutes=1)
+    names = "site,zone,building,unit,account,customer,fee_mode,tariff,balance,meter,profile,gateway,opening_read,opening_at"
+    with open(f"{where}/fleet.csv", "w", encoding="ascii") as f:
+        f.write(f"{names}\ntown,Asia/Shanghai{',' * names.count(',')}"[:-1] + "\n")
+        for i in range(IMPORTED):
+            f.write(f"town,,{i // 100},{i},A{i},Household {i},remote,flat,{i % 100}.00,{i:012},remote,DTU{i // 32},{i}.5,{began.isoformat()}\n")
+    db.psql("CREATE TABLE bare_fleet (" + ", ".join(f"{n} text" for n in names.split(",")) + ")", conninfo=at)
+    bare = timed(lambda: db.psql(f"\\copy bare_fleet FROM '{where}/fleet.csv' CSV HEADER", conninfo=at))
+    with gate.Daemon(BUILD, db, conninfo=at) as d:
+        d.order("tariff/add", name="flat", steps="0:1000000", zone="Asia/Shanghai")
+        seen = []
+        took = timed(lambda: seen.extend(d.ctl("import", f"{where}/fleet.csv")))
+        right(seen[0] == 0, f"the fleet is imported: {seen[2][:300]}")
+    figure("import_meters_per_second", IMPORTED / took, "meters/s")
+    figure("import_rows_copied_per_second_bare", IMPORTED / bare, "rows/s")
+    ratio("import_meters", "import_meters_per_second", "import_rows_copied_per_second_bare")
+    figure("import_10000_meters", took, "s")
+    found = db.rows("SELECT count(*), sum(s.prepaid_minor) FROM powergate.meter m JOIN powergate.account_state s ON s.account_id = m.account_id", conninfo=at)
+    right(found == [[str(IMPORTED), str(IMPORTED // 100 * 4950 * 100)]] and db.psql("SELECT * FROM door.ledger_check()", conninfo=at) == "",
+          f"every meter and every balance is there: {found}")
+
+
 # --- all of it --------------------------------------------------------------------------------
 
 NAMES = {"frames": "frames_parsed_per_second", "sessions": "idle_sessions_held", "ingest": "readings_ingested_per_second",
          "quarters": "quarter_hours_of_100000_meters_of_bulk_lane", "webhooks": "webhooks_per_second",
          "restore": "payment_to_closed", "storm": "storm_all_online", "billing": "bill_accounts_per_second",
-         "recon": "recon_rows_per_second"}
+         "recon": "recon_rows_per_second", "fleet": "import_meters_per_second"}
 
 
 def facts(db):
