@@ -44,17 +44,17 @@ struct task {
 	enum task_kind kind;
 	enum reg regs[TASK_REGS];
 	int nregs;
-	enum relay relay;       /* RELAY: open, permitted or closed */
-	enum keep keep;         /* RELAY: not the relay, but the meter's power-keep */
-	bool ends_keep;         /* RELAY: a power-keep that stands in the way is ended first */
-	int64_t valid_us;       /* RELAY: how long the order stays good once it is sent */
-	bool open_account;      /* CREDIT_SEND: first credit, opens the account in the meter */
-	int64_t amount_minor;   /* CREDIT_SEND */
-	uint32_t purchase;      /* CREDIT_*: the purchase count; 0 when looking for none */
-	int64_t order_no;       /* CREDIT_SEND: 16 digits, where a meter wants such a number */
-	bool with_status;       /* CREDIT_LOOK: the status word too, when adopting a meter */
-	int record;             /* FREEZE: 1 newest .. 62 */
-	bool by_write;          /* CLOCK_SET: with the password; else by broadcast, which all hear */
+	enum relay relay;     /* RELAY: open, permitted or closed */
+	enum keep keep;       /* RELAY: not the relay, but the meter's power-keep */
+	bool ends_keep;       /* RELAY: a power-keep that stands in the way is ended first */
+	int64_t valid_us;     /* RELAY: how long the order stays good once it is sent */
+	bool open_account;    /* CREDIT_SEND: first credit, opens the account in the meter */
+	int64_t amount_minor; /* CREDIT_SEND */
+	uint32_t purchase;    /* CREDIT_*: the purchase count; 0 when looking for none */
+	int64_t order_no;     /* CREDIT_SEND: 16 digits, where a meter wants such a number */
+	bool with_status;     /* CREDIT_LOOK: the status word too, when adopting a meter */
+	int record;           /* FREEZE: 1 newest .. 62 */
+	bool by_write;        /* CLOCK_SET: with the password; else by broadcast, which all hear */
 	uint32_t operator_code; /* RELAY, WRITE: the meter logs it, so that we know our own */
 	/* LOOK, WRITE: borrowed until answered; what was seen is noted in them */
 	struct parameter *parameters;

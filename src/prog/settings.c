@@ -105,9 +105,9 @@ static const struct conf_field commands_fields[] = {
     CONF_TIME(struct dispatch_conf, sweep_us, "sweep", "1s", SECOND_US / 10, MINUTE_US, true,
 	"How often commands that have become due are looked for."),
     CONF_TIME(struct dispatch_conf, settle_us, "settle", "10m", 0, DAY_US, true,
-	"Where a meter knows an order again and only the last one: how long, after one that was "
-	"sent"
-	" twice, the next waits, since a line may still hold a copy.  Twice its worst delay."),
+	"Where a meter knows only the last order again: how long, after one that was sent twice, "
+	"the"
+	" next waits, since the line may hold a copy; twice its worst delay."),
     CONF_TIME(struct dispatch_conf, push_audit_us, "push_audit", "7d", SECOND_US, 366 * DAY_US,
 	true, "How often prices and levels that were written into a meter are read back again."),
     {0},
