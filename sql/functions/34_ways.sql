@@ -4,8 +4,9 @@
 CREATE OR REPLACE FUNCTION powergate.way_look(p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE today date := (to_timestamp(p_now / 1000000) AT TIME ZONE 'UTC')::date;
 BEGIN
-    UPDATE way_look SET at_us = p_now WHERE at_us <= p_now - 900000000;
+    PERFORM 1 FROM way_look WHERE at_us <= p_now - 900000000 FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN RETURN; END IF;
+    UPDATE way_look SET at_us = p_now;
     INSERT INTO way_day AS l (endpoint_id, day, looked, online)
     SELECT e.id, today, 1, (e.closed_us IS NULL AND e.epoch > 0)::int FROM endpoint e WHERE e.state = 'claimed' ORDER BY e.id
     ON CONFLICT (endpoint_id, day) DO UPDATE SET looked = l.looked + 1, online = l.online + EXCLUDED.online;
@@ -18,12 +19,12 @@ CREATE OR REPLACE FUNCTION door.way_note(p_ids bigint[], p_answered int[], p_sil
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE today date := (to_timestamp(p_now / 1000000) AT TIME ZONE 'UTC')::date;
 BEGIN
+    PERFORM powergate.way_look(p_now);  -- first: whoever looks takes the rows of every node
     INSERT INTO way_day AS l (endpoint_id, day, answered, silent, in_ms)
     SELECT t.id, today, t.answered, t.silent, p_in[12 * t.n - 11:12 * t.n]
     FROM unnest(p_ids, p_answered, p_silent) WITH ORDINALITY AS t(id, answered, silent, n) JOIN endpoint e ON e.id = t.id ORDER BY t.id
     ON CONFLICT (endpoint_id, day) DO UPDATE SET answered = l.answered + EXCLUDED.answered, silent = l.silent + EXCLUDED.silent,
         in_ms = (SELECT array_agg(a + b ORDER BY i) FROM unnest(l.in_ms, EXCLUDED.in_ms) WITH ORDINALITY AS x(a, b, i));
-    PERFORM powergate.way_look(p_now);
 END $$;
 
 CREATE OR REPLACE FUNCTION door.frame_log_add(p_meter bigint[], p_at bigint[], p_dir text[], p_frame bytea[], p_now bigint)
