@@ -18,11 +18,12 @@ STORIES = {
     "account/refund": "billing", "bill/rebill": "billing", "work/resolve": "delivery_faults", "halt/release": "storm", "notice/retry": "messages",
     "tariff/load": "tariff_versions", "tariff/submit": "tariff_versions", "tariff/approve": "tariff_versions", "tariff/withdraw": "tariff_versions",
     "recon/resolve": "recon", "meter/qualify": "qualify", "approval/give": "permissions",
-    "approval/refuse": "permissions", "alarm/ack": "alarms", "alarm/resolve": "alarms", "ledger/reverse": "refunds", "meter/multiplier": "billing", "account/move-in": "billing", "account/move-out": "billing", "emergency/activate": "emergency",
+    "approval/refuse": "permissions", "alarm/ack": "alarms", "alarm/resolve": "alarms", "ledger/reverse": "refunds", "meter/multiplier": "billing", "account/move-in": "billing", "account/move-out": "billing", "emergency/activate": "emergency", "import/undo": "import",
 }
 
 BY_WORDS = {"push/want": ("push", '"push", "tariff"'), "statement/begin": ("recon", '"statement", "import"'),
-            "statement/rows": ("recon", '"statement", "import"'), "statement/seal": ("recon", '"statement", "import"')}
+            "statement/rows": ("recon", '"statement", "import"'), "statement/seal": ("recon", '"statement", "import"'),
+            **{f"import/{step}": ("import", '"import", ') for step in ("begin", "rows", "run")}}
 
 
 class Calls:
