@@ -31,7 +31,7 @@ enum role {
 enum site_rule { SITE_UNSAID, SITE_ANY, SITE_NAMED, SITE_ROWS, SITE_ALL };
 
 /* Whether it may be is asked in the statement that does it; of a special route in one before it. */
-#define API_ENTER   "door.enter($1::jsonb, $2, $3, $4::boolean, $5::text[], $6, $7::bigint)"
+#define API_ENTER "door.enter($1::jsonb, $2, $3, $4::boolean, $5::text[], $6, $7::bigint)"
 /* Behind the deed of a special route: what it changes goes into the audit. */
 #define API_AUDITED " FROM door.audit_begin()"
 #define MOST_ROUTES 256

@@ -78,8 +78,8 @@ struct http {
 	int nlisteners;
 	struct ssl_ctx_st *tls; /* NULL: bare */
 	int64_t complained_us;  /* 0: never */
-	int64_t unsaid;        /* complaints since then */
-	struct http *next;     /* of those that listen */
+	int64_t unsaid;         /* complaints since then */
+	struct http *next;      /* of those that listen */
 	struct logctx log;
 };
 

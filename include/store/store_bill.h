@@ -23,7 +23,7 @@ struct bill_of {
 	bool found;
 	char account[40], zone[64], currency[4], tariff[80];
 	int64_t tariff_id, since_us, until_us;
-	int64_t next_us; /* of the first that is left out, as there are more than BILL_MOST; 0: none is */
+	int64_t next_us; /* of the first beyond BILL_MOST, which is left out; 0: there is none */
 	struct billed_charge *charges;
 	size_t n;
 };

@@ -41,7 +41,7 @@
 	"owed_minor needs requested_by approved_by reference reason"
 #define EMERGENCY \
 	"account state limit_minor below_minor automatic balance_minor used_minor left_minor"
-#define SURVEY                                                                              \
+#define SURVEY                                                                                 \
 	"site carrier link endpoints online_now online_percent answers silent_percent p50_ms " \
 	"p95_ms p99_ms retries_percent signal_dbm worst_dbm"
 #define QUALIFICATION "qualification meter profile model claim state stage class why"
@@ -77,8 +77,8 @@ static const struct ctl_command meters[] = {
 	"relay=permitted", "Allow the customer to switch it on at the meter."),
     ORDER("meter commission", "meter=ADDRESS [--wait?=SECONDS]", "meter/commission", NULL,
 	"Adopt the meter's own count of purchases: where ours begins."),
-    ORDER("meter qualify",
-	"meter=ADDRESS [--credit=AMOUNT] [--power-cut] [--wait?=SECONDS]", "meter/qualify", NULL,
+    ORDER("meter qualify", "meter=ADDRESS [--credit=AMOUNT] [--power-cut] [--wait?=SECONDS]",
+	"meter/qualify", NULL,
 	"Ask one without an account what it does with the same credit twice: its type's class."),
     READ("qualification list", "[--profile=PROFILE] [--model=TEXT] [--limit=N]",
 	"qualification/list", QUALIFICATION, "What meters on the bench have shown of their types."),
@@ -242,8 +242,8 @@ static const struct ctl_command orders[] = {
 	NULL, ctl_push_tariff,
 	"Have the meter charge by a tariff file, from its beginning on or from --at."),
 
-    WRITE("endpoint link",
-	"endpoint=NAME [--link=4g|nbiot|rs485] [--carrier=TEXT] [--signal=TEXT]", "endpoint/link",
+    WRITE("endpoint link", "endpoint=NAME [--link=4g|nbiot|rs485] [--carrier=TEXT] [--signal=TEXT]",
+	"endpoint/link",
 	"What a connection does not tell itself; the signal as measured there, in dBm."),
     SPECIAL("survey", "[--site=SITE] [--days=N]", "survey", false, NULL, SURVEY, ctl_survey,
 	"How well each site's links and carriers serve, and which to choose."),
@@ -285,8 +285,7 @@ static const struct ctl_command books[] = {
 	"day meter at_us total_wh quality balance_minor balance_quality",
 	"Registers and balances at midnight."),
     READ("hour list", "meter=ADDRESS [--since=TIME] [--limit=N]", "hour/list",
-	"at_us total_wh doubt",
-	"What a meter's own records of the hours say, the newest first."),
+	"at_us total_wh doubt", "What a meter's own records of the hours say, the newest first."),
     READ("line list", "meter=ADDRESS [--since=TIME] [--limit=N]", "line/list",
 	"at_us voltage_a_mv voltage_b_mv voltage_c_mv current_a_ma current_b_ma current_c_ma "
 	"power_mw factor_milli",
@@ -424,8 +423,7 @@ static const struct ctl_command fleets[] = {
     READ("import list", "[--all] [--limit=N]", "import/list",
 	"import state file rows meters done_us by undone_by reason", "What was imported."),
     SPECIAL("import undo", "import=N --reason=TEXT", "import/undo", true, NULL, NULL,
-	ctl_import_undo,
-	"Take an import back, as long as nothing has happened on what it made."),
+	ctl_import_undo, "Take an import back, as long as nothing has happened on what it made."),
     /* behind those that begin as it does */
     LOCAL("import", "file=FILE [--dry-run]", ctl_import,
 	"Places, accounts and meters from a CSV or JSON file: all of it or nothing."),

@@ -73,7 +73,7 @@ follow(struct call *c, const cJSON *answer)
 		gateway_refresh(c->api->parts.gateway, (int64_t)refresh->valuedouble);
 	else if (cJSON_IsArray(refresh))
 		cJSON_ArrayForEach(one, refresh)
-			gateway_refresh(c->api->parts.gateway, (int64_t)one->valuedouble);
+		    gateway_refresh(c->api->parts.gateway, (int64_t)one->valuedouble);
 	if (route_writes(c->route)) {
 		prices_look(c->api->parts.prices);
 		billing_look(c->api->parts.billing);

@@ -121,7 +121,7 @@ rate_account(struct billing *b, struct due_account *a, const struct past *past)
 	struct rated_account r = {.account_id = a->id, .version = a->version};
 	struct rated_mark mark = rated_mark(&b->out);
 	struct price_sums before = a->sums;
-	/* nothing is done again without its prices, nor noted as done: it waits until they change */
+	/* without its prices nothing is done again, nor noted as done */
 	bool waits = past != NULL && a->tariff_id != 0 && bill.book == NULL;
 	struct err e;
 	int rc = 0;

@@ -205,7 +205,7 @@ again_energy(struct again *g, const struct past_charge *c)
 		g->npieces = since;
 		rated_tried(
 		    g->b->out, g->b->account->id, c->id, c->unrated ? g->b->prices_mark : 0);
-		/* What cannot be right was used all the same: those behind it begin where it ends. */
+		/* Wrong, but used all the same: those behind it begin where it ends. */
 		if (rc == 0 && same_position(&g->at, &before))
 			g->at.used_wh += c->wh;
 		g->loose = rc == 0;

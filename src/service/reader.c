@@ -95,8 +95,7 @@ on_tick(void *arg)
 
 struct reader *
 reader_new(struct loop *l, struct db *db, struct dispatch *d, struct intake *i, struct clocks *c,
-    const char *node, const struct reader_conf *conf, const struct check_conf *check,
-    struct err *e)
+    const char *node, const struct reader_conf *conf, const struct check_conf *check, struct err *e)
 {
 	struct freezes *f = freezes_new(l, db, d, i, node, conf, e);
 	struct reader *r;

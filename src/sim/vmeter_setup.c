@@ -68,7 +68,7 @@ static const struct setting {
     {"clock_offset_s",   KIND_OFFSET,   0,                    -86400000, 86400000  },
     {"clock_drift_ppm",  KIND_DRIFT,    0,                    -100000,   100000    },
     {"part",	     KIND_PART,     0,                    4,         196       },
-    {"hours",	     KIND_BOOL,     AT(hourly),           0,         1         },
+    {"hours",            KIND_BOOL,     AT(hourly),           0,         1         },
     {"history",          KIND_HISTORY,  0,                    0,         800       },
     {"limit_watts",      KIND_LIMIT,    0,                    0,         99999     },
     {"overload_delay_s", KIND_INT,      AT(overload_delay_s), 0,         9999      },

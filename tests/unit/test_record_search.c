@@ -5,7 +5,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#define TODAY 20261120
+#define TODAY      20261120
 #define COUNT(day) ((int)calendar_days_between(20000101, (day)))
 
 /* A meter's records, newest first, 0 behind them. */

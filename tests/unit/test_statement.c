@@ -212,7 +212,7 @@ START_TEST(a_day_end_file_that_is_wrong_is_refused_by_line)
 	    {"powergate-day-end,2,d,2026-11-20,CNY\n",                     "line 1: is not"                      },
 	    {"powergate-day-end,1,d,2026-11-20,cny\n",                     "line 1: currency"                    },
 	    {"powergate-day-end,1,d,2026-02-29,CNY\n",                     "line 1: day"                         },
-	    {TITLE,							"line 1: ends"                        }
+            {TITLE,                                                        "line 1: ends"                        }
         };
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
