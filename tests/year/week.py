@@ -13,7 +13,7 @@ HOUR = 3600
 
 
 class Week(tell.Story):
-    conf = tell.CONF.replace("freeze_days: 2", "freeze_days: 62").replace('lines: ""', "lines: 8h, hours: 3h")
+    conf = tell.CONF.replace("freeze_days: 2", "freeze_days: 62").replace('lines: ""', "lines: 8h, hours: 3h") + "alarms: {{check: 0s}}\n"  # another story
 
     def spell(self, address, begin, end, hours):
         """From when to when, in the days of trouble."""
