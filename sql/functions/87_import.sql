@@ -165,6 +165,7 @@ BEGIN
           FROM powergate.import_places(p_import) q GROUP BY q.field, q.name) p LEFT JOIN site s ON s.name = p.name LEFT JOIN site a ON a.id = s.parent_id
     CROSS JOIN LATERAL (SELECT CASE
             WHEN s.id IS NULL AND p.field = 'site' AND p.zone IS NULL THEN format('site %s is new: it needs a zone, such as Asia/Shanghai', p.name)
+            WHEN s.id IS NULL AND powergate.currency_problem(p.currency) IS NOT NULL THEN powergate.currency_problem(p.currency)
             WHEN s.kind <> p.field THEN format('%s is there, and is a %s', p.name, s.kind)
             WHEN s.id IS NOT NULL AND p.above IS DISTINCT FROM a.name THEN format('%s is there, and lies elsewhere', p.name)
             WHEN p.zone <> s.zone THEN format('the zone of %s is %s', p.name, s.zone)

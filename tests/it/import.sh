@@ -74,6 +74,9 @@ def faults(d):
                         ('[{"site": 5}]', "is no text"), ('[{"site": "a", "site": "b"}]', "given twice"), ("site\n", "it has no rows")):
         code, out, err = d.ctl("import", d.write("odd.csv", text))
         gate.ok(code == 1 and words in err, f"refused where it lies: {words}", err)
+    code, told, err = load(d, table([{"site": "y", "zone": "UTC", "currency": "KWD"}]), "--dry-run")
+    gate.ok(code == 1 and [r["field"] for r in told["rows"]] == ["site"] and "two digits" in told["rows"][0]["text"],
+            "a currency without two digits is refused here too", told)
     many = table([{"site": "x", "zone": "UTC", "account": f"bad {i}"} for i in range(1500)])
     code, told, err = load(d, many, "--dry-run")
     gate.ok(told["faults"] >= 3000 and len(told["rows"]) == 1000, "of very many faults the first thousand are told, and how many there are", told["faults"])
