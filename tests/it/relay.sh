@@ -324,6 +324,7 @@ def budget(db, d, sink):
         safe = Order(d, "open", on[1].address, 15, "--cause", "SAFETY").end()
         gate.ok(safe.code == 0 and sim.state(on[1].address)["relay"] == "open",
                 "danger to life asks for no budget", safe)
+        gate.comes(lambda: field.command(d, n)["outcome"], 5)  # when it is looked at
         told = field.command(d, n)
         gate.ok(told["state"] == "waiting" and "budget" in (told["outcome"] or ""),
                 "a person's trip does", told)
