@@ -31,6 +31,12 @@ BEGIN
         PERFORM powergate.event_add('flapping', NULL, NULL, format(
             '%s was taken over %s times within ten minutes: no money and no trips for fifteen', e.identity, e.takeovers), p_now)
         FROM endpoint e WHERE e.id = ANY (taken) AND e.takeovers > 5;
+        PERFORM powergate.work_add('session:' || e.id, 'FLAPPING', format('%s was taken over %s times within ten minutes, last by %s from %s',
+                e.identity, e.takeovers, t.peer, e.peer), 'a bad line, or two meters that say the same address: look who they are '
+                '(powergatectl meter log), and exchange the one that is wrong; meanwhile neither money nor a trip leaves',
+            NULL, (SELECT min(m.id) FROM meter m WHERE m.endpoint_id = e.id AND m.state = 'active'), NULL, NULL, p_now)
+        FROM unnest(p_identity, p_peer) AS t(identity, peer) JOIN endpoint e ON e.identity = t.identity
+        WHERE e.id = ANY (taken) AND e.takeovers > 5;
     END IF;
     UPDATE endpoint e SET node = p_node, epoch = e.epoch + 1, opened_us = p_now, seen_us = p_now, closed_us = NULL,
         peer = t.peer, doubt_until_us = CASE WHEN e.id = ANY (taken) THEN p_now + 5000000 ELSE 0 END

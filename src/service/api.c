@@ -71,9 +71,8 @@ follow(struct call *c, const cJSON *answer)
 		dispatch_look(c->api->parts.dispatch, (int64_t)look->valuedouble);
 	if (cJSON_IsNumber(refresh))
 		gateway_refresh(c->api->parts.gateway, (int64_t)refresh->valuedouble);
-	else if (cJSON_IsArray(refresh))
-		cJSON_ArrayForEach(one, refresh)
-		    gateway_refresh(c->api->parts.gateway, (int64_t)one->valuedouble);
+	for (one = cJSON_IsArray(refresh) ? refresh->child : NULL; one != NULL; one = one->next)
+		gateway_refresh(c->api->parts.gateway, (int64_t)one->valuedouble);
 	if (route_writes(c->route)) {
 		prices_look(c->api->parts.prices);
 		billing_look(c->api->parts.billing);

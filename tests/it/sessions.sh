@@ -202,6 +202,8 @@ def flapping(d, meters):
     with gate.Sim(BUILD, d, meters, "--truth-frames") as sim:
         sim.online(1)
         gate.until(lambda: "flapping" in str(d.ask("event/list", limit=50).json), 5, "the event")
+        items = field.work(d, "FLAPPING", meter)
+        gate.ok(len(items) == 1 and "taken over 6 times" in items[0]["text"], "and a person hears who takes it from whom", items)
         began = time.monotonic()
         d.pay("F1", 3000, "FLAP-1")
         n = field.relay(d, meter, "open")

@@ -62,7 +62,8 @@ frame_of(struct buf *out, uint8_t control, const char *plain)
 
 	ck_assert_int_eq(hex_in(&data, plain, &e), 0);
 	snprintf(f.address, sizeof f.address, "%s", ADDR);
-	memcpy(f.data, data.bytes, data.len);
+	if (data.len > 0)
+		memcpy(f.data, data.bytes, data.len);
 	f.len = data.len;
 	dlt645_build(out, &f);
 	buf_clear(&data);
