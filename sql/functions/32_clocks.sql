@@ -30,12 +30,16 @@ BEGIN
     END IF;
 END $$;
 
--- What a session read; and what may be done about it.
-CREATE OR REPLACE FUNCTION door.clock_note(p_meter bigint, p_skew bigint, p_alarm bigint, p_doubt bigint, p_now bigint)
+-- What sessions read; and what may be done about it: a row each, in their order.
+CREATE OR REPLACE FUNCTION door.clock_notes(p_meters bigint[], p_skews bigint[], p_alarm bigint, p_doubt bigint, p_now bigint)
 RETURNS TABLE (cast_day int, failed int, may_write boolean) LANGUAGE plpgsql AS $$
+DECLARE x record;
 BEGIN
-    PERFORM powergate.clock_seen(p_meter, p_skew, p_alarm, p_doubt, p_now);
-    RETURN QUERY SELECT c.cast_day, c.failed, NOT c.refused AND c.again_us <= p_now FROM meter_clock c WHERE c.meter_id = p_meter;
+    FOR x IN SELECT t.meter, t.skew FROM unnest(p_meters, p_skews) WITH ORDINALITY AS t(meter, skew, n) ORDER BY t.meter, t.n LOOP
+        PERFORM powergate.clock_seen(x.meter, x.skew, p_alarm, p_doubt, p_now);
+    END LOOP;
+    RETURN QUERY SELECT c.cast_day, c.failed, NOT c.refused AND c.again_us <= p_now
+    FROM unnest(p_meters) WITH ORDINALITY AS t(meter, n) JOIN meter_clock c ON c.meter_id = t.meter ORDER BY t.n;
 END $$;
 
 -- What became of putting it right.  p_skew: as it was read back; NULL: it was not.

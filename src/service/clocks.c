@@ -13,9 +13,11 @@
 #define MOST_FAILED 3               /* broadcasts that it did not follow: then it is written */
 #define AGAIN_US    DAY_US          /* after a write that did not help */
 
-static const struct db_stmt note = {"clock_note", DB_BULK, true, 0,
-    "SELECT cast_day, failed, may_write FROM door.clock_note($1::bigint, $2::bigint, $3::bigint,"
-    " $4::bigint, $5::bigint)"};
+#define MOST_NOTES 500 /* in one call */
+
+static const struct db_stmt note = {"clock_notes", DB_BULK, true, 0,
+    "SELECT cast_day, failed, may_write FROM door.clock_notes($1::bigint[], $2::bigint[],"
+    " $3::bigint, $4::bigint, $5::bigint)"};
 /* Not repeatable: a broadcast that was not followed counts once. */
 static const struct db_stmt set = {"clock_set", DB_BULK, false, 0,
     "SELECT door.clock_set($1::bigint, $2, $3::int, $4::bigint, $5::bigint, $6::boolean,"
@@ -27,6 +29,9 @@ struct clocks {
 	struct dispatch *dispatch;
 	struct gateway *gateway;
 	const struct clocks_conf *conf;
+	struct setting *heard, *last_heard; /* to be noted, in one call when the turn ends */
+	struct setting *asked;              /* which is under way for these */
+	struct timer poke;
 	struct setting *first; /* those whose session is busy */
 	struct logctx log;
 };
@@ -35,7 +40,7 @@ struct clocks {
 struct setting {
 	struct setting *next;
 	struct clocks *c;
-	int64_t endpoint_id, meter_id;
+	int64_t endpoint_id, meter_id, skew_us;
 	struct meter *m; /* while the session is held */
 	bool by_write;
 	int day;
@@ -107,24 +112,24 @@ set_begin(struct setting *x, struct session *s)
 /* --- noting it ---------------------------------------------------------------------------- */
 
 static struct clock_state
-state_of(const struct setting *x, const struct db_rows *rows)
+state_of(const struct setting *x, const struct db_rows *rows, int row)
 {
 	int today = calendar_day(x->m->zone, loop_now_us(x->c->loop) + x->m->clock_skew_us);
-	bool failed = db_cell_int(rows, 0, 1) >= MOST_FAILED;
+	bool failed = db_cell_int(rows, row, 1) >= MOST_FAILED;
 
 	return (struct clock_state){.tolerance_us = x->c->conf->tolerance_us,
-	    .may_cast = !failed && db_cell_int(rows, 0, 0) != today,
-	    .may_write = db_cell_bool(rows, 0, 2)};
+	    .may_cast = !failed && db_cell_int(rows, row, 0) != today,
+	    .may_write = db_cell_bool(rows, row, 2)};
 }
 
 /* A little off and told today already: a write is only for who does not listen at all. */
 static bool
-set_wanted(struct setting *x, const struct db_rows *rows)
+set_wanted(struct setting *x, const struct db_rows *rows, int row)
 {
-	struct clock_state state = state_of(x, rows);
+	struct clock_state state = state_of(x, rows, row);
 	int64_t wait_us, mono = loop_mono_us(x->c->loop), skew = x->m->clock_skew_us;
 
-	if (!state.may_cast && db_cell_int(rows, 0, 1) < MOST_FAILED &&
+	if (!state.may_cast && db_cell_int(rows, row, 1) < MOST_FAILED &&
 	    skew < x->c->conf->doubt_us && skew > -x->c->conf->doubt_us)
 		state.may_write = false;
 	switch (clock_rule(x->m->zone, &state, skew, loop_now_us(x->c->loop), &wait_us)) {
@@ -164,18 +169,17 @@ set_try(struct setting *x)
 	return true;
 }
 
+/* rows: as many as were asked; NULL: it could not be noted. */
 static void
-on_noted(const struct db_rows *rows, const struct err *e, void *arg)
+noted(struct setting *x, const struct db_rows *rows, int row)
 {
-	struct setting *x = arg;
 	struct clocks *c = x->c;
 	struct session *s = gateway_find(c->gateway, x->endpoint_id);
 	struct endpoint *ep = s != NULL ? session_endpoint(s) : NULL;
 
-	(void)e;
 	x->m = ep != NULL ? endpoint_meter_of(ep, x->meter_id) : NULL;
-	if (rows == NULL || db_rows_count(rows) == 0 || x->m == NULL || !x->m->skew_known ||
-	    !c->conf->correct || !ep->live || !set_wanted(x, rows)) {
+	if (rows == NULL || x->m == NULL || !x->m->skew_known || !c->conf->correct || !ep->live ||
+	    !set_wanted(x, rows, row)) {
 		free(x);
 		return;
 	}
@@ -184,6 +188,47 @@ on_noted(const struct db_rows *rows, const struct err *e, void *arg)
 		return;
 	x->next = c->first;
 	c->first = x;
+}
+
+static void notes_ask(void *arg);
+
+static void
+on_noted(const struct db_rows *rows, const struct err *e, void *arg)
+{
+	struct clocks *c = arg;
+	struct setting *x = c->asked, *next;
+
+	(void)e;
+	c->asked = NULL;
+	for (int row = 0; x != NULL; row++, x = next) {
+		next = x->next;
+		noted(x, rows, row);
+	}
+	if (c->heard != NULL)
+		loop_defer(&c->poke, c->loop, notes_ask, c);
+}
+
+/* What was heard in one turn, and while the last call was under way, goes in one. */
+static void
+notes_ask(void *arg)
+{
+	struct clocks *c = arg;
+	struct db_column meters = {0}, skews = {0};
+	struct setting *x = c->heard, *last = NULL;
+
+	if (c->asked != NULL || x == NULL)
+		return;
+	for (int n = 0; x != NULL && n < MOST_NOTES; n++, last = x, x = x->next) {
+		db_column_int(&meters, x->meter_id);
+		db_column_int(&skews, x->skew_us);
+	}
+	last->next = NULL;
+	c->asked = c->heard;
+	c->heard = x;
+	db_ask(c->db, &note, on_noted, c, db_array(&meters), db_array(&skews),
+	    db_int(c->conf->alarm_us), db_int(c->conf->doubt_us), db_int(loop_now_us(c->loop)));
+	db_column_free(&meters);
+	db_column_free(&skews);
 }
 
 void
@@ -212,10 +257,17 @@ clocks_heard(struct clocks *c, struct session *s, struct meter *m)
 {
 	struct setting *x = mem_new(sizeof *x);
 
-	*x = (struct setting){.c = c, .endpoint_id = session_endpoint(s)->id, .meter_id = m->id};
+	*x = (struct setting){.c = c,
+	    .endpoint_id = session_endpoint(s)->id,
+	    .meter_id = m->id,
+	    .skew_us = m->clock_skew_us};
 	m->clock_due_us = loop_mono_us(c->loop) + DAY_US;
-	db_ask_owned(c->db, &note, on_noted, x, db_int(m->id), db_int(m->clock_skew_us),
-	    db_int(c->conf->alarm_us), db_int(c->conf->doubt_us), db_int(loop_now_us(c->loop)));
+	if (c->heard == NULL)
+		c->heard = x;
+	else
+		c->last_heard->next = x;
+	c->last_heard = x;
+	loop_defer(&c->poke, c->loop, notes_ask, c);
 }
 
 /* --- life --------------------------------------------------------------------------------- */
@@ -239,16 +291,21 @@ clocks_set_gateway(struct clocks *c, struct gateway *g)
 	c->gateway = g;
 }
 
+static void
+settings_free(struct setting *first)
+{
+	for (struct setting *x; (x = first) != NULL; free(x))
+		first = x->next;
+}
+
 void
 clocks_free(struct clocks *c)
 {
-	struct setting *x;
-
 	if (c == NULL)
 		return;
-	while ((x = c->first) != NULL) {
-		c->first = x->next;
-		free(x);
-	}
+	timer_stop(&c->poke);
+	settings_free(c->heard);
+	settings_free(c->asked);
+	settings_free(c->first);
 	free(c);
 }
