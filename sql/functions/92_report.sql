@@ -172,7 +172,7 @@ BEGIN
     RETURN powergate.report_section('alarms', ARRAY['at_us', 'alarm', 'meter', 'account', 'text'],
         (SELECT jsonb_agg(jsonb_build_array(x.at_us, x.kind, m.address, a.number, x.text) ORDER BY x.at_us, x.rank, x.id)
         FROM (SELECT e.at_us, 1 AS rank, e.id, e.kind, e.meter_id, e.account_id, e.text FROM event e
-              WHERE e.at_us >= p_from AND e.at_us < p_to AND e.kind IN ('emergency', 'flapping', 'halt', 'hold', 'multiplier', 'override', 'parameters', 'swapped')
+              WHERE e.at_us >= p_from AND e.at_us < p_to AND e.kind IN ('alarm', 'emergency', 'flapping', 'halt', 'hold', 'multiplier', 'override', 'parameters', 'swapped')
               UNION ALL SELECT x.since_us + h.hours * 3600000000, 2, x.id, 'exposure', x.meter_id, x.account_id, format('%s hours: %s', h.hours, x.cause)
               FROM exposure x CROSS JOIN (VALUES (1, 1), (2, 24), (3, 72)) h(n, hours)
               WHERE x.alarms >= h.n AND x.since_us + h.hours * 3600000000 >= p_from AND x.since_us + h.hours * 3600000000 < p_to) x

@@ -163,6 +163,7 @@ static const struct word {
     {C_("cause:observed", "only observed")},
     {C_("cause:refused", "refused")},
     {C_("cause:unreachable", "unreachable")},
+    {C_("alarm:alarm", "alarm of a meter")},
     {C_("alarm:emergency", "emergency credit")},
     {C_("alarm:flapping", "flapping")},
     {C_("alarm:halt", "trips halted")},

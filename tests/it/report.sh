@@ -102,6 +102,8 @@ def first_day(d, db, sim):
     done = "SELECT count(*) FROM powergate.command c WHERE c.state = 'done' AND c.payment_id IS NOT NULL"
     used = "SELECT count(DISTINCT y.account_id) FROM powergate.charge c JOIN powergate.tenancy y ON y.id = c.tenancy_id WHERE c.minor > 0"
     gate.until(lambda: db.value(done) == 2 and db.value(used) == 2, 20, "power, credit and use")
+    db.run(f"SET search_path = powergate; SELECT powergate.alarm_raise(id, 'phase_order', 'status', 'b before a', true, 1, NULL, NULL, {now_us()}) FROM powergate.meter "
+           f"WHERE address = '{REMOTE}'")
     count = sim.state(WALLET)["purchases"] if "purchases" in sim.state(WALLET) else None
     sim.close()
     time.sleep(2)       # what was read is rated
@@ -152,6 +154,8 @@ def money(reports, db):
 def meters(reports, db, count):
     told = {m["meter"]: m for m in reports.rows(day(2), "meters")}
     r, w = told[REMOTE], told[WALLET]
+    alarms = [(a["alarm"], a["meter"], a["text"]) for a in reports.rows(day(2), "alarms") if a["alarm"] == "alarm"]
+    gate.ok(alarms == [("alarm", REMOTE, "phase_order: b before a")], "what a meter raised on that day is among its alarms", alarms)
     night, = db.rows("SELECT " + ", ".join(f"b.{c} - a.{c}" for c in ("t1_wh", "t2_wh", "t3_wh", "t4_wh")) + " FROM powergate.freeze_record a "
                      "JOIN powergate.freeze_record b USING (meter_id) JOIN powergate.meter m ON m.id = meter_id "
                      f"WHERE a.day = {day(2)} AND b.day = {day(1)} AND m.address = '{REMOTE}'")
